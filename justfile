@@ -8,6 +8,10 @@ check: test format lint deny
 test:
     cargo test
 
+# Tests that go through many rows, with every row, as in .ci/run; `test` takes a few of them.
+slow *names:
+    tests/slow.sh {{names}}
+
 format:
     cargo fmt --check
 

@@ -114,7 +114,7 @@ codes! {
     CallsWithoutName = "calls-without-name", "calls of an account may have been made with an API key: the request log names no caller, and that is no proof";
     KeyUseUnknown = "key-use-unknown", "it cannot be told whether API keys are used, because evidence is missing";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
-    StackMismatch = "stack-mismatch", "a stack other than the pinned one";
+    StackMismatch = "stack-mismatch", "a stack that the run is not pinned to, or one that `--select` or `--retire` names and that is not loaded or cannot be retired";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
     AccountAbsent = "account-absent", "an account does not exist";

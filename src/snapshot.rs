@@ -195,6 +195,8 @@ pub struct Snapshot {
     roles: OnceLock<Catalogue>,
     /// The durations of role assignments in the answers, computed on first use.
     terms: OnceLock<Terms>,
+    /// The names of principals in the answers, computed on first use.
+    names: OnceLock<BTreeMap<String, String>>,
 }
 
 /// The id of an item that a list contains twice with different content, so that neither can be trusted. Identical items come from shifted
@@ -217,6 +219,7 @@ impl Snapshot {
     pub fn insert(&mut self, query: &Query, answer: Answer) {
         self.roles.take();
         self.terms.take();
+        self.names.take();
         let key = query.key().into_owned();
         let answer = match contradicted(query, &answer) {
             Some(id) => Answer::Failed(Refusal {
@@ -306,6 +309,11 @@ impl Snapshot {
     /// The durations of role assignments, as far as Azure has shown.
     pub fn terms(&self) -> &Terms {
         self.terms.get_or_init(|| Terms::of(self.bodies().map(AsRef::as_ref)))
+    }
+
+    /// The names of principals by object id, as `principals` finds them in the bodies.
+    pub(crate) fn names(&self, find: fn(&Self) -> BTreeMap<String, String>) -> &BTreeMap<String, String> {
+        self.names.get_or_init(|| find(self))
     }
 
     /// The body with an id, from any query.

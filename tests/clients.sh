@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them. With `tutorial`, also the
-# tutorial's program.
+# tutorial's program; with `bootstrap`, the commands of docs/bootstrap.md.
 #
-#   tests/clients.sh [--record | --install] [az] [sdk] [mixed] [pages] [tutorial]
+#   tests/clients.sh [--record | --install] [az] [sdk] [mixed] [pages] [tutorial] [bootstrap]
 #
 # Prints a table (client, what, expected, got) and exits 1 if a row is not ok. The clients are installed by package name
 # into KEYLESS_CLIENTS_CACHE (target/clients); without a package registry it prints SKIPPED. Only the installation uses
@@ -20,7 +20,7 @@ for argument in "$@"; do
     case $argument in
     --record) record=yes ;;
     --install) install_only=yes ;;
-    az | sdk | mixed | pages | tutorial) walks+=("$argument") ;;
+    az | sdk | mixed | pages | tutorial | bootstrap) walks+=("$argument") ;;
     *)
         sed -n 5p "$0" >&2
         exit 1
@@ -51,7 +51,7 @@ for tool in python3 openssl curl; do
 done
 for walk in "${walks[@]}"; do
     case $walk in
-    az | mixed) install venv az ;;
+    az | mixed | bootstrap) install venv az ;;
     sdk | pages) install sdk sdk ;;
     tutorial)
         [[ -f specs/tutorial.yaml ]] || skip "specs/tutorial.yaml is not here"
@@ -140,7 +140,7 @@ started=$SECONDS
 for walk in "${walks[@]}"; do
     serve "$walk"
     case $walk in
-    az | mixed) "${within[@]}" bash "$here/$walk.sh" || broke_off "$walk" ;;
+    az | mixed | bootstrap) "${within[@]}" bash "$here/$walk.sh" || broke_off "$walk" ;;
     sdk | pages) "${within[@]}" "$cache/sdk/bin/python" "$here/$walk.py" || broke_off "$walk" ;;
     tutorial)
         export SPEC=$PWD/specs/tutorial.yaml
@@ -148,7 +148,7 @@ for walk in "${walks[@]}"; do
         ;;
     esac
     stop
-    if [[ $record == yes && $walk != pages && $walk != tutorial ]]; then
+    if [[ $record == yes && $walk != pages && $walk != tutorial && $walk != bootstrap ]]; then
         mkdir -p tests/transcripts
         python3 "$here/trim.py" "$work/$walk.jsonl" "tests/transcripts/$walk.jsonl"
     fi

@@ -4,7 +4,8 @@
 #   tests/html.sh [--changed] [FOLDER]
 #
 # Prints a line for each check and exits 1 if one fails. FOLDER keeps the pages and pictures of them, light and dark. With --changed nothing is
-# looked at where nothing that makes pages differs from the main branch. KEYLESS_CHROMIUM names a browser; without one a line says SKIPPED.
+# looked at if everything that makes pages is as it was when all checks last passed (html.stamp in the target folder). KEYLESS_CHROMIUM names a
+# browser; without one a line says SKIPPED.
 # Nothing leaves the machine. Not to be run under a limit of address space: browsers reserve a lot of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,24 +15,13 @@ if [[ ${1:-} == --changed ]]; then
     changed=yes
     shift
 fi
-# What makes pages, and what looks at them.
-inputs=(src/render src/document tests/html tests/html.sh)
-# Where this branch left the main one; on that itself, the change before the last.
-base() {
-    local name from
-    for name in origin/main main; do
-        from=$(git merge-base HEAD "$name" 2>/dev/null) || continue
-        [[ $from == "$(git rev-parse HEAD)" ]] && from=$(git rev-parse HEAD^ 2>/dev/null)
-        echo "$from"
-        return
-    done
-}
-if [[ $changed == yes ]]; then
-    from=$(base || true)
-    if [[ -n $from ]] && git diff --quiet "$from" -- "${inputs[@]}" 2>/dev/null; then
-        echo "nothing that makes pages has changed since ${from:0:9}"
-        exit 0
-    fi
+# What makes pages, and what looks at them; and their state when all of it was last found in order.
+inputs=(Cargo.lock src/render src/document src/cli src/text tests/html tests/html.sh)
+stamp=${CARGO_TARGET_DIR:-target}/html.stamp
+state=$(find "${inputs[@]}" -type f ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+if [[ $changed == yes && -f $stamp && $(<"$stamp") == "$state" ]]; then
+    echo "nothing that makes pages has changed since they were last checked ($stamp)"
+    exit 0
 fi
 
 browser=${KEYLESS_CHROMIUM:-}
@@ -55,3 +45,4 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 python3 tests/html/check.py "$keyless" "$folder" "$browser"
+echo "$state" >"$stamp"

@@ -2,8 +2,8 @@
 # The long tests of .ci/run at full size, with new seeds every night. Prints the first seed. A failure names its seed; to repeat it:
 # KEYLESS_FIRST_SEED=N tests/properties.sh.
 set -uo pipefail
-cd "$(dirname "$0")/.."
-export INSTA_UPDATE=no
+cd "$(dirname "$0")/.." || exit
+export INSTA_UPDATE=no KEYLESS_ROWS=all
 export KEYLESS_FIRST_SEED=${KEYLESS_FIRST_SEED:-$(date +%s)}
 export PROPTEST_RNG_SEED=$KEYLESS_FIRST_SEED PROPTEST_CASES=${PROPTEST_CASES:-4096}
 export KEYLESS_CASES=${KEYLESS_CASES:-10000} KEYLESS_FUZZ=${KEYLESS_FUZZ:-100000}
@@ -20,6 +20,7 @@ step "properties, a second implementation, damaged input" tests/properties.sh
 step "crash points" tests/crash_points.sh
 step "storms, races, throttling" tests/storm.sh
 step "pages in a browser" tests/html.sh
+step "files that users reference" tests/deploy.sh
 step "release build" cargo build --release --quiet
 step "time to start" python3 benches/startup.py
 step "time and memory by size" python3 benches/scale.py 100 400 1000

@@ -12,6 +12,7 @@ use super::holders::holders;
 use crate::body::AccountBody;
 use crate::document::access::{AccessChange, Holder, KeysChange, Through};
 use crate::document::keys::Keys;
+use crate::document::{Plan, PlannedChange};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::{Assignments, Placed};
 use crate::plan::predict::World;
@@ -37,6 +38,27 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
         names,
     };
     accounts.into_iter().filter_map(|id| comparison.of_account(id)).collect()
+}
+
+/// What the live state differs in from what a drift's specs ask for, by account. Those lack access to whom the specs give it: somebody who
+/// cannot call a missing account by an undeclared assignment lacks nothing.
+#[must_use]
+pub fn drifted(before: &World, plan: &Plan, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
+    let is_declared = |change: &&PlannedChange| !change.action.is_undeclared();
+    let ids = plan.changes.iter().filter(is_declared).map(|change| comparable(&change.id));
+    let declared: BTreeSet<String> = ids.collect();
+    let mut changes = changes(before, &before.as_declared(plan), names);
+    for holder in changes.iter_mut().flat_map(|change| &mut change.gains) {
+        holder.through.retain(|through| declared.contains(&comparable(&through.assignment)));
+    }
+    for change in &mut changes {
+        change.gains.retain(|holder| !holder.through.is_empty());
+    }
+    changes.retain(|change| {
+        let is_same = change.gains.is_empty() && change.loses.is_empty() && change.restricted.is_empty();
+        !is_same || change.keys.is_some()
+    });
+    changes
 }
 
 /// The accounts for which anything may change: by themselves, by an assignment near them, or by the end of an identity that has one.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::members;
 use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
-use crate::kinds::Kind as _;
+use crate::kinds::Reading as _;
 use crate::kinds::account;
 use crate::kinds::role_assignment::{self, Assignments, Doubt, Placed, denial};
 use crate::principals;

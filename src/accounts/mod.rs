@@ -10,7 +10,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::desired::Desired;
-use crate::kinds::{Inventory, Kind as _, Live, perhaps_in, placed, unplaced};
+use crate::kinds::{Declaring as _, Inventory, Live, Reading as _, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
@@ -84,7 +84,7 @@ pub(crate) fn not_live(
     }
     let mut message = format!("{} does not exist", desired.title);
     let loaded = stacks.iter().find(|loaded| loaded.spec.stack == desired.stack);
-    let remains = desired.kind.remains(desired, snapshot);
+    let remains = desired.remains(snapshot);
     if let Some(remains) = &remains {
         let day = AccountBody::of(&remains.body).deleted().unwrap_or("at an unknown time");
         message = format!("{message}: it was soft-deleted {day}");

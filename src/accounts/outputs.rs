@@ -14,7 +14,7 @@ use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI, endpoint_of, user_ass
 use crate::finding::{Code, Finding};
 use crate::kinds::account::Accounts;
 use crate::kinds::desired::Desired;
-use crate::kinds::{Kind as _, Live, Projects};
+use crate::kinds::{Declaring as _, Live, Projects, Reading as _};
 use crate::principals::object_id;
 use crate::snapshot::{Query, Snapshot};
 use crate::source::{Position, Sources, Span};

@@ -62,6 +62,8 @@ async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (St
         };
         filled.patch.insert(hole.field, json!(value));
     }
-    filled.target = kind.named_by(&filled.patch, &stand_in).to_string();
+    if let Some(grant) = kind.granting() {
+        filled.target = grant.named_by(&filled.patch, &stand_in).to_string();
+    }
     Ok(Cow::Owned(filled))
 }

@@ -10,14 +10,15 @@ mod secrets;
 mod settle;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use crate::arm::{Client, Interrupt};
 use crate::document::report::{Outcome, Status};
-use crate::document::{FindingEntry, Plan, Step};
+use crate::document::{FindingEntry, Plan, Step, StepAction};
+use crate::kinds;
 use crate::verify::gate::Gate;
 pub use secrets::Secrets;
 use write::WriteEnd;
@@ -74,9 +75,30 @@ struct ApplyRun<'a> {
     started: Vec<bool>,
     /// What each step writes; for some only known when they run.
     targets: Vec<String>,
+    /// What of its resource each step writes, where several do.
+    parts: Vec<Option<String>>,
     outcomes: Vec<Option<Outcome>>,
     lanes: BTreeSet<String>,
     findings: Vec<FindingEntry>,
+}
+
+/// What of its resource each step writes, where several write it.
+fn parts(plan: &Plan) -> Vec<Option<String>> {
+    let mut writes: BTreeMap<usize, usize> = BTreeMap::new();
+    for step in &plan.steps {
+        *writes.entry(step.change).or_default() += 1;
+    }
+    let part = |step: &Step| {
+        let is_one_of_several = step.action == StepAction::Update && writes[&step.change] > 1;
+        let kind = kinds::by_name(&step.kind).filter(|_| is_one_of_several)?;
+        let said =
+            step.patch.iter().map(|(name, value)| match kind.wording(std::slice::from_ref(name), value) {
+                Some((label, word)) => format!("{label} {word}"),
+                None => name.clone(),
+            });
+        Some(said.collect::<Vec<_>>().join(", "))
+    };
+    plan.steps.iter().map(part).collect()
 }
 
 impl<'a> ApplyRun<'a> {
@@ -86,6 +108,7 @@ impl<'a> ApplyRun<'a> {
             plan,
             started: vec![false; count],
             targets: plan.steps.iter().map(|step| step.target.clone()).collect(),
+            parts: parts(plan),
             outcomes: vec![None; count],
             lanes: BTreeSet::new(),
             findings: Vec::new(),
@@ -176,6 +199,7 @@ impl<'a> ApplyRun<'a> {
             id: self.targets[index].clone(),
             source: step.source.clone(),
             status,
+            part: self.parts[index].clone(),
             reason,
             outputs,
         };

@@ -3,7 +3,7 @@
 //! Pure: takes the environment as pairs and keeps only variables that start with `KEYLESS_SECRET_`. A plan contains references; a step is
 //! filled when it is sent, only in fields that its kind's table marks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use serde_json::{Map, Value, json};
@@ -56,7 +56,7 @@ impl Secrets {
                     ..FindingEntry::of(
                         Severity::Error,
                         Code::MissingSecret,
-                        format!("`{path}` of {title} needs secret `{name}`, which is not set"),
+                        format!("`{path}` of {title} needs the secret `{name}`, which is not set"),
                     )
                 });
             }
@@ -64,6 +64,15 @@ impl Secrets {
         findings.sort();
         findings.dedup();
         findings
+    }
+
+    /// The variables of the secrets that the plan would send and that are not set, sorted.
+    #[must_use]
+    pub fn missing_names(&self, plan: &Plan) -> Vec<String> {
+        let kinds = plan.steps.iter().filter_map(|step| Some((kinds::by_name(&step.kind)?, step)));
+        let names = kinds.flat_map(|(kind, step)| references(kind, &step.patch)).map(|(_, name)| name);
+        let missing: BTreeSet<&str> = names.filter(|name| !self.values.contains_key(*name)).collect();
+        missing.into_iter().map(|name| format!("{PREFIX}{name}")).collect()
     }
 
     /// A step's patch with its secrets filled in, or the name of a missing one.

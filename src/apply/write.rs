@@ -248,6 +248,7 @@ pub(super) fn unwritten(attempt: &str, error: &arm::Error) -> WriteEnd {
 async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> WriteEnd {
     let mut gone = false;
     let mut turns = ConflictRetries::default();
+    let body = kind.soft_deleting().map_or(Value::Null, |kind| kind.restoring(&step.patch));
     // Read before each attempt: repeated after it took effect, this would be a PUT that clears a live resource.
     loop {
         match client.get(path).await {
@@ -260,7 +261,7 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
             Err(error) if error.says_absent() => gone = true,
             Err(error) => return unwritten("read before the restore of", &error),
         }
-        match client.put_once(path, &kind.restoring(&step.patch)).await {
+        match client.put_once(path, &body).await {
             Ok(_) => break,
             Err(error) if error.effect == arm::Effect::Unknown && client.get(path).await.is_ok() => break,
             Err(error) if turns.again(client, &error).await => {}
@@ -375,7 +376,7 @@ async fn settled(
         .into()
     };
     let mut other = settle::undone(kind, step, body);
-    other.extend(kind.otherwise(&step.target, sent, body));
+    other.extend(kind.granting().iter().flat_map(|grant| grant.otherwise(&step.target, sent, body)));
     if !other.is_empty() {
         return problem(
             "Azure accepted the write but returned a different value for",

@@ -3,8 +3,8 @@
 //! The signal handler calls [`Interrupt::trigger`], and [`Interrupt::expire`] once the time for writes is over. The client checks before
 //! and during each request and during each wait. It also records what a signal would interrupt: [`Interrupt::phase`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
@@ -35,12 +35,15 @@ pub struct Interrupt(Arc<Inner>);
 struct Inner {
     stage: watch::Sender<Stage>,
     phase: AtomicU8,
+    /// Held while a message about it is printed.
+    message: Mutex<()>,
 }
 
 impl Default for Interrupt {
     fn default() -> Self {
         let stage = watch::Sender::new(Stage::Running);
-        Self(Arc::new(Inner { stage, phase: AtomicU8::new(Phase::Reading as u8) }))
+        let phase = AtomicU8::new(Phase::Reading as u8);
+        Self(Arc::new(Inner { stage, phase, message: Mutex::default() }))
     }
 }
 
@@ -48,6 +51,18 @@ impl Interrupt {
     /// Ends reads and waits, and prevents further requests.
     pub fn trigger(&self) {
         self.raise(Stage::Ending);
+    }
+
+    /// Triggers it, then prints the message about that: it says that no further steps will start.
+    pub(crate) fn trigger_saying(&self, say: impl FnOnce()) {
+        let _message = self.0.message.lock().unwrap_or_else(PoisonError::into_inner);
+        self.trigger();
+        say();
+    }
+
+    /// Waits until the message is printed: the run that it interrupts may end before.
+    pub(crate) fn finish_saying(&self) {
+        drop(self.0.message.lock());
     }
 
     /// Ends writes too: it is then unknown whether they took effect.

@@ -293,14 +293,17 @@ impl Credential {
     /// A given token, used for every scope and never renewed.
     #[must_use]
     pub fn fixed(token: Secret) -> Self {
-        Self::with(TokenSource::Fixed(token), "a token was handed in".to_owned(), Duration::from_secs(10))
+        Self::with(TokenSource::Fixed(token), "a given token".to_owned(), Duration::from_secs(10))
     }
 
     /// `KEYLESS_TOKEN` for an endpoint; refused for Azure's clouds.
     pub fn from_variable(token: Secret, endpoint: &Endpoint) -> Result<Self, AuthError> {
         match endpoint.cloud() {
             Some(_) => Err(AuthError::TokenForAzure { endpoint: endpoint.to_string() }),
-            None => Ok(Self::fixed(token)),
+            None => {
+                let name = "from KEYLESS_TOKEN".to_owned();
+                Ok(Self::with(TokenSource::Fixed(token), name, Duration::from_secs(10)))
+            }
         }
     }
 

@@ -27,7 +27,10 @@ pub(super) struct Args {
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let checked = match args.subscription {
-        Some(_) => Checked::default(),
+        Some(_) => {
+            options.without_specs()?;
+            Checked::default()
+        }
         None => check(options, &args.specs.specs),
     };
     if checked.has_errors() {

@@ -10,7 +10,7 @@ use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Session, block_on, check_beside, refuse};
 use super::verify::How;
-use super::wish::{Lifts, Rotation, wish};
+use super::wish::{Lifts, RetiredStacks, Rotation, wish};
 use crate::apply::Secrets;
 use crate::document::FindingEntry;
 use crate::document::report::Report;
@@ -38,6 +38,8 @@ pub(super) struct Args {
     lifts: Lifts,
     #[command(flatten)]
     rotation: Rotation,
+    #[command(flatten)]
+    retirement: RetiredStacks,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -46,15 +48,21 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let is_plan = |path: &PathBuf| saved::holds_plan(path) || (is_json(path) && !holds_spec(path));
     let (plan, specs) = args.paths.split_at(usize::from(args.paths.first().is_some_and(is_plan)));
     // Read first: if something fails later, the report must replace an old one, but never a file that the run reads.
-    let checked = (!specs.is_empty()).then(|| check_beside(options, specs, plan));
+    let checked =
+        (!specs.is_empty()).then(|| check_beside(options, specs, plan).retire(&args.retirement.retire));
     options.look_at_reports(plan);
     let saved = plan.first().map(|path| saved::load(path)).transpose()?;
     if let Some(plan) = &saved {
         pins::stacks(&options.stack, plan)?;
+        pins::unselected(&options.select, plan)?;
     }
     if specs.is_empty() && !args.rotation.rotate.is_empty() {
         return Err(Failure::new("`--rotate` cannot be used with a saved plan")
             .hint("pass `--rotate` to the `keyless plan` that creates it"));
+    }
+    if specs.is_empty() && !args.retirement.retire.is_empty() {
+        return Err(Failure::new("`--retire` cannot be used with a saved plan alone")
+            .hint("pass `--retire` to the `keyless plan` that creates it; pass the specs here to check it against them"));
     }
     if let Some(checked) = checked.as_ref().filter(|checked| checked.has_errors()) {
         return refuse(options, checked);
@@ -99,7 +107,11 @@ async fn carry_out(
     if decision.whole && !options.quiet {
         output::aside(&text::writes(&decision.plan));
     }
-    let question = format!("Apply these changes to {}?", sanitize(&decision.plan.target.place()));
+    let what = match decision.plan.summary.pending() {
+        1 => "this change".to_owned(),
+        pending => format!("these {pending} changes"),
+    };
+    let question = format!("Apply {what} to {}?", sanitize(&decision.plan.target.place()));
     confirm::confirm(args.yes, &question, &azure.interrupt).await?;
     let mut news = Vec::new();
     if let Some(asked) = again {

@@ -13,7 +13,7 @@ use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
 use crate::files::{OutputFile, WriteError};
 use crate::finding::Severity;
 use crate::render::annotations::Much;
-use crate::render::issues::{self, Issue};
+use crate::render::issues::{self, Folders, Issue};
 use crate::render::page::Page;
 use crate::render::statement::{self, Said};
 use crate::render::{annotations, drift, html, markdown, sarif, text};
@@ -25,7 +25,8 @@ pub(super) trait Saying {
     fn markdown(&self) -> String;
     fn html(&self) -> String;
     fn json(&self) -> Result<String, Failure>;
-    fn findings(&self) -> &[FindingEntry];
+    /// Its findings, and what else a list of issues has.
+    fn issues(&self) -> Vec<FindingEntry>;
 }
 
 impl<T: Said + Serialize> Saying for Statement<T> {
@@ -45,8 +46,8 @@ impl<T: Said + Serialize> Saying for Statement<T> {
         json(self)
     }
 
-    fn findings(&self) -> &[FindingEntry] {
-        &self.findings
+    fn issues(&self) -> Vec<FindingEntry> {
+        self.findings.iter().cloned().chain(self.about.issues()).collect()
     }
 }
 
@@ -288,10 +289,8 @@ impl Document<'_> {
             (ReportFormat::Json, Document::Findings(findings)) => {
                 json(&Findings { format_version: FORMAT_VERSION, findings })?
             }
-            (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues(), &here()))?,
-            (ReportFormat::CodeQuality, document) => {
-                json(&annotations::code_quality(&document.issues(), &here()))?
-            }
+            (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues()))?,
+            (ReportFormat::CodeQuality, document) => json(&annotations::code_quality(&document.issues()))?,
         })
     }
 
@@ -303,25 +302,28 @@ impl Document<'_> {
                 (false, false) => Much::Loud,
                 (false, true) => Much::All,
             };
-            output::commands(&annotations::annotations(&self.issues(), host, much, &here()));
+            output::commands(&annotations::annotations(&self.issues(), host, much));
         }
     }
 
     /// What there is to say line by line. What a plan is about to change is what somebody wants; drift is not.
     fn issues(&self) -> Vec<Issue> {
+        let folders = &folders();
         match self {
-            Document::Plan(plan) => issues::of_plan(plan, Severity::Note),
-            Document::Drift(plan) => issues::of_plan(plan, Severity::Warning),
-            Document::Report(report) => issues::of_findings(&report.findings),
-            Document::Statement(said) => issues::of_findings(said.findings()),
-            Document::Findings(findings) => issues::of_findings(findings),
+            Document::Plan(plan) => issues::of_plan(plan, Severity::Note, folders),
+            Document::Drift(plan) => issues::of_plan(plan, Severity::Warning, folders),
+            Document::Report(report) => issues::of_findings(&report.findings, folders),
+            Document::Statement(said) => issues::of_findings(&said.issues(), folders),
+            Document::Findings(findings) => issues::of_findings(findings, folders),
         }
     }
 }
 
-/// The folder in which the run began: files are named from there.
-fn here() -> String {
-    std::env::current_dir().map(|folder| folder.display().to_string()).unwrap_or_default()
+/// The folder in which the run began, and the repository around it, from which hosts name files.
+fn folders() -> Folders {
+    let here = std::env::current_dir().unwrap_or_default();
+    let root = here.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&here);
+    Folders { root: root.display().to_string(), here: here.display().to_string() }
 }
 
 impl From<Format> for ReportFormat {

@@ -188,7 +188,7 @@ impl Saying for ExportedSpec<'_> {
         json(&self.exported.tree)
     }
 
-    fn findings(&self) -> &[FindingEntry] {
-        &self.entries
+    fn issues(&self) -> Vec<FindingEntry> {
+        self.entries.clone()
     }
 }

@@ -52,12 +52,19 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
     }
     if !unresolved {
-        for (out, (_, lock)) in outs.iter().zip(&locks) {
+        for (out, (loaded, lock)) in outs.iter().zip(&locks) {
             let Some(out) = out else { continue };
-            out.write(&json(lock)?)?;
-            let count = lock.principals.len();
+            // One that cannot be read is replaced, as it says itself.
+            let whole = locks::merged(loaded, lock, &checked.sources).unwrap_or_else(|_| lock.clone());
+            out.write(&json(&whole)?)?;
+            let (count, kept) = (lock.principals.len(), whole.principals.len() - lock.principals.len());
             let principals = if count == 1 { "principal" } else { "principals" };
-            let _ = writeln!(lines, "wrote {} ({count} {principals})", out.path().display());
+            let more = match kept {
+                0 => String::new(),
+                1 => "; 1 more that this run does not name is kept".to_owned(),
+                more => format!("; {more} more that this run does not name are kept"),
+            };
+            let _ = writeln!(lines, "wrote {} ({count} {principals}{more})", out.path().display());
         }
     }
     let differ = !differences.is_empty();

@@ -34,9 +34,10 @@ use std::error::Error as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::builder::Resettable;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use crate::apply::Secrets;
 use crate::auth::Environment;
@@ -132,7 +133,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     Environment::process().learn_secrets();
     // Reading them registers them with `scrub`, so that no output shows one.
     drop(Secrets::new(std::env::vars_os()));
-    let cli = match Cli::try_parse_from(args) {
+    let mut command = without_empty(Cli::command());
+    let parsed = command.try_get_matches_from_mut(args).and_then(|mut matches| {
+        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    });
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return misused(error).into(),
     };
@@ -154,12 +159,23 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Guid(args) => guid::run(&args),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(args) => sandbox::run(&args),
+        Command::Sandbox(args) => sandbox::run(&options.interrupt, &args),
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
     };
     let exit = exit.unwrap_or_else(|failure| ended(&options, failure));
-    signals::finish_saying();
+    options.interrupt.finish_saying();
     exit.into()
+}
+
+/// A command for which empty variables of the environment count as not set: a pipeline sets one for an input that was left out.
+fn without_empty(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        let empty = argument
+            .get_env()
+            .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        if empty { argument.env(Resettable::Reset) } else { argument }
+    });
+    command.mut_subcommands(without_empty)
 }
 
 /// Reports why a command ended early, in the report files too: an earlier run's report must not pass for this one's.

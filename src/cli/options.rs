@@ -11,6 +11,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::arm::Interrupt;
 use crate::auth::cloud::Cloud;
 use crate::render::annotations::Host;
 
@@ -18,6 +19,9 @@ use crate::render::annotations::Host;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Options {
+    /// Ctrl-C, shared by all of the process
+    #[arg(skip)]
+    pub interrupt: Interrupt,
     /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,
@@ -70,6 +74,9 @@ pub struct Options {
     /// Refuse specs of any other stack
     #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_STACK", hide_env_values = true)]
     pub stack: Vec<String>,
+    /// Read and write these stacks only, of all loaded specs
+    #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_SELECT", hide_env_values = true)]
+    pub select: Vec<String>,
     /// Refuse changes outside this scope; repeat it to allow several scopes
     #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env_values = true)]
     pub within: Vec<String>,
@@ -215,6 +222,21 @@ impl Options {
         let credentials = ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"];
         let credentials = credentials.into_iter().filter_map(std::env::var_os).map(PathBuf::from);
         inputs.iter().cloned().chain(state).chain(credentials).collect()
+    }
+
+    /// Fails if an option is given that only works on specs, in a run that reads none.
+    pub(super) fn without_specs(&self) -> Result<(), Failure> {
+        let given = [
+            ("--var", "", !self.var.is_empty()),
+            ("--var-file", "KEYLESS_VAR_FILE", !self.var_file.is_empty()),
+            ("--env", "KEYLESS_ENV", self.env.is_some()),
+            ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
+            ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
+        ];
+        let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };
+        let unset = if variable.is_empty() { String::new() } else { format!(", and unset {variable}") };
+        Err(Failure::new(format!("`{option}` has no effect with `--subscription`, which reads no specs"))
+            .hint(format!("leave it out{unset}")))
     }
 
     /// Fails if a report file cannot be written: before anything is asked of Azure.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::Exit;
 use super::document::{Document, OutFile, all, json};
 use super::options::Options;
-use super::output::Failure;
+use super::output::{self, Failure};
 use super::session::{Session, Specs, block_on, check, exit_of, refuse};
-use super::wish::{Lifts, Rotation, wish};
+use super::wish::{Lifts, RetiredStacks, Rotation, wish};
+use crate::apply::Secrets;
 use crate::document::Plan;
 use crate::flow::{self, Checked, PlanPurpose};
 
@@ -26,10 +27,12 @@ pub(super) struct Args {
     lifts: Lifts,
     #[command(flatten)]
     rotation: Rotation,
+    #[command(flatten)]
+    retirement: RetiredStacks,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    let checked = check(options, &args.specs.specs);
+    let checked = check(options, &args.specs.specs).retire(&args.retirement.retire);
     let out = args.out.as_deref().map(|path| OutFile::open(path, checked.sources.paths(), options));
     if checked.has_errors() {
         let spoiled = out.and_then(Result::ok).map_or(Ok(()), |out| out.spoil(&checked.entries()));
@@ -45,9 +48,18 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
             return all([spoiled, Err(failure)]).map(|()| Exit::Failure);
         }
     };
+    if !options.quiet {
+        output::aside(&needed_secrets(&plan));
+    }
     let saved = out.map_or(Ok(()), |out| out.write(&json(&plan)?));
     all([saved, show(options, &plan)])?;
     Ok(exit_of(&plan, if args.detailed_exitcode { Exit::Pending } else { Exit::Success }))
+}
+
+/// Which secrets `apply` will need that this run does not have: a plan needs none.
+fn needed_secrets(plan: &Plan) -> String {
+    let names = Secrets::new(std::env::vars_os()).missing_names(plan);
+    if names.is_empty() { String::new() } else { format!("`apply` needs {}\n", names.join(", ")) }
 }
 
 /// The plan for specs without an error.

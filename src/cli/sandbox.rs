@@ -74,9 +74,9 @@ enum ThrottleName {
     Documented,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(interrupt: &Interrupt, args: &Args) -> Result<Exit, Failure> {
     match &args.command {
-        SandboxCommand::Serve(serve) => block_on(async { listen(serve).await }),
+        SandboxCommand::Serve(serve) => block_on(async { listen(interrupt, serve).await }),
         SandboxCommand::Reset { state } => {
             sandbox::reset(state)
                 .map_err(|error| Failure::new("failed to reset the sandbox").cause(chain(&error)))?;
@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-async fn listen(serve: &Serve) -> Result<Exit, Failure> {
+async fn listen(interrupt: &Interrupt, serve: &Serve) -> Result<Exit, Failure> {
     let tls = serve.tls_cert.clone().zip(serve.tls_key.clone()).map(|(cert, key)| Tls { cert, key });
     let options = sandbox::Options {
         listen: serve.listen,
@@ -103,8 +103,7 @@ async fn listen(serve: &Serve) -> Result<Exit, Failure> {
     };
     let failed = |error: sandbox::Error| Failure::new("failed to start the sandbox").cause(chain(&error));
     let server = Sandbox::start(options).await.map_err(failed)?;
-    let interrupt = Interrupt::default();
-    signals::listen(&interrupt, Duration::ZERO)?;
+    signals::listen(interrupt, Duration::ZERO)?;
     output::result(&format!("listening on {}\n", server.url()))?;
     interrupt.triggered().await;
     // A second signal need not wait for the state to be saved: the journal already has it.

@@ -68,7 +68,8 @@ impl Destination {
         let endpoint = Endpoint::custom(url).map_err(|error| {
             Failure::new(format!("invalid `--arm-endpoint {}`", redact(url))).cause(error)
         })?;
-        let token = std::env::var("KEYLESS_TOKEN").map_err(|_| {
+        let token = std::env::var("KEYLESS_TOKEN").ok().filter(|token| !token.is_empty());
+        let token = token.ok_or_else(|| {
             Failure::new("no token for the endpoint").hint("set KEYLESS_TOKEN; a sandbox accepts any token")
         })?;
         let credential =
@@ -95,7 +96,7 @@ impl Session {
         // A second call in one process fails, which is harmless: the first provider stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         refuse_unusable_variables(options)?;
-        let interrupt = Interrupt::default();
+        let interrupt = options.interrupt.clone();
         signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
         let spinner = Arc::new(Spinner::new(options.quiet));
         let place = match (&options.sandbox, &options.arm_endpoint) {
@@ -233,7 +234,7 @@ pub(super) fn exit_of_drift(plan: &Plan) -> Exit {
         return Exit::Failure;
     }
     match exit_of(plan, Exit::Pending) {
-        Exit::Success if plan.summary.unmanaged_drift > 0 => Exit::Pending,
+        Exit::Success if plan.summary.unmanaged_drift + plan.drifted() > 0 => Exit::Pending,
         exit => exit,
     }
 }

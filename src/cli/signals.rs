@@ -5,7 +5,7 @@
 //! SIGKILL; a terminal that closes, and an ssh connection that is lost, send SIGHUP. A separate thread listens for them: the runtime of a
 //! command ends before everything is printed, and from then on it would ignore signals.
 
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -15,14 +15,6 @@ use crate::arm::{Interrupt, Phase};
 
 /// How long the process may still print after a signal, so that a late one does not cut off the report.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// Held while the message about the first signal is printed.
-static SAYING: Mutex<()> = Mutex::new(());
-
-/// Waits until the message about a signal is printed: the run that it interrupts may end before.
-pub(super) fn finish_saying() {
-    drop(SAYING.lock());
-}
 
 /// Listens until the end of the process.
 pub(super) fn listen(interrupt: &Interrupt, grace: Duration) -> Result<(), Failure> {
@@ -69,16 +61,14 @@ async fn attend(mut signals: Signals, interrupt: &Interrupt, grace: Duration) {
             (1, phase) => {
                 deadline = Instant::now() + grace;
                 let name = signal.name();
-                let _saying = SAYING.lock().unwrap_or_else(PoisonError::into_inner);
-                // First, since the message says that no further steps will start.
-                interrupt.trigger();
-                say_soon(match phase {
+                let message = match phase {
                     Phase::Writing => format!(
                         "\ninterrupted: {name}; no further steps will start; waiting up to {} s for writes in progress (a second signal stops waiting)\n",
                         grace.as_secs()
                     ),
                     _ => format!("\ninterrupted: {name}\n"),
-                });
+                };
+                interrupt.trigger_saying(|| say_soon(message));
             }
             (2, _) => give_up(interrupt, "at the second signal"),
             _ => std::process::exit(signal.exit()),

@@ -31,7 +31,7 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 
 /// Like [`check`], for a run that reads other files too.
 pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathBuf]) -> Checked {
-    let mut checked = read_specs(options, paths).with_locks();
+    let mut checked = read(options, paths).with_locks().select(&options.select, &options.stack);
     for path in others {
         checked.sources.note(path);
     }
@@ -41,9 +41,13 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
 
 /// Reads and checks specs by themselves.
 pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
+    read(options, paths).select(&options.select, &options.stack)
+}
+
+fn read(options: &Options, paths: &[PathBuf]) -> Checked {
     let mut inputs = VariableInputs::new(options.var.clone(), options.var_file.clone(), std::env::vars_os());
     inputs.beside.clone_from(&options.env);
-    Checked::read(paths, io::stdin(), &inputs, &options.stack)
+    Checked::read(paths, io::stdin(), &inputs)
 }
 
 /// Reports the errors of specs and ends the run before it asks Azure.

@@ -22,6 +22,14 @@ pub(super) struct Rotation {
     pub(super) rotate: Vec<String>,
 }
 
+/// Which stacks are retired.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct RetiredStacks {
+    /// Delete everything that this stack owns, before its spec is removed. The spec must be loaded; guards apply
+    #[arg(long, value_name = "STACK")]
+    pub(super) retire: Vec<String>,
+}
+
 /// What these options ask of the flow.
 pub(super) fn wish<'a>(
     options: &Options,

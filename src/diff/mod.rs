@@ -2,6 +2,7 @@
 //!
 //! Pure. Only declared fields are compared; each kind's field table says how. Takes desired resources and a snapshot, returns changes.
 
+mod apart;
 mod change;
 mod compare;
 mod foreign;
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use apart::{Others, elsewhere, left_by_retired};
 pub use change::{Change, LiveMatch};
 pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
@@ -37,7 +39,7 @@ use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;
-use crate::spec::model::OnSoftDeleted;
+use crate::spec::model::{OnSoftDeleted, Unmanaged};
 
 /// The result of the comparison.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +56,10 @@ pub struct Diff {
     pub lists: Vec<DeclaredList>,
     /// The secrets that the stacks name.
     pub secrets: Vec<NamedSecrets>,
+    /// What the stacks declare that are loaded but not selected.
+    pub beside: Vec<Desired>,
+    /// By resource, the fields that its spec omits and that are no longer as creation set them.
+    pub omitted: BTreeMap<Key, Vec<FieldChange>>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -71,7 +77,8 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         secrets: crate::kinds::named_secrets(&desired),
         ..Diff::default()
     };
-    let undeclared = Undeclared::beside(&desired, &known);
+    let others = Others::of(stacks, snapshot);
+    let undeclared = Undeclared::beside(&desired, &others, &known);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     // What happens to a parent, for its children, by key.
     let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
@@ -86,6 +93,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         }
         let change = known.declared(wanted, &parents, &mut diff.findings);
         parents.extend(known.fate(&change));
+        diff.omitted.extend(omitted(&change, stacks));
         diff.changes.push(change);
     }
     for (kind, inventory) in &known.inventories {
@@ -93,10 +101,14 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         undeclared.judge(*kind, inventory, &known, &mut diff);
         diff.findings.extend(kind.remarks(stacks, snapshot));
     }
-    diff.findings.extend(left_behind(&diff.changes));
+    let (told, left) = left_by_retired(&diff.changes, &known);
+    diff.findings.extend(left);
+    diff.findings.extend(left_behind(&diff.changes, &told));
     diff.findings.extend(outside(&diff.changes, stacks));
+    diff.findings.extend(elsewhere(&diff.changes, stacks, snapshot));
     let stands = |desired: &Desired| known.inventory(desired.kind).items.contains_key(&desired.key);
     late::hold_back(&mut diff.changes, stands, &mut diff.findings);
+    diff.beside = others.desired;
     diff
 }
 
@@ -130,7 +142,7 @@ impl Known<'_> {
             };
         };
         // A resource created next to it needs another name.
-        match wanted.kind.passing(live, snapshot).filter(|_| live.id != wanted.id) {
+        match live.passing(snapshot).filter(|_| live.id != wanted.id) {
             Some(passing) => {
                 findings.push(passing::told(&wanted, live, &passing));
                 absent(wanted, loaded, snapshot, parents, findings)
@@ -197,7 +209,7 @@ fn absent(
         }
         None => {}
     }
-    let remains = desired.kind.remains(&desired, snapshot);
+    let remains = desired.remains(snapshot);
     let obstacles = desired.kind.obstacles(&desired, loaded, snapshot);
     let refused = obstacles
         .iter()
@@ -302,6 +314,23 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         (true, true) => Change::Adopt { desired, live },
         (false, adopt) => Change::Update { desired, live, fields, adopt },
     }
+}
+
+/// What an owned resource's spec omits and somebody changed since creation, of the defaults that must last. Like other undeclared things it
+/// is drift, and stays as it is.
+fn omitted(change: &Change, stacks: &[Loaded]) -> Option<(Key, Vec<FieldChange>)> {
+    let (desired, live) = match change {
+        Change::NoOp { desired, live } | Change::Update { desired, live, .. } => (desired, live),
+        Change::Refused { desired, found: LiveMatch::This(live), .. } => (desired, &**live),
+        _ => return None,
+    };
+    let is_owned = desired.kind.mark(&live.body).as_ref() == Some(&desired.stack);
+    let is_judged =
+        |loaded: &&Loaded| loaded.spec.stack == desired.stack && loaded.spec.unmanaged == Unmanaged::Fail;
+    stacks.iter().find(is_judged).filter(|_| is_owned)?;
+    let mut fields = field_changes(desired.kind, &desired.defaults, &live.body);
+    fields.retain(|change| field(desired.kind, &change.path).is_some_and(|row| row.lasting));
+    (!fields.is_empty()).then(|| (desired.key.clone(), fields))
 }
 
 /// Records where each field is declared.

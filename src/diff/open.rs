@@ -33,6 +33,8 @@ pub enum Veil {
     Open,
     /// It may belong to a declared identity that Azure does not show.
     Unseen,
+    /// A stack that is not selected may declare it, for a principal that could not be resolved.
+    Beside,
 }
 
 impl Veiled {
@@ -62,7 +64,9 @@ impl Veiled {
             return Some(Veil::Open);
         }
         let may_be = |(name, scope, declared): &&(&str, ResourceId, Map<String, Value>)| {
-            *name == kind && *scope == live.scope && live.kind.may_be(declared, &live.body)
+            *name == kind
+                && *scope == live.scope
+                && live.kind.granting().is_none_or(|grant| grant.may_be(declared, &live.body))
         };
         self.unseen.iter().find(may_be).map(|_| Veil::Unseen)
     }
@@ -75,7 +79,7 @@ fn is_there(hole: &Hole, desired: &[Desired], known: &Known<'_>) -> bool {
         let restores = |loaded: &Loaded| {
             loaded.spec.stack == each.stack && loaded.spec.on_soft_deleted == OnSoftDeleted::Restore
         };
-        known.stacks.iter().any(restores) && each.kind.remains(each, known.snapshot).is_some()
+        known.stacks.iter().any(restores) && each.remains(known.snapshot).is_some()
     };
     match holders.and_then(|(_, holders)| holders.items.get(&hole.key)) {
         Some(holder) => has_own_identity(&holder.body),

@@ -34,10 +34,10 @@ pub(super) fn told(wanted: &Desired, live: &Live, passing: &Passing) -> Finding 
 /// Why a resource that is or may be temporary is not deleted.
 fn for_a_while(live: &Live, snapshot: &Snapshot) -> Option<String> {
     let runs = |passing: Passing| passing.is_activated && passing.end != End::LongPast;
-    if live.kind.passing(live, snapshot).is_some_and(runs) {
+    if live.passing(snapshot).is_some_and(runs) {
         return Some("it is temporary".to_owned());
     }
-    let may = live.kind.contradiction(live, snapshot).is_some();
+    let may = live.contradiction(snapshot).is_some();
     may.then(|| "it may be temporary: Azure contradicts itself".to_owned())
 }
 

@@ -1,9 +1,11 @@
 //! Findings about undeclared resources.
 
+use std::collections::BTreeSet;
+
 use super::Change;
 use super::Veil;
 use crate::finding::{Code, Finding};
-use crate::id::ResourceId;
+use crate::id::{Key, ResourceId};
 use crate::kinds::{Gap, Kind, Live, Weight};
 use crate::spec::Loaded;
 
@@ -14,6 +16,8 @@ pub enum Stays {
     Unmarked,
     /// It carries the mark of a stack that is not in the run.
     Foreign,
+    /// It carries the mark of a stack whose spec is loaded but not selected, in that stack's domain.
+    Unselected,
     /// Its stack does not prune.
     Unpruned,
     /// Not all resources of its kind could be read.
@@ -97,9 +101,13 @@ pub(super) fn kept(change: &Change, unread: Option<&Unread<'_>>, stacks: &[Loade
     let Change::Unmanaged { live, stays, why, title, .. } = change else { return None };
     let mark = live.kind.mark(&live.body)?;
     let owner = stacks.iter().find(|loaded| loaded.spec.stack == mark)?;
-    if *stays == Stays::Unclear(Veil::Unseen) {
+    if let Stays::Unclear(veil @ (Veil::Unseen | Veil::Beside)) = stays {
         let message = format!("{title} is no longer declared and is not deleted: it is {why}");
-        let hint = "retry once the identity exists";
+        let hint = if *veil == Veil::Unseen {
+            "retry once the identity exists"
+        } else {
+            "one of its principals could not be resolved: select that stack too, or run `keyless lock` for its spec"
+        };
         let span = owner.document.value_span("/stack");
         return Some(Finding::error(Code::UnknownState, message).at(span).hint(hint));
     }
@@ -157,7 +165,7 @@ pub(super) fn outside(changes: &[Change], stacks: &[Loaded]) -> Vec<Finding> {
 
 /// Unmarked parents that stay while the stack's resources in them are deleted: they may have lost their mark, so removing their line
 /// deletes nothing.
-pub(super) fn left_behind(changes: &[Change]) -> Vec<Finding> {
+pub(super) fn left_behind(changes: &[Change], told: &BTreeSet<Key>) -> Vec<Finding> {
     let deletes: Vec<(&Live, &Change)> = changes
         .iter()
         .filter_map(|change| match change {
@@ -168,7 +176,7 @@ pub(super) fn left_behind(changes: &[Change]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for change in changes {
         let Change::Unmanaged { live, stays: Stays::Unmarked, title, .. } = change else { continue };
-        if live.kind.is_grant() || !live.kind.takes_mark() {
+        if live.kind.is_grant() || !live.kind.takes_mark() || told.contains(&live.key) {
             continue;
         }
         let goes = deletes.iter().find(|(gone, _)| live.id.contains(&gone.scope));

@@ -227,7 +227,8 @@ fn weighed(
     let verdict =
         UndeclaredVerdict { weight: weight(stacks[0].document.value_span("/accounts")), note: None };
     let known = Known { stacks: &stacks, snapshot: &Snapshot::default(), inventories: Vec::new() };
-    let mut undeclared = Undeclared::beside(&[], &known);
+    let others = super::apart::Others::default();
+    let mut undeclared = Undeclared::beside(&[], &others, &known);
     undeclared.veiled = veiled;
     let change = undeclared.change(&chat, verdict, None, inventory.gap_near(&id).is_some());
     let warned = change.as_ref().and_then(stranger).is_some();

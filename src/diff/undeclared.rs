@@ -6,46 +6,49 @@ use std::collections::BTreeSet;
 
 use super::open::Veiled;
 use super::strangers::{Unread, kept, stranger};
-use super::{Change, Diff, Known, Stays, Veil, passing};
+use super::{Change, Diff, Known, Others, Stays, Veil, passing};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, Called, Inventory, Kind, Live, UndeclaredVerdict, Weight};
+use crate::kinds::{self, Called, Domain, Inventory, Kind, Live, UndeclaredVerdict, Weight};
 use crate::principals::{Names, known_names};
 use crate::rbac::Catalogue;
-use crate::spec::Loaded;
 use crate::spec::model::{Prune, Unmanaged};
+use crate::spec::{Loaded, unselected};
 
 /// Why a resource stays that may be a declared one.
 fn unclear(veil: Veil) -> (Stays, String) {
     let why = match veil {
         Veil::Open => "apparently not declared, but a declared principal could not be resolved",
         Veil::Unseen => "possibly declared, for an identity whose object id Azure does not show",
+        Veil::Beside => "possibly declared by a stack that is not selected",
     };
     (Stays::Unclear(veil), why.to_owned())
-}
-
-/// What a stack covers: the resource groups it names, and its declared scopes.
-type Domain = (BTreeSet<ResourceId>, BTreeSet<ResourceId>);
-
-fn in_domain((groups, scopes): &Domain, live: &Live) -> bool {
-    groups.iter().any(|group| group.contains(&live.scope)) || scopes.contains(&live.scope)
 }
 
 /// What decides about undeclared resources.
 pub(super) struct Undeclared<'a> {
     stacks: Vec<(&'a Loaded, Domain)>,
+    /// The stacks that are loaded but not selected.
+    unselected: Vec<(&'a Loaded, Domain)>,
+    /// What any loaded stack declares.
     declared: BTreeSet<Key>,
+    others: &'a Others,
     pub(super) veiled: Veiled,
     roles: &'a Catalogue,
     names: Names,
 }
 
 impl<'a> Undeclared<'a> {
-    /// Covers everything that is not one of these.
-    pub(super) fn beside(desired: &[Desired], known: &Known<'a>) -> Self {
+    /// Covers everything that is declared neither by these stacks nor by others that are loaded.
+    pub(super) fn beside(desired: &[Desired], others: &'a Others, known: &Known<'a>) -> Self {
         Self {
             stacks: known.stacks.iter().map(|loaded| (loaded, kinds::domain(&loaded.spec))).collect(),
-            declared: desired.iter().map(|each| each.key.clone()).collect(),
+            unselected: unselected(known.stacks)
+                .iter()
+                .map(|loaded| (loaded, kinds::domain(&loaded.spec)))
+                .collect(),
+            declared: desired.iter().map(|each| each.key.clone()).chain(others.keys()).collect(),
+            others,
             veiled: Veiled::of(desired, known),
             roles: known.snapshot.roles(),
             names: known_names(known.stacks, known.snapshot),
@@ -60,7 +63,7 @@ impl<'a> Undeclared<'a> {
         for live in
             inventory.items.values().filter(|live| is_declared(live) || kind.mark(&live.body).is_some())
         {
-            let refusal = kind.contradiction(live, snapshot);
+            let refusal = live.contradiction(snapshot);
             diff.incomplete.extend(refusal.map(|refusal| (live.scope.clone(), refusal)));
         }
         let strangers = inventory.strangers(|key| self.declared.contains(key));
@@ -104,9 +107,25 @@ impl<'a> Undeclared<'a> {
         let mark = marked.kind.mark(&marked.body);
         self.stacks.iter().any(|(loaded, domain)| {
             // If it is a declared scope, the declarations there keep it.
-            let inside = domain.0.iter().any(|group| group.contains(at));
+            let inside = domain.groups.iter().any(|group| group.contains(at));
             inside && mark.as_ref() == Some(&loaded.spec.stack) && loaded.spec.prune == Prune::Owned
         })
+    }
+
+    /// Why it is not certain that nobody declares a resource.
+    fn veil(&self, live: &Live) -> Option<(Stays, String)> {
+        if let Some(veil) = self.veiled.hides(live) {
+            return Some(unclear(veil));
+        }
+        let stack = self.others.may_declare(live)?;
+        let (stays, why) = unclear(Veil::Beside);
+        Some((stays, format!("{why}: `{stack}`")))
+    }
+
+    /// Whether a resource belongs to a stack that is loaded but not selected. Outside of that stack's domain its mark hides nothing.
+    fn is_unselected(&self, mark: &str, live: &Live) -> bool {
+        let mut others = self.unselected.iter();
+        others.any(|(loaded, domain)| loaded.spec.stack == mark && domain.contains(&live.scope))
     }
 
     /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
@@ -118,20 +137,26 @@ impl<'a> Undeclared<'a> {
         spared: Option<(Stays, String)>,
         unread: bool,
     ) -> Option<Change> {
-        let Self { stacks, veiled, roles, names, .. } = self;
+        let Self { stacks, roles, names, .. } = self;
         let mark = live.kind.mark(&live.body);
         let owner =
             mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
-        let inside = |(_, domain): &&(&Loaded, Domain)| in_domain(domain, live);
+        let inside = |(_, domain): &&(&Loaded, Domain)| domain.contains(&live.scope);
+        let veil = self.veil(live);
+        let is_veiled = veil.is_some();
         let title = live.kind.title(&live.body, &Called { roles, names });
         let (stays, why) = match (owner, mark) {
             // A subscription's list shows resources that do not concern the stacks.
             (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
-            (None, _) if let Some(veil) = veiled.hides(live) => unclear(veil),
+            (None, _) if let Some(veil) = veil => veil,
             (None, None) => match spared {
                 Some((Stays::Twin, why)) => (Stays::Twin, why),
                 Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
             },
+            (None, Some(mark)) if self.is_unselected(&mark, live) => (
+                Stays::Unselected,
+                format!("it carries the mark of stack `{mark}`, which this run leaves out"),
+            ),
             (None, Some(mark)) => {
                 (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
             }
@@ -140,14 +165,14 @@ impl<'a> Undeclared<'a> {
                 (Stays::Unpruned, "no longer declared, and the stack has `prune: none`".to_owned())
             }
             // However much is read, nothing is deleted there.
-            (Some(owner), _) if !inside(&owner) && veiled.hides(live).is_none() => (
+            (Some(owner), _) if !inside(&owner) && !is_veiled => (
                 Stays::Outside,
                 "it carries the stack's mark but is outside of its groups and scopes".to_owned(),
             ),
             (Some(_), _) if unread => {
                 (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
             }
-            (Some(_), _) if let Some(veil) = veiled.hides(live) => unclear(veil),
+            (Some(_), _) if let Some(veil) = veil => veil,
             (Some((loaded, _)), _) => {
                 return Some(Change::Delete {
                     live: live.clone(),
@@ -160,8 +185,10 @@ impl<'a> Undeclared<'a> {
         let UndeclaredVerdict { weight, note } = verdict;
         let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
         let weight = match (weight, place) {
+            // The stack's own run reports it.
+            _ if stays == Stays::Unselected => Weight::Listed,
             // A resource that may be declared is not drift; that it is unresolved is an error of its own.
-            _ if veiled.hides(live).is_some() => Weight::Listed,
+            _ if is_veiled => Weight::Listed,
             // Removing the line revokes nothing here, and it would never be reported again.
             (Weight::Listed, Some((loaded, _))) if stays == Stays::Outside && note.is_none() => {
                 Weight::Drift(loaded.document.value_span("/stack"))

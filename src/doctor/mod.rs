@@ -95,7 +95,7 @@ impl Diagnosis {
 #[must_use]
 pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
     let Some(tenant) = claims.tid else {
-        return Prerequisite::unknown("tenant", "the token does not contain it");
+        return Prerequisite::unknown("tenant", "not in the token");
     };
     match declared.iter().find(|declared| **declared != tenant) {
         Some(other) => Prerequisite::broken(
@@ -111,7 +111,7 @@ pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
 #[must_use]
 pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Prerequisite {
     let Some(id) = claims.oid else {
-        return Prerequisite::unknown("identity", "the token does not contain it");
+        return Prerequisite::unknown("identity", "not in the token");
     };
     let kind = if claims.is_application() { "application" } else { "user" };
     match told {

@@ -75,7 +75,11 @@ pub fn judged(
         format!(" (asked at `{asked}`, since it does not exist yet)")
     };
     let check = if missing.is_empty() {
-        Prerequisite::ok("rights", format!("all {} actions that the specs need{place}", actions.len()))
+        let all = match actions.len() {
+            1 => "the 1 action".to_owned(),
+            count => format!("all {count} actions"),
+        };
+        Prerequisite::ok("rights", format!("{all} that the specs need{place}"))
     } else {
         let reader = match purpose {
             Purpose::Plan => {

@@ -28,15 +28,19 @@ pub struct FindingEntry {
     /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The id of the resource that a guard judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
 }
 
 impl Ord for FindingEntry {
     /// Documents are in this order: codes go by their text, wherever they stand in the table of codes.
     fn cmp(&self, other: &Self) -> Ordering {
-        let Self { source, severity, code, message, cause, hint } = self;
-        let other =
-            (&other.source, other.severity, other.code.as_str(), &other.message, &other.cause, &other.hint);
-        (source, *severity, code.as_str(), message, cause, hint).cmp(&other)
+        fn key(of: &FindingEntry) -> impl Ord {
+            let FindingEntry { source, severity, code, message, cause, hint, resource } = of;
+            (source, *severity, code.as_str(), message, cause, hint, resource)
+        }
+        key(self).cmp(&key(other))
     }
 }
 
@@ -50,7 +54,15 @@ impl FindingEntry {
     /// A finding of this version, without a place, a cause or a hint so far.
     #[must_use]
     pub fn of(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        Self { source: None, severity, code, message: message.into(), cause: None, hint: None }
+        Self {
+            source: None,
+            severity,
+            code,
+            message: message.into(),
+            cause: None,
+            hint: None,
+            resource: None,
+        }
     }
 
     /// A finding with its position spelled out.
@@ -64,11 +76,12 @@ impl FindingEntry {
         }
     }
 
-    /// Whether it can be omitted: a note, unless it predicts a failure of `apply` or reports what `drift` could not determine.
+    /// Whether it can be omitted: a note, unless it predicts a failure of `apply`, reports what `drift` could not determine, or says what an
+    /// `--allow` lets happen.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let loud = [Code::MissingPermission, Code::PolicyRefusal, Code::CauseUnread];
-        self.severity == Severity::Note && !loud.contains(&self.code)
+        self.severity == Severity::Note && !loud.contains(&self.code) && !self.is_lifted()
     }
 
     /// Whether it is a guard's judgement of the current plan: a refusal, or the effect of an `--allow`.

@@ -210,9 +210,16 @@ pub struct PlannedChange {
     pub source: Option<Position>,
     /// The fields that are written.
     pub fields: Vec<FieldEntry>,
+    /// The fields that the spec omits and that are no longer as keyless set them on creation: `after` has that default. They are drift, and
+    /// are not written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<FieldEntry>,
     /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What is deleted with it, as Azure deletes what is in an account or project.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub along: Vec<String>,
     /// Who caused it, from `drift` only: the last known operation on the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<Cause>,
@@ -394,6 +401,8 @@ impl Plan {
             address: String::new(),
             title: String::new(),
             reason: None,
+            omitted: Vec::new(),
+            along: Vec::new(),
             caused_by: None,
             cause_unknown: None,
             ..change.clone()
@@ -426,6 +435,26 @@ impl Plan {
         let told =
             |finding: &&FindingEntry| finding.code == Code::NotOurs && finding.severity == Severity::Note;
         self.findings.iter().filter(told).count()
+    }
+
+    /// The number of resources that go with what is deleted, as far as they were read.
+    #[must_use]
+    pub fn along(&self) -> usize {
+        self.changes.iter().map(|change| change.along.len()).sum()
+    }
+
+    /// The number of resources that drifted in nothing but what their spec omits.
+    #[must_use]
+    pub fn drifted(&self) -> usize {
+        let is_drifted =
+            |change: &&PlannedChange| change.action == Action::Noop && !change.omitted.is_empty();
+        self.changes.iter().filter(is_drifted).count()
+    }
+
+    /// The number of declared resources that are as declared, and of which nothing else is drift.
+    #[must_use]
+    pub fn unchanged(&self) -> usize {
+        self.summary.noop.saturating_sub(self.drifted())
     }
 
     /// Whether there are errors, apart from guards.

@@ -1,5 +1,7 @@
 //! The result of applying a plan: one outcome for each step, as data.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,9 @@ pub struct Outcome {
     pub source: Option<Position>,
     /// The result.
     pub status: Status,
+    /// What of the resource it writes, where several steps write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// The reason, unless it is obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -67,7 +72,7 @@ pub struct Outcome {
 }
 
 /// The result of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// The resource is as declared.
@@ -99,6 +104,24 @@ impl Tally {
 }
 
 impl Report {
+    /// The number of resources by result, as a plan counts them: a resource that takes several steps is done once all are.
+    #[must_use]
+    pub fn resources(&self) -> Tally {
+        let mut results: BTreeMap<(&str, Option<&Position>), BTreeSet<Status>> = BTreeMap::new();
+        for step in &self.steps {
+            results.entry((&step.address, step.source.as_ref())).or_default().insert(step.status);
+        }
+        let mut tally = Tally { done: 0, failed: 0, skipped: 0, ..self.summary };
+        for statuses in results.values() {
+            match statuses {
+                all if all.contains(&Status::Failed) => tally.failed += 1,
+                all if all.contains(&Status::Skipped) => tally.skipped += 1,
+                _ => tally.done += 1,
+            }
+        }
+        tally
+    }
+
     /// Combines the results; `without` counts the changes that have no step.
     #[must_use]
     pub fn new(

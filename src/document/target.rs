@@ -37,7 +37,7 @@ impl fmt::Display for Target {
             TargetKind::Azure => write!(f, "Azure ({})", self.cloud.as_deref().unwrap_or("public")),
             TargetKind::Sandbox => write!(f, "SANDBOX: nothing in Azure changed"),
             TargetKind::Custom => {
-                write!(f, "{}, not a cloud of Azure", self.endpoint.as_deref().unwrap_or("?"))
+                write!(f, "{} (custom endpoint, not Azure)", self.endpoint.as_deref().unwrap_or("?"))
             }
         }
     }

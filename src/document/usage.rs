@@ -40,7 +40,7 @@ pub struct Verdicts {
 /// What the evidence about an account allows to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Verdict {
+pub enum KeyVerdict {
     /// Calls with a key were made.
     KeysUsed,
     /// Calls were made of which the log does not say whether with a key.
@@ -55,7 +55,7 @@ pub enum Verdict {
     KeysOff,
 }
 
-impl Verdict {
+impl KeyVerdict {
     /// Whether keys can be turned off on this evidence.
     #[must_use]
     pub fn passes(self) -> bool {
@@ -76,7 +76,7 @@ pub struct AccountUsage {
     /// Where it is declared.
     pub source: Option<Position>,
     /// The verdict.
-    pub verdict: Verdict,
+    pub verdict: KeyVerdict,
     /// The verdict in words.
     pub statement: String,
     /// How many of the days before today the evidence covers without a gap.
@@ -84,7 +84,7 @@ pub struct AccountUsage {
     /// How many it has to cover.
     pub quiet_days: u32,
     /// Why the verdict is not stronger.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<MissingEvidence>,
     /// What the evidence cannot show.
     pub notes: Vec<String>,
     /// The calls that the log has.
@@ -96,7 +96,7 @@ pub struct AccountUsage {
 /// What is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Reason {
+pub struct MissingEvidence {
     /// What is missing.
     pub message: String,
     /// Azure's answer, if there was one.
@@ -110,7 +110,7 @@ pub struct Reason {
 /// How a call was authenticated, as far as its record shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum How {
+pub enum CallKind {
     /// It succeeded, and its record names no caller.
     Key,
     /// It neither succeeded nor was it refused as unauthorized, and its record names no caller.
@@ -126,7 +126,7 @@ pub enum How {
 #[serde(rename_all = "camelCase")]
 pub struct Calls {
     /// How they were authenticated.
-    pub how: How,
+    pub how: CallKind,
     /// The operation, as the log names it.
     pub operation: String,
     /// How many.
@@ -169,12 +169,12 @@ impl Usage {
         let mut summary = Verdicts::default();
         for account in &accounts {
             *match account.verdict {
-                Verdict::KeysUsed => &mut summary.keys_used,
-                Verdict::CallsWithoutName => &mut summary.calls_without_name,
-                Verdict::NoKeyCallSeen => &mut summary.no_key_call_seen,
-                Verdict::NoCall => &mut summary.no_call,
-                Verdict::KeysOff => &mut summary.keys_off,
-                Verdict::CannotTell => &mut summary.cannot_tell,
+                KeyVerdict::KeysUsed => &mut summary.keys_used,
+                KeyVerdict::CallsWithoutName => &mut summary.calls_without_name,
+                KeyVerdict::NoKeyCallSeen => &mut summary.no_key_call_seen,
+                KeyVerdict::NoCall => &mut summary.no_call,
+                KeyVerdict::KeysOff => &mut summary.keys_off,
+                KeyVerdict::CannotTell => &mut summary.cannot_tell,
             } += 1;
         }
         Self { days, from, summary, accounts }

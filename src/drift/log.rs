@@ -277,7 +277,7 @@ pub(super) fn unknown(sort: Sort, answer: Option<&LogAnswer>) -> String {
     };
     if let (Sort::Gone, Some(LogAnswer::Read { whole: true, .. })) = (sort, answer) {
         return format!(
-            "it does not exist, and the activity log shows no {what} in the last {DAYS} days (events of the last minutes may be missing): probably new in the spec"
+            "not created yet, or deleted in the last few minutes (the activity log shows no {what} in the last {DAYS} days)"
         );
     }
     let why = match answer {

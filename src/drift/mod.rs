@@ -16,7 +16,7 @@ use serde_json::Value;
 use log::Log;
 pub use log::{LogAnswer, LogEvent, LogQuery, PAGES};
 
-use crate::diff::{Change, LiveMatch};
+use crate::diff::{Change, Diff, LiveMatch};
 use crate::document::{Cause, Done, Evidence, FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
@@ -67,9 +67,9 @@ pub struct Inquiry {
 impl Inquiry {
     /// The questions about these changes; those that bodies answer are answered at once.
     #[must_use]
-    pub fn new(changes: &[Change], snapshot: &Snapshot, names: BTreeMap<String, String>) -> Self {
-        let subjects =
-            changes.iter().enumerate().filter_map(|(change, what)| subject(change, what, snapshot));
+    pub fn new(diff: &Diff, snapshot: &Snapshot, names: BTreeMap<String, String>) -> Self {
+        let changes = diff.changes.iter().enumerate();
+        let subjects = changes.filter_map(|(change, what)| subject(change, what, diff, snapshot));
         let mut inquiry = Self { subjects: subjects.collect(), names };
         for subject in &mut inquiry.subjects {
             if let Some(cause) = &mut subject.cause {
@@ -162,7 +162,7 @@ fn name(cause: &mut Cause, names: &BTreeMap<String, String>) {
 }
 
 /// The question about a change, if somebody caused it in Azure.
-fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<CauseSubject> {
+fn subject(change: usize, what: &Change, diff: &Diff, snapshot: &Snapshot) -> Option<CauseSubject> {
     let live = |id: &ResourceId, sort, body: &Value| CauseSubject {
         change,
         id: id.clone(),
@@ -171,6 +171,9 @@ fn subject(change: usize, what: &Change, snapshot: &Snapshot) -> Option<CauseSub
     };
     match what {
         Change::Update { live: other, .. } => Some(live(&other.id, Sort::Changed, &other.body)),
+        Change::NoOp { desired, live: other } if diff.omitted.contains_key(&desired.key) => {
+            Some(live(&other.id, Sort::Changed, &other.body))
+        }
         // It carries a stack's mark, which anyone can type: its creator shows whether it is a leftover or was added by somebody else.
         Change::Delete { live: other, .. } => Some(live(&other.id, Sort::Appeared, &other.body)),
         Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {

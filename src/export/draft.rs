@@ -253,7 +253,7 @@ fn takes(wanted: &Wanted, live: &Live, called: &Called<'_>, findings: &mut Vec<F
 
 /// Whether it is permanent.
 fn lasts(live: &Live, snapshot: &Snapshot, called: &Called<'_>, findings: &mut Vec<Finding>) -> bool {
-    let passing = live.kind.passing(live, snapshot);
+    let passing = live.passing(snapshot);
     if let Some(passing) = &passing {
         let title = live.kind.title(&live.body, called);
         let how = if passing.is_activated { "activated it" } else { "assigned it" };

@@ -21,9 +21,10 @@ pub(super) fn clean(plan: &mut Plan) {
             .into_iter()
             .chain(&mut change.cause_unknown)
             .chain(&mut change.called)
+            .chain(&mut change.along)
             .for_each(text);
         all(&mut change.caused_by);
-        for field in &mut change.fields {
+        for field in change.fields.iter_mut().chain(&mut change.omitted) {
             values(&mut field.before);
         }
     }

@@ -12,6 +12,7 @@ use crate::source::Sources;
 use crate::spec::Loaded;
 use crate::spec::conflict::conflicts;
 use crate::spec::lock::Lock;
+use crate::text::sanitize::sanitize;
 
 /// Largest lock file in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -50,13 +51,53 @@ pub(super) fn held_against(loaded: &Loaded, tenant: Option<Uuid>) -> Vec<Finding
     lock.map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), tenant)).unwrap_or_default()
 }
 
+/// A finding about what a lock file lacks, with the file and the command that adds it.
+pub(super) fn with_file(
+    mut finding: Finding,
+    loaded: &Loaded,
+    sources: &Sources,
+    environment: Option<&str>,
+) -> Finding {
+    if let Some(path) = path_of(loaded, sources) {
+        let path = sanitize(&path.to_string_lossy()).into_owned();
+        let of = environment.map(|name| format!(" for environment `{name}`")).unwrap_or_default();
+        if let Some(rest) = finding.message.strip_prefix("the lock file does not contain ") {
+            finding.message = format!("the lock file `{path}` does not contain {rest}{of}");
+        }
+        if let (Some(name), Some(hint)) = (environment, &finding.hint) {
+            finding.hint = Some(hint.replace("`keyless lock`", &format!("`keyless lock --env {name}`")));
+        }
+    }
+    finding
+}
+
+/// A new lock file with the entries of the standing one that the spec does not name in this run, if the spec refers to variables: another
+/// environment may name them. What a lock file holds and no spec names gives nobody access.
+pub(crate) fn merged(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> Result<Lock, Box<Finding>> {
+    let Some(standing) = of(loaded, sources)?.filter(|_| loaded.document.refers_to_variables()) else {
+        return Ok(fresh.clone());
+    };
+    Ok(standing.kept_with(fresh, &principals_of(&loaded.spec)))
+}
+
 /// How a spec's lock file differs from a new one, or why that is not known.
 pub(crate) fn differences(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> Vec<Finding> {
     match of(loaded, sources) {
-        Ok(standing) => {
-            let none = || Lock { principals: Vec::new(), ..fresh.clone() };
-            let standing = standing.unwrap_or_else(none);
-            standing.differences(fresh, loaded, &principals_of(&loaded.spec))
+        Ok(None) if fresh.principals.is_empty() => Vec::new(),
+        Ok(None) => {
+            let path = path_of(loaded, sources).unwrap_or_default();
+            let message = format!("there is no lock file `{}`", sanitize(&path.to_string_lossy()));
+            let finding =
+                Finding::error(Code::LockOutdated, message).at(loaded.document.value_span("/stack"));
+            vec![
+                finding.hint("run `keyless lock` as someone who can read the directory, and commit the file"),
+            ]
+        }
+        Ok(Some(standing)) => {
+            let shared = loaded.document.refers_to_variables();
+            let named = principals_of(&loaded.spec);
+            let standing = if shared { standing.without_strangers(fresh, &named) } else { standing };
+            standing.differences(fresh, loaded, &named)
         }
         Err(problem) => vec![*problem],
     }

@@ -51,7 +51,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
     let (snapshot, caller) = azure.read(&open).await?;
-    let Checked { stacks, mut findings, sources } = specs;
+    let Checked { stacks, mut findings, sources, .. } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
     findings.extend(specs::foreign_tenants(&stacks, &caller));
@@ -64,7 +64,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // desired → diff → plan. From here on, the plan is plain data from which every write follows.
     let diff = diff::diff(&stacks, desired, &snapshot);
     let names = principals::known_names(&stacks, &snapshot);
-    let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff.changes, &snapshot, names.clone()));
+    let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff, &snapshot, names.clone()));
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
 
     // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
@@ -74,11 +74,20 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
         checks::judge(&mut plan, &snapshot, &before, unpermitted);
     }
 
+    crate::plan::tell_along(&mut plan, &before);
+
     // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.
     // A plan says who gains and loses access; a drift, who has or lacks what by the specs.
-    let after = if wish.purpose.explains() { before.as_declared(&plan) } else { before.after(&plan) };
-    plan.access = access::changes::changes(&before, &after, &names);
-    plan.findings.extend(guards::judge(&plan, &before, caller.oid, wish.allowed));
+    plan.access = if wish.purpose.explains() {
+        access::changes::drifted(&before, &plan, &names)
+    } else {
+        access::changes::changes(&before, &before.after(&plan), &names)
+    };
+    let mut objections = guards::judge(&plan, &before, caller.oid, wish.allowed);
+    for finding in &mut objections {
+        principals::name_in(&mut finding.message, &names);
+    }
+    plan.findings.extend(objections);
     plan.findings.sort();
 
     // Who caused the differences. This decides nothing, so it comes last.
@@ -126,6 +135,8 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     plan.findings.extend(outdated);
     plan.findings.extend(beside);
     plan.findings.extend(pins::outside(&wish.within, &plan));
+
+    crate::plan::tell_along(&mut plan, &before);
 
     // Guards as for a new plan, except that the file's claims about declarations do not count.
     plan.access = access::changes::changes(&before, &before.after(&plan), &names);

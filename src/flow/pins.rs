@@ -1,14 +1,16 @@
-//! `--within` and `--stack`: what a pinned run must not change, for new and saved plans.
+//! `--within` and `--stack`: what a pinned run must not change, for new and saved plans. `--select`: which of the loaded specs a run is about.
 //!
 //! Pure.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Halt;
 use crate::document::{FindingEntry, Plan, PlannedChange};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::spec::Loaded;
+use crate::text::names::{nearest, short};
 
 /// The scopes of `--within`, as given and as ids. If there are none, nothing is excluded.
 #[derive(Debug, Default)]
@@ -59,6 +61,37 @@ pub(super) fn is_outside(finding: &FindingEntry) -> bool {
     finding.code == Code::OutsideWithin
 }
 
+/// The selected specs, each with a reference to the others. Without `--select`, all of them.
+pub(crate) fn select(chosen: &[String], stacks: Vec<Loaded>, findings: &mut Vec<Finding>) -> Vec<Loaded> {
+    if chosen.is_empty() {
+        return stacks;
+    }
+    // The missing spec may be one that could not be read, which is reported already.
+    let broken = findings.iter().any(|finding| finding.severity == Severity::Error);
+    for name in
+        chosen.iter().filter(|name| !broken && !stacks.iter().any(|loaded| loaded.spec.stack == **name))
+    {
+        let message = format!("`--select {}`: no loaded spec has that stack", short(name));
+        let finding = Finding::error(Code::StackMismatch, message);
+        let hint =
+            meant(name, &stacks).unwrap_or_else(|| "pass its spec too, or correct the name".to_owned());
+        findings.push(finding.hint(hint));
+    }
+    let (mut selected, others): (Vec<Loaded>, Vec<Loaded>) =
+        stacks.into_iter().partition(|loaded| chosen.contains(&loaded.spec.stack));
+    let others = Arc::new(others);
+    for loaded in &mut selected {
+        loaded.unselected = Arc::clone(&others);
+    }
+    selected
+}
+
+/// The stack that was probably meant.
+pub(super) fn meant(name: &str, stacks: &[Loaded]) -> Option<String> {
+    let near = nearest(name, stacks.iter().map(|loaded| loaded.spec.stack.as_str()))?;
+    Some(format!("did you mean `{near}`?"))
+}
+
 /// Findings for specs of stacks that the run is not pinned to.
 pub(crate) fn other_stacks(pinned: &[String], stacks: &[Loaded]) -> Vec<Finding> {
     let others = stacks.iter().filter(|loaded| !pinned.is_empty() && !pinned.contains(&loaded.spec.stack));
@@ -77,6 +110,10 @@ pub(crate) fn other_stacks(pinned: &[String], stacks: &[Loaded]) -> Vec<Finding>
 pub(crate) enum Foreign {
     #[error("the plan writes {title} for stack `{stack}`, and this run is pinned to stack `{pinned}`")]
     Writes { title: String, stack: String, pinned: String },
+    #[error(
+        "the plan writes {title} for stack `{stack}`, which is not selected, and a saved plan is applied whole or not at all"
+    )]
+    Unselected { title: String, stack: String },
     #[error("the plan is for stack `{stacks}`, and this run is pinned to stack `{pinned}`")]
     Whole { stacks: String, pinned: String },
 }
@@ -85,7 +122,25 @@ impl Foreign {
     pub(super) fn hint(&self) -> String {
         match self {
             Self::Writes { stack, .. } => format!("if this is intended, add `--stack {stack}`"),
+            Self::Unselected { stack, .. } => {
+                format!("add `--select {stack}`, or make a plan for the selected stacks only")
+            }
             Self::Whole { .. } => "pass the plan that was made for the pinned stack".to_owned(),
+        }
+    }
+}
+
+/// Fails if a saved plan writes for a stack that is not selected.
+pub(crate) fn unselected(chosen: &[String], plan: &Plan) -> Result<(), Halt> {
+    let is_chosen =
+        |change: &&PlannedChange| change.stack.as_ref().is_some_and(|stack| chosen.contains(stack));
+    let mut written = plan.changes.iter().filter(|change| change.action.writes() && !chosen.is_empty());
+    match written.find(|change| !is_chosen(change)) {
+        None => Ok(()),
+        Some(change) => {
+            let (title, stack) =
+                (change.title.clone(), change.stack.clone().unwrap_or_else(|| "?".to_owned()));
+            Err(Halt::OtherStack(Foreign::Unselected { title, stack }))
         }
     }
 }

@@ -10,11 +10,13 @@ use crate::auth::Claims;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::account::Accounts;
-use crate::kinds::{self, Kind as _};
+use crate::kinds::{self, Declaring as _};
 use crate::snapshot::Snapshot;
 use crate::source::{Sources, Span};
+use crate::spec::model::Prune;
 use crate::spec::variables::VariableInputs;
 use crate::spec::{self, Loaded};
+use crate::text::names::short;
 
 /// Specs that were read and checked.
 #[derive(Clone, Default)]
@@ -24,20 +26,16 @@ pub(crate) struct Checked {
     pub findings: Vec<Finding>,
     /// The files, for positions.
     pub sources: Sources,
+    /// The environment of `--env`.
+    pub environment: Option<String>,
 }
 
 impl Checked {
-    /// Reads and checks specs on their own; specs of stacks that the run is not pinned to are errors.
-    pub(crate) fn read(
-        paths: &[PathBuf],
-        stdin: impl Read,
-        inputs: &VariableInputs,
-        pinned: &[String],
-    ) -> Self {
+    /// Reads and checks specs on their own.
+    pub(crate) fn read(paths: &[PathBuf], stdin: impl Read, inputs: &VariableInputs) -> Self {
         let mut sources = Sources::default();
-        let (stacks, mut findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
-        findings.extend(pins::other_stacks(pinned, &stacks));
-        let mut checked = Self { stacks, findings, sources };
+        let (stacks, findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
+        let mut checked = Self { stacks, findings, sources, environment: inputs.beside.clone() };
         checked.in_order_of_files();
         checked
     }
@@ -54,9 +52,60 @@ impl Checked {
                 Ok(lock) => loaded.lock = lock,
                 Err(problem) => self.findings.push(*problem),
             }
-            self.findings.extend(locks::held_against(loaded, None));
+            let lacking = locks::held_against(loaded, None);
+            let environment = self.environment.as_deref();
+            self.findings.extend(
+                lacking
+                    .into_iter()
+                    .map(|finding| locks::with_file(finding, loaded, &self.sources, environment)),
+            );
         }
         self.in_order_of_files();
+        self
+    }
+
+    /// Keeps the selected specs; of these, specs of stacks that the run is not pinned to are errors.
+    pub(crate) fn select(mut self, selected: &[String], pinned: &[String]) -> Self {
+        self.stacks = pins::select(selected, self.stacks, &mut self.findings);
+        self.findings.extend(pins::other_stacks(pinned, &self.stacks));
+        self.in_order_of_files();
+        self
+    }
+
+    /// Makes the run delete everything that these stacks own in the domains that their specs name.
+    pub(crate) fn retire(mut self, names: &[String]) -> Self {
+        let is_left_out =
+            |name: &String| spec::unselected(&self.stacks).iter().any(|loaded| loaded.spec.stack == *name);
+        let left_out: Vec<&String> = names.iter().filter(|name| is_left_out(name)).collect();
+        for name in names {
+            let found = self.stacks.iter_mut().find(|loaded| loaded.spec.stack == *name);
+            match found {
+                Some(loaded) if loaded.spec.prune == Prune::None => {
+                    let message = format!(
+                        "stack `{name}` cannot be retired: with `prune: none`, nothing of it is deleted"
+                    );
+                    let finding = Finding::error(Code::StackMismatch, message);
+                    let hint = "remove the line to retire the stack";
+                    self.findings.push(finding.at(loaded.document.value_span("/prune")).hint(hint));
+                }
+                Some(loaded) => loaded.retire(),
+                None if left_out.contains(&name) => {
+                    let message = format!("`--retire {name}`: that stack is not selected");
+                    let finding = Finding::error(Code::StackMismatch, message);
+                    self.findings.push(finding.hint(format!("add `--select {name}`")));
+                }
+                // Its spec may be one that could not be read, which is reported already.
+                None if has_error(&self.findings) => {}
+                None => {
+                    let message = format!("`--retire {}` needs the spec of that stack", short(name));
+                    let finding = Finding::error(Code::StackMismatch, message);
+                    let hint = pins::meant(name, &self.stacks).unwrap_or_else(|| {
+                        "the spec says where the stack may own something: pass it, from an earlier commit if it was removed".to_owned()
+                    });
+                    self.findings.push(finding.hint(hint));
+                }
+            }
+        }
         self
     }
 
@@ -73,7 +122,7 @@ impl Checked {
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.errors() > 0
+        has_error(&self.findings)
     }
 
     pub(crate) fn errors(&self) -> usize {
@@ -90,6 +139,10 @@ impl Checked {
     pub(crate) fn entries(&self) -> Vec<FindingEntry> {
         self.findings.iter().map(|finding| FindingEntry::new(finding, &self.sources)).collect()
     }
+}
+
+fn has_error(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
 }
 
 /// Errors for declared tenants other than the caller's.

@@ -7,7 +7,7 @@ use crate::accounts::{self, Standing};
 use crate::document::Statement;
 use crate::finding::{Finding, Open};
 use crate::id::ResourceId;
-use crate::kinds::Kind as _;
+use crate::kinds::Reading as _;
 use crate::kinds::account::Accounts;
 use crate::kinds::role_assignment::{principal_queries, principals_of};
 use crate::snapshot::{Query, Snapshot};

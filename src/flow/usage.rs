@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::principals;
 use crate::snapshot::Snapshot;
 use crate::source::Sources;
-use crate::usage::{self, Subject, Window};
+use crate::usage::{self, AskedAccount, Window};
 
 impl Azure {
     /// Judges accounts by the evidence of so many days before today; with `names`, callers are looked up in the directory.
@@ -18,8 +18,9 @@ impl Azure {
         sources: &Sources,
         names: bool,
     ) -> Result<(Usage, Vec<Finding>), Halt> {
-        let subject = |each: &Standing| Subject::of(&each.address, (&each.id, &each.body), each.span, days);
-        let subjects: Vec<Subject> = standing.iter().map(subject).collect();
+        let subject =
+            |each: &Standing| AskedAccount::of(&each.address, (&each.id, &each.body), each.span, days);
+        let subjects: Vec<AskedAccount> = standing.iter().map(subject).collect();
         // Records carry Azure's time.
         let window = Window { days, now: self.client.azure_time() };
         let mut snapshot = Snapshot::default();

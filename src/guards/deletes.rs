@@ -39,11 +39,13 @@ pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Object
             owned.entry(stack).or_default().0 += 1;
         }
     }
+    let mut others = None;
     for (_, id) in targets(plan, StepAction::Delete) {
         owned.entry(owner_of(&id)).or_default().1 += 1;
         if is_account(&id) {
-            let message =
-                format!("the plan deletes account `{}`{}", id.name(), with_deployments(before, &id));
+            let lost = others.get_or_insert_with(|| of_others(before)).get(&id);
+            let (models, others) = (with_deployments(before, &id), with_others(lost));
+            let message = format!("the plan deletes account `{}`{models}{others}", id.name());
             objections.push(Objection::at(Rule::DeleteAccount, &id, message));
         } else if let Some(account) = child_of(&id, "projects") {
             let message = format!(
@@ -98,6 +100,28 @@ fn with_deployments(before: &World, account: &ResourceId) -> String {
         [one] => format!(" and its deployment {one}: calls to it will fail"),
         all => format!(" and its deployments {}: calls to them will fail", all.join(", ")),
     }
+}
+
+/// By account, how much each stack other than the account's own created on it and in it.
+fn of_others(before: &World) -> BTreeMap<ResourceId, BTreeMap<&str, usize>> {
+    let mut others: BTreeMap<ResourceId, BTreeMap<&str, usize>> = BTreeMap::new();
+    for (id, body) in &before.resources {
+        let Some(stack) = owner(body) else { continue };
+        let place = if is_assignment(id) { id.scope() } else { id.clone() };
+        let Some(account) = place.up_to("accounts") else { continue };
+        if before.resource(&account).and_then(owner) != Some(stack) {
+            *others.entry(account).or_default().entry(stack).or_default() += 1;
+        }
+    }
+    others
+}
+
+/// What other stacks created there, in words.
+fn with_others(others: Option<&BTreeMap<&str, usize>>) -> String {
+    let Some(others) = others else { return String::new() };
+    let all: Vec<String> =
+        others.iter().map(|(stack, count)| format!("{count} of stack `{stack}`")).collect();
+    format!("; what other stacks created there is deleted too: {}", all.join(", "))
 }
 
 /// The owner of the resources, in words.
@@ -195,7 +219,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
         }
         (Origin::Specs, Some(account)) if !in_its_spec => {
             let message = format!(
-                "the spec of stack `{}` says nothing of account `{}` any more, and its {them} there {go}",
+                "stack `{}` no longer declares account `{}`: its {them} there would be deleted",
                 list.stack,
                 account.name()
             );
@@ -209,7 +233,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             };
             let whose = if within.is_some() { format!(" {whose}") } else { String::new() };
             let message = format!(
-                "`{}` of {place} is not in the spec any more, and {them}{whose} {go} with it",
+                "`{}` of {place} is no longer in the spec: {them}{whose} would be deleted",
                 list.kind
             );
             let empty = if list.kind == "roleAssignments" {

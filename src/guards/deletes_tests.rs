@@ -16,10 +16,11 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         body
     };
     let account = chat(json!({}));
-    let on_it = "`roleAssignments` of account `chat` is not in the spec any more, and 2 role assignments of stack `team-a` go with it";
+    let on_it = "`roleAssignments` of account `chat` is no longer in the spec: 2 role assignments of stack `team-a` would be deleted";
     let own =
-        "`roleAssignments` of stack `team-a` is not in the spec any more, and 1 role assignment goes with it";
-    let forgotten = "the spec of stack `team-a` says nothing of account `chat` any more, and its 2 role assignments there go";
+        "`roleAssignments` of stack `team-a` is no longer in the spec: 1 role assignment would be deleted";
+    let forgotten =
+        "stack `team-a` no longer declares account `chat`: its 2 role assignments there would be deleted";
     let (two, one) = (vec![given(CHAT, 1), given(CHAT, 2)], vec![given(GROUP, 1)]);
     let at_project = vec![given(&project, 1)];
     let mut policy = json!({"id": filter, "tags": {"keyless-stack": "team-a"}});
@@ -75,7 +76,8 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         messages(left_out(plan, &before, &before.after(plan), Origin::Specs)).concat()
     };
     assert!(
-        judged(&plan, &policy).starts_with("delete-list: `raiPolicies` of account `chat` is not in the spec")
+        judged(&plan, &policy)
+            .starts_with("delete-list: `raiPolicies` of account `chat` is no longer in the spec")
     );
     plan.lists.push(DeclaredList { stack: "team-a".to_owned(), kind: "raiPolicies", within: Some(id(CHAT)) });
     assert_eq!(judged(&plan, &policy), "");

@@ -20,7 +20,8 @@ pub(super) fn idle(allowed: &[Allow], refusals: &[GuardRefusal<'_>]) -> Vec<Find
     findings
 }
 
-/// The place in a spec that something had which goes, as far as its id says that and no other change of the plan could be meant by it.
+/// The place in a spec that something had which goes, as far as its id says that and no other change of the plan could be meant by it. One
+/// that named a group of its own is known by its id alone.
 pub(super) fn former_address(plan: &Plan, change: Option<&PlannedChange>) -> Option<String> {
     let change = change.filter(|change| change.action == Action::Delete)?;
     let address = in_account(&change.id)?;

@@ -381,6 +381,7 @@ impl<'a> GuardRefusal<'a> {
             code: row.expect("each rule has a row").2,
             message,
             cause,
+            resource: change.map(|change| change.id.clone()),
             hint: Some(match instead {
                 _ if lifted => "allowed by `--allow`".to_owned(),
                 Some(instead) => format!("if this is intended: {instead}, or {flag}"),

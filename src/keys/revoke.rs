@@ -9,7 +9,7 @@ use crate::accounts::Standing;
 use crate::arm::{Client, Effect, Error};
 use crate::document::keys::{AccountRevocation, KeyOutcome, KeyStatus};
 use crate::finding::{Code, Finding};
-use crate::kinds::Kind as _;
+use crate::kinds::Described as _;
 use crate::kinds::account::Accounts;
 use crate::source::Sources;
 

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Kind, Section, account, children, merge, nearby, rules, shape};
+use super::{
+    Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
+    account, children, merge, nearby, rules, shape,
+};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -107,63 +110,62 @@ fn declared(spec: &Spec) -> impl Iterator<Item = (String, &Connection)> {
     accounts.flat_map(|(index, account)| of_account(index, account)).chain(hubs)
 }
 
-impl Kind for Connections {
-    fn name(&self) -> &'static str {
+const FIELDS: &[Field] = &[
+    // A secret is sent there, so guards judge it however it is set.
+    Field::new("target", Compare::Equal).guarded(&[]),
+    Field::new("isSharedToAll", Compare::Equal).absent("false").guarded(&[]),
+    Field::new("credentials/key", Compare::Unshown),
+    Field::new("credentials/clientId", Compare::Unshown),
+    Field::new("credentials/resourceId", Compare::Unshown),
+];
+
+const OF_FOUNDRY: Facts = Facts {
+    name: "connections",
+    types: &[
+        "Microsoft.CognitiveServices/accounts/connections",
+        "Microsoft.CognitiveServices/accounts/projects/connections",
+    ],
+    noun: "connection",
+    api_version: account::API,
+    fields: FIELDS,
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/systemData",
+        "/properties/createdByWorkspaceArmId",
+        "/properties/credentials",
+        "/properties/error",
+        "/properties/group",
+        "/properties/isDefault",
+    ],
+    superseded: &[],
+    takes_mark: false,
+    takes_identity: false,
+    is_callable: false,
+};
+
+static OF_HUBS: Facts = Facts {
+    name: "workspaceConnections",
+    types: &["Microsoft.MachineLearningServices/workspaces/connections"],
+    api_version: HUB_API,
+    ..OF_FOUNDRY
+};
+
+impl Described for Connections {
+    fn facts(&self) -> &'static Facts {
         match self.0 {
-            ConnectionPlace::Foundry => "connections",
-            ConnectionPlace::Hub => "workspaceConnections",
+            ConnectionPlace::Foundry => &OF_FOUNDRY,
+            ConnectionPlace::Hub => &OF_HUBS,
         }
     }
+}
 
-    fn types(&self) -> &'static [&'static str] {
-        match self.0 {
-            ConnectionPlace::Foundry => &[
-                "Microsoft.CognitiveServices/accounts/connections",
-                "Microsoft.CognitiveServices/accounts/projects/connections",
-            ],
-            ConnectionPlace::Hub => &["Microsoft.MachineLearningServices/workspaces/connections"],
-        }
-    }
+impl Kind for Connections {}
 
-    fn noun(&self) -> &'static str {
-        "connection"
-    }
-
-    fn api_version(&self) -> &'static str {
-        match self.0 {
-            ConnectionPlace::Foundry => account::API,
-            ConnectionPlace::Hub => HUB_API,
-        }
-    }
-
-    fn fields(&self) -> &'static [Field] {
-        const FIELDS: &[Field] = &[
-            // A secret is sent there, so guards judge it however it is set.
-            Field::new("target", Compare::Equal).guarded(&[]),
-            Field::new("isSharedToAll", Compare::Equal).absent("false").guarded(&[]),
-            Field::new("credentials/key", Compare::Unshown),
-            Field::new("credentials/clientId", Compare::Unshown),
-            Field::new("credentials/resourceId", Compare::Unshown),
-        ];
-        FIELDS
-    }
-
+impl Declaring for Connections {
     fn declarable(&self) -> Fields {
         Fields::of("Connection", &["name"], &[])
-    }
-
-    fn read_only(&self) -> &'static [&'static str] {
-        &[
-            "/id",
-            "/name",
-            "/type",
-            "/systemData",
-            "/properties/createdByWorkspaceArmId",
-            "/properties/credentials",
-            "/properties/error",
-            "/properties/group",
-            "/properties/isDefault",
-        ]
     }
 
     fn sections(&self, spec: &Spec) -> Vec<Section> {
@@ -186,24 +188,6 @@ impl Kind for Connections {
         }
     }
 
-    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        match self.0 {
-            ConnectionPlace::Foundry => nearby::follow_ups(stacks, snapshot),
-            // A workspace has no projects, and its only list is read if a spec declares a connection there.
-            ConnectionPlace::Hub => Vec::new(),
-        }
-    }
-
-    fn takes_mark(&self) -> bool {
-        false
-    }
-
-    fn mark(&self, _body: &Value) -> Option<String> {
-        None
-    }
-
-    fn set_mark(&self, _body: &mut Value, _stack: &str) {}
-
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = Vec::new();
         let parent = desired.id.parent().unwrap_or_else(ResourceId::root);
@@ -220,6 +204,28 @@ impl Kind for Connections {
             findings.push(Finding::error(Code::CredentialsUnknown, message).at(desired.span).hint(hint));
         }
         findings
+    }
+}
+
+impl Reading for Connections {
+    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        match self.0 {
+            ConnectionPlace::Foundry => nearby::follow_ups(stacks, snapshot),
+            // A workspace has no projects, and its only list is read if a spec declares a connection there.
+            ConnectionPlace::Hub => Vec::new(),
+        }
+    }
+
+    fn may_stand_in(&self, parent: &Value) -> bool {
+        // An existing project can.
+        parent["type"].as_str().is_none_or(|name| !name.eq_ignore_ascii_case(account::TYPE))
+            || account::holds_connections(parent)
+    }
+}
+
+impl Comparing for Connections {
+    fn mark(&self, _body: &Value) -> Option<String> {
+        None
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
@@ -246,28 +252,6 @@ impl Kind for Connections {
         vec![Finding::error(Code::CredentialsUnknown, message).at(span).hint(hint)]
     }
 
-    fn may_stand_in(&self, parent: &Value) -> bool {
-        // An existing project can.
-        parent["type"].as_str().is_none_or(|name| !name.eq_ignore_ascii_case(account::TYPE))
-            || account::holds_connections(parent)
-    }
-
-    fn written(&self, body: &Value) -> Map<String, Value> {
-        let mut spec = shape::written(self, body);
-        // Azure shows this default on every connection.
-        spec.retain(|name, value| name != "isSharedToAll" || value == true);
-        spec
-    }
-
-    fn comment(&self, written: &Value) -> Option<(&'static str, &'static str)> {
-        let text = match written["authType"].as_str()? {
-            "ApiKey" => "the key is not shown: to write this one, add credentials: {key: '${secret.NAME}'}",
-            "ManagedIdentity" => "its identity is not shown: to write this one, add credentials",
-            _ => return None,
-        };
-        Some(("authType", text))
-    }
-
     fn to_spec(&self, body: &Value) -> Value {
         // Open fields can contain secrets. No spec declares one, so any declared value differs from it.
         let mut spec = shape::members(&body["properties"], SAME);
@@ -281,6 +265,10 @@ impl Kind for Connections {
         }
         Value::Object(spec)
     }
+}
+
+impl Writing for Connections {
+    fn set_mark(&self, _body: &mut Value, _stack: &str) {}
 
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         let properties = member(body, "properties");
@@ -305,6 +293,24 @@ impl Kind for Connections {
         let mut texts = target.into_iter().chain(metadata.map(|(name, value)| (name.as_str(), value)));
         let found = texts.find(|(name, value)| value.as_str().is_some_and(|text| is_telling(name, text)));
         found.map(|_| "a secret stands in `target` or `metadata` as plain text".to_owned())
+    }
+}
+
+impl Wording for Connections {
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        let mut spec = shape::written(self, body);
+        // Azure shows this default on every connection.
+        spec.retain(|name, value| name != "isSharedToAll" || value == true);
+        spec
+    }
+
+    fn comment(&self, written: &Value) -> Option<(&'static str, &'static str)> {
+        let text = match written["authType"].as_str()? {
+            "ApiKey" => "the key is not shown: to write this one, add credentials: {key: '${secret.NAME}'}",
+            "ManagedIdentity" => "its identity is not shown: to write this one, add credentials",
+            _ => return None,
+        };
+        Some(("authType", text))
     }
 
     fn wording(&self, path: &[String], value: &Value) -> Option<(&'static str, &'static str)> {

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
-use super::{Compare, Field, Kind, Mutability, Section, children, merge, rai_policy, rules, shape};
+use super::{
+    Compare, Comparing, Declaring, Described, Facts, Field, Kind, Mutability, Reading, Section, Wording,
+    Writing, children, merge, rai_policy, rules, shape,
+};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::FieldChange;
@@ -36,70 +39,60 @@ const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];
 /// Members of `properties.model` that have the same name and shape in a spec.
 const MODEL: &[&str] = &["format", "name", "version"];
 
-impl Kind for Deployments {
-    fn name(&self) -> &'static str {
-        "deployments"
-    }
+/// `CannotChangeDeploymentModel`: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1429>.
+const SAME_MODEL: Mutability = Mutability::Never("Azure does not change the model of a deployment");
+const FIELDS: &[Field] = &[
+    Field::new("model/format", Compare::Equal).change(SAME_MODEL),
+    Field::new("model/name", Compare::Equal).change(SAME_MODEL),
+    // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
+    Field::new("model/version", Compare::Equal).change(Mutability::Apart),
+    Field::new("sku/name", Compare::IgnoreCase),
+    Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
+    // A missing value means the same: <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
+    Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
+];
 
-    fn types(&self) -> &'static [&'static str] {
-        &["Microsoft.CognitiveServices/accounts/deployments"]
-    }
+static FACTS: Facts = Facts {
+    name: "deployments",
+    types: &["Microsoft.CognitiveServices/accounts/deployments"],
+    noun: "deployment",
+    api_version: account::API,
+    fields: FIELDS,
+    // Excludes `dynamicThrottlingEnabled`, which the API description calls read-only: the service accepts it, and a PUT without it
+    // disables dynamic quota (<https://github.com/Azure/bicep-types-az/issues/2121>).
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/etag",
+        "/systemData",
+        "/properties/callRateLimit",
+        "/properties/capabilities",
+        "/properties/currentCapacity",
+        "/properties/model/callRateLimit",
+        "/properties/provisioningState",
+        "/properties/rateLimits",
+        "/properties/ratelimits",
+        // Refused since 2023-05-01 in favour of `sku`: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
+        "/properties/scaleSettings",
+    ],
+    superseded: &[("/properties/scaleSettings", "Azure no longer accepts it; use `sku`")],
+    takes_mark: true,
+    takes_identity: false,
+    is_callable: true,
+};
 
-    fn noun(&self) -> &'static str {
-        "deployment"
+impl Described for Deployments {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
+}
 
-    fn api_version(&self) -> &'static str {
-        account::API
-    }
+impl Kind for Deployments {}
 
-    fn is_callable(&self) -> bool {
-        true
-    }
-
-    fn fields(&self) -> &'static [Field] {
-        /// `CannotChangeDeploymentModel`: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1429>.
-        const MODEL: Mutability = Mutability::Never("Azure does not change the model of a deployment");
-        const FIELDS: &[Field] = &[
-            Field::new("model/format", Compare::Equal).change(MODEL),
-            Field::new("model/name", Compare::Equal).change(MODEL),
-            // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
-            Field::new("model/version", Compare::Equal).change(Mutability::Apart),
-            Field::new("sku/name", Compare::IgnoreCase),
-            Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
-            // A missing value means the same: <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
-            Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
-        ];
-        FIELDS
-    }
-
+impl Declaring for Deployments {
     fn declarable(&self) -> Fields {
         Fields::of("Deployment", &["name"], &[])
-    }
-
-    /// Excludes `dynamicThrottlingEnabled`, which the API description calls read-only: the service accepts it, and a PUT without it
-    /// disables dynamic quota (<https://github.com/Azure/bicep-types-az/issues/2121>).
-    fn read_only(&self) -> &'static [&'static str] {
-        &[
-            "/id",
-            "/name",
-            "/type",
-            "/etag",
-            "/systemData",
-            "/properties/callRateLimit",
-            "/properties/capabilities",
-            "/properties/currentCapacity",
-            "/properties/model/callRateLimit",
-            "/properties/provisioningState",
-            "/properties/rateLimits",
-            "/properties/ratelimits",
-            // Refused since 2023-05-01 in favour of `sku`: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
-            "/properties/scaleSettings",
-        ]
-    }
-
-    fn superseded(&self) -> &'static [(&'static str, &'static str)] {
-        &[("/properties/scaleSettings", "Azure no longer accepts it; use `sku`")]
     }
 
     fn sections(&self, spec: &Spec) -> Vec<Section> {
@@ -152,12 +145,15 @@ impl Kind for Deployments {
             desired.after.push(children::key(&rai_policy::RaiPolicies, &id));
         }
     }
+}
 
-    fn names(&self, id: &ResourceId, patch: &Map<String, Value>) -> Vec<ResourceId> {
-        let policy = patch.get("raiPolicyName").and_then(Value::as_str);
-        policy.and_then(|policy| Some(id.parent()?.child("raiPolicies", policy))).into_iter().collect()
+impl Reading for Deployments {
+    fn may_stand_in(&self, parent: &Value) -> bool {
+        account::serves_models(parent)
     }
+}
 
+impl Comparing for Deployments {
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         // A provisioned deployment can move to another model in place:
         // <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
@@ -194,10 +190,6 @@ impl Kind for Deployments {
         rules::unsettled(desired, body).into_iter().collect()
     }
 
-    fn may_stand_in(&self, parent: &Value) -> bool {
-        account::serves_models(parent)
-    }
-
     fn to_spec(&self, body: &Value) -> Value {
         let mut spec = Map::new();
         let properties = &body["properties"];
@@ -209,6 +201,13 @@ impl Kind for Deployments {
         spec.extend(shape::members(properties, SAME));
         Value::Object(spec)
     }
+}
+
+impl Writing for Deployments {
+    fn names(&self, id: &ResourceId, patch: &Map<String, Value>) -> Vec<ResourceId> {
+        let policy = patch.get("raiPolicyName").and_then(Value::as_str);
+        policy.and_then(|policy| Some(id.parent()?.child("raiPolicies", policy))).into_iter().collect()
+    }
 
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         for (name, value) in patch {
@@ -219,6 +218,8 @@ impl Kind for Deployments {
         }
     }
 }
+
+impl Wording for Deployments {}
 
 /// The named members of an object as a new object, if there are any.
 fn some(value: &Value, names: &[&str]) -> Option<Value> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Compare, KINDS, Kind};
+use crate::kinds::{Compare, KINDS, Kind, Live};
 use crate::principals::known_names;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::source::Span;
@@ -78,6 +78,12 @@ impl Desired {
         Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) }
     }
 
+    /// Its soft-deleted remains.
+    #[must_use]
+    pub fn remains(&self, snapshot: &Snapshot) -> Option<Live> {
+        self.kind.soft_deleting()?.remains(self, snapshot)
+    }
+
     /// Whether it declares something that Azure never shows.
     #[must_use]
     pub fn holds_unshown(&self) -> bool {
@@ -109,7 +115,9 @@ pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
         KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded, snapshot)));
     desired
         .map(|mut desired| {
-            desired.kind.name_principal(&mut desired, &names);
+            if let Some(grant) = desired.kind.granting() {
+                grant.name_principal(&mut desired, &names);
+            }
             desired
         })
         .collect()

@@ -19,6 +19,9 @@ pub struct Field {
     pub change: Mutability,
     /// What guards assume for a new resource that does not declare it; `None` if no guard judges it.
     pub guarded: Option<Guarded>,
+    /// Whether a default that creation sets must last on what carries the stack's mark: another live value is drift, although nothing
+    /// declares the field and `apply` leaves it.
+    pub lasting: bool,
 }
 
 /// Live values of an undeclared field that guards accept on a new resource, besides a missing value and its meaning.
@@ -73,7 +76,7 @@ pub enum Mutability {
 impl Field {
     /// A field with its own comparison that changes in place.
     pub(super) const fn new(path: &'static str, compare: Compare) -> Self {
-        Self { path, compare, absent: None, change: Mutability::InPlace, guarded: None }
+        Self { path, compare, absent: None, change: Mutability::InPlace, guarded: None, lasting: false }
     }
 
     /// Sets what a missing live value means.
@@ -91,6 +94,12 @@ impl Field {
     /// The same for a list whose elements' undeclared members are judged too.
     pub(super) const fn guarded_whole(mut self) -> Self {
         self.guarded = Some(Guarded { shown: &[], whole: true });
+        self
+    }
+
+    /// Makes another value than the default of creation drift.
+    pub(super) const fn lasting(mut self) -> Self {
+        self.lasting = true;
         self
     }
 

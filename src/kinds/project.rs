@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::account::{self, id_of};
-use super::{Compare, Field, Inventory, Kind, Live, Mutability, Section, children, merge, rules, shape};
+use super::{
+    Compare, Comparing, Declaring, Described, Facts, Field, Inventory, Kind, Live, Mutability, Reading,
+    Section, Wording, Writing, children, merge, rules, shape,
+};
 use crate::body::{AccountBody, FOUNDRY, endpoint_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
@@ -51,6 +54,7 @@ pub(crate) fn unlisted(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
 pub(super) fn abandoned(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks
         .iter()
+        .filter(|loaded| !loaded.is_retired())
         .flat_map(|loaded| loaded.spec.accounts.iter().map(|account| id_of(&loaded.spec, account)))
         .collect();
     let goes = |live: &Live| {
@@ -79,72 +83,57 @@ fn parents(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     children::parents(&Projects, stacks).into_iter().chain(gone).collect()
 }
 
-impl Kind for Projects {
-    fn name(&self) -> &'static str {
-        "projects"
-    }
+const NEVER: Mutability = Mutability::Never("Azure fixes it when the project is created");
+const FIELDS: &[Field] = &[
+    Field::new("location", Compare::Location).change(NEVER),
+    Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
+    Field::new("identity/userAssigned", Compare::Names).absent("[]").guarded(&[]),
+];
 
-    fn types(&self) -> &'static [&'static str] {
-        &["Microsoft.CognitiveServices/accounts/projects"]
-    }
+static FACTS: Facts = Facts {
+    name: "projects",
+    types: &["Microsoft.CognitiveServices/accounts/projects"],
+    noun: "project",
+    api_version: account::API,
+    fields: FIELDS,
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/kind",
+        "/etag",
+        "/systemData",
+        "/identity/principalId",
+        "/identity/tenantId",
+        "/identity/userAssignedIdentities/*/principalId",
+        "/identity/userAssignedIdentities/*/clientId",
+        "/properties/endpoints",
+        "/properties/internalId",
+        "/properties/isDefault",
+        "/properties/provisioningState",
+    ],
+    superseded: &[],
+    takes_mark: true,
+    takes_identity: true,
+    is_callable: false,
+};
 
-    fn noun(&self) -> &'static str {
-        "project"
+impl Described for Projects {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
+}
 
-    fn api_version(&self) -> &'static str {
-        account::API
-    }
+impl Kind for Projects {}
 
-    fn fields(&self) -> &'static [Field] {
-        const NEVER: Mutability = Mutability::Never("Azure fixes it when the project is created");
-        const FIELDS: &[Field] = &[
-            Field::new("location", Compare::Location).change(NEVER),
-            Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
-            Field::new("identity/userAssigned", Compare::Names).absent("[]").guarded(&[]),
-        ];
-        FIELDS
-    }
-
+impl Declaring for Projects {
     fn declarable(&self) -> Fields {
         let not_fields: Vec<&str> = sections::within("projects").chain(["name"]).collect();
         Fields::of("Project", &not_fields, &[])
     }
 
-    fn read_only(&self) -> &'static [&'static str] {
-        &[
-            "/id",
-            "/name",
-            "/type",
-            "/kind",
-            "/etag",
-            "/systemData",
-            "/identity/principalId",
-            "/identity/tenantId",
-            "/identity/userAssignedIdentities/*/principalId",
-            "/identity/userAssignedIdentities/*/clientId",
-            "/properties/endpoints",
-            "/properties/internalId",
-            "/properties/isDefault",
-            "/properties/provisioningState",
-        ]
-    }
-
     fn sections(&self, spec: &Spec) -> Vec<Section> {
         account::sections(spec, "projects", |account| account.projects.is_some())
-    }
-
-    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        parents(stacks, snapshot).iter().map(list).collect()
-    }
-
-    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
-        children::inventory(&Projects, parents(stacks, snapshot), snapshot)
-    }
-
-    /// Projects of an account that would be deleted are read without being declared.
-    fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
-        children::parents(&Projects, stacks).iter().any(|parent| scope.contains(&list(parent).scope))
     }
 
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
@@ -212,13 +201,34 @@ impl Kind for Projects {
         let hint = "add `allowProjectManagement: true` to the account";
         vec![Finding::error(Code::ProjectsNotAllowed, message).at(desired.span).hint(hint)]
     }
+}
 
-    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
-        rules::unsettled(desired, body).into_iter().collect()
+impl Reading for Projects {
+    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        parents(stacks, snapshot).iter().map(list).collect()
+    }
+
+    fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
+        children::inventory(&Projects, parents(stacks, snapshot), snapshot)
+    }
+
+    /// Projects of an account that would be deleted are read without being declared.
+    fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
+        children::parents(&Projects, stacks).iter().any(|parent| scope.contains(&list(parent).scope))
     }
 
     fn may_stand_in(&self, parent: &Value) -> bool {
         account::holds_projects(parent)
+    }
+
+    fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
+        own_principal(body)
+    }
+}
+
+impl Comparing for Projects {
+    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
+        rules::unsettled(desired, body).into_iter().collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {
@@ -229,7 +239,9 @@ impl Kind for Projects {
         }
         Value::Object(spec)
     }
+}
 
+impl Writing for Projects {
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         for (name, value) in patch {
             match name.as_str() {
@@ -239,15 +251,9 @@ impl Kind for Projects {
             }
         }
     }
+}
 
-    fn takes_identity(&self) -> bool {
-        true
-    }
-
-    fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
-        own_principal(body)
-    }
-
+impl Wording for Projects {
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
         let endpoint = endpoint_of(body, FOUNDRY);
         endpoint.map(|url| ("endpoint", url.to_owned())).into_iter().collect()

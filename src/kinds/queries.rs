@@ -1,7 +1,7 @@
 //! What keyless asks Azure: the queries of all kinds, until none is left.
 
 use super::account::{self, Accounts};
-use super::{KINDS, Kind, by_name, nearby, perhaps_in, placed, unplaced};
+use super::{KINDS, Kind, Reading as _, by_name, nearby, perhaps_in, placed, unplaced};
 use crate::document::{Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};

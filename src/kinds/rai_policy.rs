@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Compare, Field, Kind, Section, account, content_filters, merge, rules, shape};
+use super::{
+    Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
+    account, content_filters, merge, rules, shape,
+};
 use crate::finding::{Code, Finding};
 use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
@@ -27,38 +30,36 @@ pub(crate) fn is_azures(name: &str) -> bool {
     name.get(..10).is_some_and(|prefix| prefix.eq_ignore_ascii_case("Microsoft."))
 }
 
-impl Kind for RaiPolicies {
-    fn name(&self) -> &'static str {
-        "raiPolicies"
-    }
+const FIELDS: &[Field] = &[
+    Field::new("mode", Compare::IgnoreCase).guarded(&["\"Default\"", "\"Blocking\""]),
+    Field::new("basePolicyName", Compare::IgnoreCase),
+    Field::new("contentFilters", Compare::By(FILTER)).absent("[]").guarded_whole(),
+];
 
-    fn types(&self) -> &'static [&'static str] {
-        &["Microsoft.CognitiveServices/accounts/raiPolicies"]
-    }
+static FACTS: Facts = Facts {
+    name: "raiPolicies",
+    types: &["Microsoft.CognitiveServices/accounts/raiPolicies"],
+    noun: "content filter",
+    api_version: account::API,
+    fields: FIELDS,
+    read_only: &["/id", "/name", "/type", "/etag", "/systemData", "/properties/type"],
+    superseded: &[],
+    takes_mark: true,
+    takes_identity: false,
+    is_callable: false,
+};
 
-    fn noun(&self) -> &'static str {
-        "content filter"
+impl Described for RaiPolicies {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
     }
+}
 
-    fn api_version(&self) -> &'static str {
-        account::API
-    }
+impl Kind for RaiPolicies {}
 
-    fn fields(&self) -> &'static [Field] {
-        const FIELDS: &[Field] = &[
-            Field::new("mode", Compare::IgnoreCase).guarded(&["\"Default\"", "\"Blocking\""]),
-            Field::new("basePolicyName", Compare::IgnoreCase),
-            Field::new("contentFilters", Compare::By(FILTER)).absent("[]").guarded_whole(),
-        ];
-        FIELDS
-    }
-
+impl Declaring for RaiPolicies {
     fn declarable(&self) -> Fields {
         Fields::of("RaiPolicy", &["name"], &[])
-    }
-
-    fn read_only(&self) -> &'static [&'static str] {
-        &["/id", "/name", "/type", "/etag", "/systemData", "/properties/type"]
     }
 
     fn sections(&self, spec: &Spec) -> Vec<Section> {
@@ -116,17 +117,9 @@ impl Kind for RaiPolicies {
             .or(loaded.spec.location.as_deref());
         location.map(|location| content_filters::problems(desired, location, snapshot)).unwrap_or_default()
     }
+}
 
-    fn unfit(&self, desired: &Desired, fields: &[FieldChange], snapshot: &Snapshot) -> Vec<Finding> {
-        let live = desired.id.parent().and_then(|account| snapshot.resource(&account));
-        let written =
-            fields.iter().any(|field| field.path.first().is_some_and(|name| name == "contentFilters"));
-        match live.and_then(|body| body["location"].as_str()) {
-            Some(location) if written => content_filters::problems(desired, location, snapshot),
-            _ => Vec::new(),
-        }
-    }
-
+impl Reading for RaiPolicies {
     fn is_built_in(&self, body: &Value) -> bool {
         // Anyone can choose such a name, but not the type.
         match body["properties"]["type"].as_str() {
@@ -140,13 +133,27 @@ impl Kind for RaiPolicies {
     fn may_stand_in(&self, parent: &Value) -> bool {
         account::serves_models(parent)
     }
+}
+
+impl Comparing for RaiPolicies {
+    fn unfit(&self, desired: &Desired, fields: &[FieldChange], snapshot: &Snapshot) -> Vec<Finding> {
+        let live = desired.id.parent().and_then(|account| snapshot.resource(&account));
+        let written =
+            fields.iter().any(|field| field.path.first().is_some_and(|name| name == "contentFilters"));
+        match live.and_then(|body| body["location"].as_str()) {
+            Some(location) if written => content_filters::problems(desired, location, snapshot),
+            _ => Vec::new(),
+        }
+    }
 
     fn to_spec(&self, body: &Value) -> Value {
         let mut spec = shape::members(&body["properties"], SAME);
         spec.extend(shape::tags(body).map(|tags| ("tags".to_owned(), tags)));
         Value::Object(spec)
     }
+}
 
+impl Writing for RaiPolicies {
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         for (name, value) in patch {
             match name.as_str() {
@@ -159,3 +166,5 @@ impl Kind for RaiPolicies {
         }
     }
 }
+
+impl Wording for RaiPolicies {}

@@ -10,8 +10,9 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 
-/// The deletes that would take a declared resource of some stack with them, by index, with the reason; and findings at those declarations.
-pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Finding>) {
+/// The deletes that would take a declared resource of some stack with them, selected or only loaded, by index, with the reason; and findings
+/// at those declarations.
+pub(super) fn deletes(changes: &[Change], beside: &[Desired]) -> (BTreeMap<usize, String>, Vec<Finding>) {
     let mut gone: BTreeMap<&ResourceId, (usize, &String, &String)> = BTreeMap::new();
     for (index, change) in changes.iter().enumerate() {
         if let Change::Delete { live, stack, title, .. } = change
@@ -24,7 +25,7 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
     if gone.is_empty() {
         return (kept, findings);
     }
-    for desired in changes.iter().filter_map(Change::desired) {
+    for desired in changes.iter().filter_map(Change::desired).chain(beside) {
         // The outermost delete: keeping only a resource inside it would not help.
         let Some((id, (index, stack, title))) =
             around(desired).filter_map(|id| gone.get_key_value(&id).map(|(id, of)| (*id, *of))).last()

@@ -13,7 +13,7 @@ pub mod saved;
 mod steps;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -25,16 +25,22 @@ use crate::document::{
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Live, Weight, writable};
+use crate::kinds::{self, FieldChange, Live, Weight, writable};
 use crate::source::{Sources, Span};
+use predict::World;
 
 /// Makes a plan from a diff.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets } = diff;
-    let planned = planned(&changes, Some(sources));
+    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets, omitted, beside } = diff;
+    let mut planned = planned(&changes, Some(sources));
+    for (change, planned) in changes.iter().zip(&mut planned) {
+        let Some(fields) = change.desired().and_then(|desired| omitted.get(&desired.key)) else { continue };
+        planned.omitted = entries(fields, Some(sources));
+        planned.differs.get_or_insert(Differs::Changed);
+    }
     let (held, waiting) = held::deletes(&changes);
-    let (doomed, undone) = doomed::deletes(&changes);
+    let (doomed, undone) = doomed::deletes(&changes, &beside);
     let summary = Summary::of(&planned);
     let mut findings: Vec<FindingEntry> = findings
         .iter()
@@ -68,6 +74,21 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
     plan.refuse_all(held.into_iter().chain(doomed).collect());
     plan.fingerprint = plan.digest();
     plan
+}
+
+/// Says of each deleted account and project what goes with it, as far as it was read and is not deleted by itself.
+pub fn tell_along(plan: &mut Plan, before: &World) {
+    let ids: BTreeSet<ResourceId> =
+        plan.changes.iter().filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
+    for change in plan.changes.iter_mut().filter(|change| change.action == Action::Delete) {
+        let Ok(id) = ResourceId::parse(&change.id) else { continue };
+        let inside = before.inside(&id).filter(|(child, _)| **child != id && !ids.contains(child));
+        let told = inside.filter_map(|(child, _)| {
+            let kind = kinds::by_id(child).filter(|kind| !kind.is_grant())?;
+            Some(format!("{} {}", kind.noun(), child.name()))
+        });
+        change.along = told.collect();
+    }
 }
 
 /// The writes that these changes would take, without positions in files, for planning further queries.
@@ -124,11 +145,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
     let declared = |action, desired| declared(action, desired, sources);
     let standing =
         |action, desired, live: &Live| PlannedChange { id: live.id.to_string(), ..declared(action, desired) };
-    let entries = |fields: &[FieldChange]| {
-        let entry =
-            |field: &FieldChange| written(&field.path, &field.before, &field.after, field.span, sources);
-        fields.iter().map(entry).collect()
-    };
+    let entries = |fields: &[FieldChange]| entries(fields, sources);
     let mut planned = match change {
         Change::Create { desired, purge, .. } => PlannedChange {
             mark: Some(Mark::Added),
@@ -180,6 +197,11 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
         planned.reason = words::reason(&planned);
     }
     planned
+}
+
+fn entries(fields: &[FieldChange], sources: Option<&Sources>) -> Vec<FieldEntry> {
+    let entry = |field: &FieldChange| written(&field.path, &field.before, &field.after, field.span, sources);
+    fields.iter().map(entry).collect()
 }
 
 /// How the live state differs from the declaration, as far as known.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::body::is_resource;
-use crate::document::{Differs, Plan, Step, StepAction};
+use crate::document::{Differs, Plan, Step, StepAction, patch};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::{self, UnreadAssignments, Unscheduled};
 use crate::kinds::{self, Deployments, account, merge, project};
@@ -198,13 +198,21 @@ impl World {
         self.after_steps(&plan.steps)
     }
 
-    /// The state that the specs ask for: after a plan, and without what they do not declare.
+    /// The state that the specs ask for: after a plan, without what they do not declare, and with what creation sets.
     #[must_use]
     pub fn as_declared(&self, plan: &Plan) -> Self {
         let mut after = self.after(plan);
         for change in plan.changes.iter().filter(|change| change.differs == Some(Differs::Extra)) {
             if let Ok(id) = ResourceId::parse(&change.id) {
                 after.resources.remove(&id);
+            }
+        }
+        for change in plan.changes.iter().filter(|change| !change.omitted.is_empty()) {
+            let (Ok(id), Some(kind)) = (ResourceId::parse(&change.id), kinds::by_name(&change.kind)) else {
+                continue;
+            };
+            if let Some(body) = after.resources.get_mut(&id) {
+                kind.overlay(Arc::make_mut(body), &patch(&change.omitted));
             }
         }
         after

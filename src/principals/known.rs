@@ -21,6 +21,13 @@ pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
     let mut names: Names = locked
         .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
         .collect();
+    names.extend(snapshot.names(shown_names).iter().map(|(id, name)| (id.clone(), name.clone())));
+    names
+}
+
+/// The names in Azure's answers.
+fn shown_names(snapshot: &Snapshot) -> Names {
+    let mut names = Names::new();
     for body in snapshot.bodies() {
         // A user-assigned identity is read from ARM.
         if let (Some(name), Some(principal)) = (identity_name(body), object_id(&body["properties"])) {
@@ -45,6 +52,15 @@ fn identity_name(body: &Value) -> Option<String> {
     is_like_one.filter(|(found, wanted)| found.eq_ignore_ascii_case(wanted))?;
     let id = ResourceId::parse(text).ok()?;
     id.resource_type()?.eq_ignore_ascii_case(IDENTITY_TYPE).then(|| id.name().to_owned())
+}
+
+/// Puts names beside the object ids that stand as words of a message.
+pub(crate) fn name_in(message: &mut String, names: &Names) {
+    let word = |word: &str| match names.get(&word.to_ascii_lowercase()) {
+        Some(name) => format!("{name} ({word})"),
+        None => word.to_owned(),
+    };
+    *message = message.split(' ').map(word).collect::<Vec<_>>().join(" ");
 }
 
 /// A principal for messages: `User alice@contoso.com (1f0c…)`.

@@ -59,8 +59,24 @@ impl Lock {
                 Err(problem) => open.push(problem),
             }
         }
-        principals.sort_by_cached_key(|entry| (entry.principal_type.as_str(), entry.name.to_lowercase()));
+        sort(&mut principals);
         (Self { format_version: FORMAT_VERSION.to_owned(), principals }, open)
+    }
+
+    /// A new file with the entries of this one that the spec does not name.
+    #[must_use]
+    pub fn kept_with(&self, fresh: &Lock, named: &[NamedPrincipal<'_>]) -> Self {
+        let others = self.principals.iter().filter(|entry| is_stranger(entry, fresh, named));
+        let mut principals: Vec<LockEntry> = fresh.principals.iter().chain(others).cloned().collect();
+        sort(&mut principals);
+        Self { principals, ..fresh.clone() }
+    }
+
+    /// This file without the entries that neither the spec names nor a new file holds.
+    #[must_use]
+    pub fn without_strangers(mut self, fresh: &Lock, named: &[NamedPrincipal<'_>]) -> Self {
+        self.principals.retain(|entry| !is_stranger(entry, fresh, named));
+        self
     }
 
     /// The differences between this file and a new one.
@@ -76,7 +92,9 @@ impl Lock {
         let mut findings = Vec::new();
         for now in &fresh.principals {
             match self.principals.iter().find(|entry| entry.is(now.principal_type, &now.name)) {
-                None => findings.push(finding(now, format!("the lock file does not hold {}", now.shown()))),
+                None => {
+                    findings.push(finding(now, format!("the lock file does not contain {}", now.shown())));
+                }
                 Some(then) if then.id != now.id => {
                     findings.push(finding(now, differs(&now.shown(), now.id, then.id)));
                 }
@@ -88,11 +106,10 @@ impl Lock {
         }
         for then in &self.principals {
             // What the spec names and nobody could make out has a finding of its own.
-            let is_named = declared_at(then, named).is_some();
-            if !is_named && !fresh.principals.iter().any(|entry| entry.is(then.principal_type, &then.name)) {
+            if is_stranger(then, fresh, named) {
                 findings.push(finding(
                     then,
-                    format!("the lock file holds {}, which the spec does not name", then.shown()),
+                    format!("the lock file contains {}, which the spec does not name", then.shown()),
                 ));
             }
         }
@@ -136,6 +153,16 @@ pub(super) fn outdated(form: &Form<'_>, locked: Uuid, now: &Result<Uuid, String>
             finding(format!("{shown} is `{locked}` in the lock file, and nobody in the directory")).cause(why)
         }
     }
+}
+
+/// Whether an entry is one that neither the spec names nor a new file holds.
+fn is_stranger(entry: &LockEntry, fresh: &Lock, named: &[NamedPrincipal<'_>]) -> bool {
+    let found = fresh.principals.iter().any(|other| other.is(entry.principal_type, &entry.name));
+    !found && declared_at(entry, named).is_none()
+}
+
+fn sort(principals: &mut [LockEntry]) {
+    principals.sort_by_cached_key(|entry| (entry.principal_type.as_str(), entry.name.to_lowercase()));
 }
 
 /// Where a spec names whom an entry of a lock file holds.

@@ -22,6 +22,7 @@ use crate::text::query::{encoded, quoted};
 
 use crate::spec::lock::Lock;
 pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_principal};
+pub(crate) use known::name_in;
 pub use known::{Names, called, known_names};
 pub use members::{member, members};
 pub use proof::{existence, gone, names, objects, prove, unanswered};

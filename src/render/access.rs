@@ -7,14 +7,18 @@ use maud::Markup;
 
 use super::entry::short;
 use super::html;
-use super::markdown::place;
+use super::keys;
+use super::markdown::{CUT, place, push};
 use super::members;
 use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
-use crate::document::Plan;
-use crate::document::access::{Access, AccessChange, AccountAccess, DenyAssignment, Holder, Reach, Through};
+use crate::document::access::{
+    Access, AccessChange, AccountAccess, DenyAssignment, Holder, KeysChange, Reach, Through,
+};
 use crate::document::keys::Keys;
+use crate::document::{FindingEntry, Plan};
+use crate::finding::Severity;
 use crate::id::ResourceId;
 use crate::principals::called;
 use crate::text::sanitize::{markdown, sanitize};
@@ -29,13 +33,14 @@ impl Said for Access {
         let mut text = String::new();
         let lines = |account: &AccountAccess| account_lines(account, page.verbose);
         let (mut used, mut totals) = (0, 0);
-        for same in alike(&self.accounts, !page.verbose, lines) {
+        let accounts = keys_on_first(&self.accounts);
+        for same in alike(&accounts, !page.verbose, |account| lines(account)) {
             let first = same[0];
             let mut said = if same.len() == 1 {
-                headed("account", STRONG, &first.name, first.source.as_ref())
+                headed("account", STRONG, &named(first), first.source.as_ref())
             } else {
                 let names: Vec<String> =
-                    same.iter().map(|account| sanitize(&account.name).into_owned()).collect();
+                    same.iter().map(|account| sanitize(&named(account)).into_owned()).collect();
                 format!("  {STRONG}{} accounts, each:{STRONG:#}\n    {}\n", same.len(), list(&names))
             };
             for line in lines(first) {
@@ -79,8 +84,10 @@ impl Said for Access {
         let mut text = String::from(
             "| account | who can call its models | through | declared |\n| --- | --- | --- | --- |\n",
         );
-        for account in &self.accounts {
-            let name = markdown(&account.name);
+        let mut parts = Vec::new();
+        for account in keys_on_first(&self.accounts) {
+            let mut text = String::new();
+            let name = markdown(&named(account));
             let words = match account.keys {
                 Keys::Enabled => format!("**{ANYONE}**"),
                 Keys::Disabled => "API keys are off".to_owned(),
@@ -97,9 +104,27 @@ impl Said for Access {
             for denial in &account.deny_assignments {
                 let _ = writeln!(text, "| | {} | | |", markdown(&denied(denial)));
             }
+            parts.push((text, 1));
+        }
+        let mut cut = Vec::new();
+        push(&mut text, parts, OF_ACCOUNTS, "accounts; those with API keys on come first", &mut cut);
+        if !cut.is_empty() {
+            let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.concat());
         }
         text.push_str(&members::markdown(self.groups.as_deref().unwrap_or_default()));
         text + &format!("\nNot evaluated: {}.\n", self.not_evaluated.join(", "))
+    }
+
+    fn issues(&self) -> Vec<FindingEntry> {
+        let on = self.accounts.iter().filter(|account| account.keys == Keys::Enabled);
+        let issue = |account: &AccountAccess| {
+            let title = match account.source {
+                Some(_) => format!("account {}", account.name),
+                None => account.id.clone(),
+            };
+            keys::accepted(Severity::Warning, &title, account.source.as_ref())
+        };
+        on.map(issue).collect()
     }
 
     fn html(&self) -> Markup {
@@ -113,10 +138,30 @@ const FEW: usize = 6;
 /// So many lines tell of accounts in full; what is left is told by totals.
 const MOST: usize = 300;
 
+/// So many characters of a comment tell of accounts.
+const OF_ACCOUNTS: usize = 48_000;
+
+/// Accounts that accept keys come first, so that they are not cut.
+fn keys_on_first(accounts: &[AccountAccess]) -> Vec<&AccountAccess> {
+    let mut accounts: Vec<&AccountAccess> = accounts.iter().collect();
+    accounts.sort_by_key(|account| account.keys != Keys::Enabled);
+    accounts
+}
+
+/// An account's name, and its resource group where no spec says which one is meant.
+fn named(account: &AccountAccess) -> String {
+    let group = ResourceId::parse(&account.id).ok().and_then(|id| id.group());
+    match group.filter(|_| account.source.is_none()) {
+        Some(group) => format!("{} in {}", account.name, group.name()),
+        None => account.name.clone(),
+    }
+}
+
 /// An account with its totals only.
 fn total(account: &AccountAccess) -> String {
     let (count, keys) = (account.principals.len(), if account.keys == Keys::Enabled { "on" } else { "off" });
-    let title = format!("{}: {count} {}, API keys {keys}", account.name, plural(count, "way in", "ways in"));
+    let title =
+        format!("{}: {count} {}, API keys {keys}", named(account), plural(count, "way in", "ways in"));
     headed("account", STRONG, &title, account.source.as_ref())
 }
 
@@ -277,9 +322,7 @@ impl Side {
         match self {
             Side::Plan => format!("If applied, who gains (+) and who loses (-) access to models{limits}:"),
             Side::Drift => {
-                format!(
-                    "Who has access to models that the specs do not give (+), and who lacks what they give (-){limits}:"
-                )
+                format!("Access to models, compared with the specs{limits} (+ not in the specs, - missing):")
             }
         }
     }
@@ -301,7 +344,8 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
     }
     let _ = writeln!(text, "{STRONG}{}{STRONG:#}", side.heading(plan));
     let said = |change: &AccessChange| lines(change, side);
-    let groups = alike(&plan.access, !page.verbose, said);
+    let access = most_important_first(plan);
+    let groups = alike(&access, !page.verbose, |change| said(change));
     let (mut used, mut shown) = (0, 0);
     for same in &groups {
         let names: Vec<String> = same.iter().map(|change| sanitize(&change.account).into_owned()).collect();
@@ -323,7 +367,17 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
         text.push_str(&said);
     }
     if let Some(more) = plan.access.len().checked_sub(shown).filter(|more| *more > 0) {
-        let _ = writeln!(text, "  and {more} more {}; -v lists them", plural(more, "account", "accounts"));
+        let losing = groups.iter().flatten().skip(shown).filter(|change| takes(change)).count();
+        let losing = if losing > 0 && side == Side::Plan {
+            format!(" ({losing} of them lose callers)")
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            text,
+            "  and {more} more {}{losing}; -v lists them",
+            plural(more, "account", "accounts")
+        );
     }
     text.push('\n');
 }
@@ -333,8 +387,8 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
     let words = |sign: &str| match (side, sign) {
         (Side::Plan, "+") => "gains",
         (Side::Plan, "-") => "**loses**",
-        (Side::Drift, "+") => "**has, beyond the spec:**",
-        (Side::Drift, "-") => "lacks, by the spec:",
+        (Side::Drift, "+") => "**not in the specs:**",
+        (Side::Drift, "-") => "missing:",
         _ => "",
     };
     let said = |same: Vec<&AccessChange>| {
@@ -345,7 +399,22 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
         }
         (text, same.len())
     };
-    alike(&plan.access, true, |change| lines(change, side)).into_iter().map(said).collect()
+    let access = most_important_first(plan);
+    let groups = alike(&access, true, |change| lines(change, side));
+    groups.into_iter().map(|same| said(same.into_iter().copied().collect())).collect()
+}
+
+/// Accounts whose keys go on, and those of which somebody loses access, before those of which somebody only gains it.
+fn most_important_first(plan: &Plan) -> Vec<&AccessChange> {
+    let mut access: Vec<&AccessChange> = plan.access.iter().collect();
+    let enabled = |keys: &KeysChange| keys.after == Some(Keys::Enabled);
+    access.sort_by_key(|change| (!change.keys.as_ref().is_some_and(enabled), !takes(change)));
+    access
+}
+
+/// Whether somebody can do less.
+fn takes(change: &AccessChange) -> bool {
+    !change.loses.is_empty() || !change.restricted.is_empty()
 }
 
 /// What stands above that.
@@ -354,9 +423,7 @@ pub(super) fn heading_markdown(plan: &Plan, side: Side) -> String {
     match side {
         Side::Plan => format!("\n**If applied, who gains and who loses access to models{limits}**\n\n"),
         Side::Drift => {
-            format!(
-                "\n**Who has access to models that the specs do not give, and who lacks what they give{limits}**\n\n"
-            )
+            format!("\n**Access to models, compared with the specs{limits}**\n\n")
         }
     }
 }
@@ -413,7 +480,11 @@ fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
         };
         let [whole, short] = [(); 2].map(|()| "anyone with an API key".to_owned());
         let who = Somebody { whole, short };
-        lines.push(Told { sign: side.sign(sign), who, what: String::new() });
+        // It lets in more people than any other line.
+        lines.insert(0, Told { sign: side.sign(sign), who, what: String::new() });
+    }
+    if side == Side::Drift {
+        lines.sort_by_key(|told| told.sign != "+");
     }
     lines
 }

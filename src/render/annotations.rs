@@ -5,9 +5,12 @@
 //! <https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands>,
 //! <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
-use super::issues::{Issue, relative, stand_in};
+use super::issues::{Issue, stand_in};
 use crate::finding::Severity;
 use crate::text::sanitize::sanitize;
 use crate::text::scrub::scrub;
@@ -47,9 +50,9 @@ pub enum Much {
     All,
 }
 
-/// A command for each issue, errors first; `folder` is the one that files are relative to.
+/// A command for each issue, what matters most first. Where there are more than the host shows, the same of several resources is one.
 #[must_use]
-pub fn annotations(issues: &[Issue], host: Host, much: Much, folder: &str) -> Vec<HostCommand> {
+pub fn annotations(issues: &[Issue], host: Host, much: Much) -> Vec<HostCommand> {
     let mut lines = Vec::new();
     for severity in [Severity::Error, Severity::Warning, Severity::Note] {
         let is_shown = |issue: &&Issue| match much {
@@ -58,12 +61,17 @@ pub fn annotations(issues: &[Issue], host: Host, much: Much, folder: &str) -> Ve
             Much::All => true,
         };
         let these = issues.iter().filter(|issue| issue.severity == severity).filter(is_shown);
-        let mut these: Vec<String> = these.filter_map(|issue| line(issue, host, folder)).collect();
+        let mut these: Vec<&Issue> = these.collect();
+        these.sort_by_key(|issue| issue.rank);
+        let merged = host == Host::GitHub && these.len() > SHOWN;
+        let alike =
+            if merged { together(these) } else { these.into_iter().map(|issue| vec![issue]).collect() };
+        let mut these: Vec<String> = alike.iter().filter_map(|issues| line(issues, host)).collect();
         if host == Host::GitHub && these.len() > SHOWN {
             let left = these.len() + 1 - SHOWN;
             these.truncate(SHOWN - 1);
             let name = kind(severity);
-            these.push(format!("::{name} title=keyless::and {left} more: the log and the report name them"));
+            these.push(format!("::{name} title=keyless::and {left} more, see the log"));
         }
         lines.extend(these.into_iter().map(HostCommand));
     }
@@ -78,11 +86,40 @@ fn kind(severity: Severity) -> &'static str {
     }
 }
 
-/// One command. Azure Pipelines has none for a note.
-fn line(issue: &Issue, host: Host, folder: &str) -> Option<String> {
+/// Issues of which the same is said, together; in the order in which each is first met.
+fn together(issues: Vec<&Issue>) -> Vec<Vec<&Issue>> {
+    let mut groups: Vec<Vec<&Issue>> = Vec::new();
+    let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for issue in issues {
+        let Some(same) = &issue.same else {
+            groups.push(vec![issue]);
+            continue;
+        };
+        let index = *known.entry((issue.rule.id(), same)).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.push(issue),
+            None => groups.push(vec![issue]),
+        }
+    }
+    groups
+}
+
+/// One command for issues of which the same is said. Azure Pipelines has none for a note.
+fn line(issues: &[&Issue], host: Host) -> Option<String> {
+    let (issue, more) = issues.split_first()?;
     let (severity, id) = (issue.severity, issue.rule.id());
-    let text = issue.said.iter().map(|part| harmless(part)).collect::<Vec<_>>().join("\n");
-    let place = issue.place.as_ref().map(|place| (harmless(&relative(&place.file, folder)), place));
+    let mut text = issue.said.iter().map(|part| harmless(part)).collect::<Vec<_>>().join("\n");
+    if !more.is_empty() {
+        let names: Vec<String> = more
+            .iter()
+            .filter_map(|issue| issue.resource.as_deref()?.rsplit('/').next())
+            .map(harmless)
+            .collect();
+        let rest = names.len().saturating_sub(SHOWN);
+        let others = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let _ = write!(text, "\nthe same for {}{others}", names[..names.len() - rest].join(", "));
+    }
+    let place = issue.place.as_ref().map(|place| (harmless(&place.file), place));
     match host {
         Host::GitHub => {
             let place = place.map(|(file, place)| {
@@ -124,9 +161,9 @@ fn azure(text: &str) -> String {
     text.replace(';', "%3B").replace(']', "%5D")
 }
 
-/// Issues as GitLab's code quality report; `folder` is the one that files are relative to.
+/// Issues as GitLab's code quality report.
 #[must_use]
-pub fn code_quality(issues: &[Issue], folder: &str) -> Value {
+pub fn code_quality(issues: &[Issue]) -> Value {
     // GitLab ignores what has no file.
     let elsewhere = stand_in(issues);
     let entry = |issue: &Issue| {
@@ -141,7 +178,7 @@ pub fn code_quality(issues: &[Issue], folder: &str) -> Value {
                 Severity::Warning => "minor",
                 Severity::Note => "info",
             },
-            "location": {"path": harmless(&relative(&place.file, folder)), "lines": {"begin": place.line}},
+            "location": {"path": harmless(&place.file), "lines": {"begin": place.line}},
         })
     };
     issues.iter().map(entry).collect()
@@ -149,7 +186,7 @@ pub fn code_quality(issues: &[Issue], folder: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::issues::of_findings;
+    use super::super::issues::{Folders, of_findings};
     use super::*;
     use crate::document::FindingEntry;
     use crate::finding::Code;
@@ -170,14 +207,14 @@ mod tests {
     #[test]
     fn a_text_cannot_end_its_property_or_begin_a_command() {
         let hostile = "a]b;c,d:e::f%0A::error::g\n##vso[x]##[y]\r";
-        let issues = of_findings(&[finding(Severity::Error, hostile, hostile)]);
-        let annotations = |host| texts(annotations(&issues, host, Much::Loud, ""));
+        let issues = of_findings(&[finding(Severity::Error, hostile, hostile)], &Folders::default());
+        let annotations = |host| texts(annotations(&issues, host, Much::Loud));
         assert_eq!(
             annotations(Host::GitHub),
             [
                 "::error file=a]b;c%2Cd%3Ae%3A%3Af%250A%3A%3Aerror%3A%3Ag/u{a}#/u{23}vso[x]#/u{23}[y]/u{d},line=7,col=3,\
                  title=keyless missing-permission::\
-                 a]b;c,d:e::f%250A::error::g\\u{a}#\\u{23}vso[x]#\\u{23}[y]\\u{d}%0Ado"
+                 a]b;c,d:e::f%250A::error::g\\u{a}#\\u{23}vso[x]#\\u{23}[y]\\u{d}%0Ahint: do"
                     .replace("/u{", "\\u{")
             ]
         );
@@ -186,7 +223,7 @@ mod tests {
             [
                 "##vso[task.logissue type=error;sourcepath=a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d};\
               linenumber=7;columnnumber=3;code=missing-permission;]\
-              a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d}%0Ado"
+              a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d}%0Ahint: do"
             ]
         );
     }
@@ -197,13 +234,13 @@ mod tests {
             |severity, count: usize| (0..count).map(move |at| finding(severity, "a.yaml", &format!("m{at}")));
         let findings: Vec<FindingEntry> =
             of(Severity::Note, 1).chain(of(Severity::Warning, 12)).chain(of(Severity::Error, 10)).collect();
-        let issues = of_findings(&findings);
-        let annotations = |host, much| texts(annotations(&issues, host, much, ""));
+        let issues = of_findings(&findings, &Folders::default());
+        let annotations = |host, much| texts(annotations(&issues, host, much));
         let lines = annotations(Host::GitHub, Much::Loud);
         let starts = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
         assert_eq!((starts("::error "), starts("::warning "), starts("::notice ")), (10, 10, 1));
         assert!(lines[0].starts_with("::error ") && lines[20].starts_with("::notice "), "{lines:#?}");
-        assert_eq!(lines[19], "::warning title=keyless::and 3 more: the log and the report name them");
+        assert_eq!(lines[19], "::warning title=keyless::and 3 more, see the log");
         assert_eq!(annotations(Host::GitHub, Much::Errors).len(), 10);
         assert_eq!(annotations(Host::Azure, Much::All).len(), 22, "it shows all, and has nothing for notes");
     }

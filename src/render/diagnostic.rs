@@ -37,7 +37,13 @@ pub fn render(findings: &[Finding], sources: &Sources, color: bool) -> String {
             text.push('\n');
         }
         let (groups, places) = groups(finding, sources, &mut searched);
-        push_with_places(&mut text, &renderer.render(&groups), &places);
+        if finding.span.is_none() && finding.cause.is_none() {
+            // Together they would be joined by the frame of an excerpt, and there is none.
+            let parts: Vec<String> = groups.into_iter().map(|group| renderer.render(&[group])).collect();
+            text.push_str(&parts.join("\n"));
+        } else {
+            push_with_places(&mut text, &renderer.render(&groups), &places);
+        }
         text.push('\n');
     }
     break_commands(&text).into_owned()

@@ -38,8 +38,8 @@ impl Said for Diagnosis {
 
     fn summary(&self) -> String {
         match self.broken() {
-            0 => "nothing stands in the way".to_owned(),
-            broken => format!("{broken} {} in the way", plural(broken, "thing stands", "things stand")),
+            0 => "no problems found".to_owned(),
+            broken => format!("{broken} {} found", plural(broken, "problem", "problems")),
         }
     }
 

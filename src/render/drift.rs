@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::access::Side;
 use super::cause;
-use super::entry::{Counted, Entry, Shown};
+use super::entry::{Counted, Entry, Prominence, Shown};
 use super::groups;
 use super::markdown::{self, Rows};
 use super::page::{Page, fold};
-use super::summary::{Found, found, listed, not_read};
+use super::summary::{Found, NOT_OWNED, found, listed, not_read};
 use super::text::{
     BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, plain, requests, shown_changes, target, worded,
 };
@@ -40,7 +40,7 @@ pub fn text(plan: &Plan, page: Page) -> String {
     let (style, head, rest) = match found(plan) {
         Found::Drift => (STRONG, "Drift: ", differing(plan)),
         Found::Unjudged => (BAD, "Drift: ", "not known".to_owned()),
-        Found::Nothing => (GOOD, "No changes", String::new()),
+        Found::Nothing => (GOOD, "No drift: ", as_declared(plan)),
     };
     let rest = [rest].into_iter().chain(beside(plan)).collect::<Vec<_>>().join("; ");
     let (head, space) = (head.trim_end(), &head[head.trim_end().len()..]);
@@ -54,7 +54,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
     let (sign, style, counted) = look(change);
     let field = |field| Shown {
         label: label(&change.kind, field),
-        lines: sides(&change.kind, field),
+        lines: sides(change, field),
         places: field.source.iter().cloned().collect(),
     };
     // Of what is missing, its line of the spec says all.
@@ -65,7 +65,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
         sign,
         style,
         counted,
-        weight: if change.differs == Some(Differs::Changed) { 1 } else { 2 },
+        weight: if change.differs == Some(Differs::Changed) { Prominence::Changed } else { Prominence::Gone },
         is_new: false,
         is_idle: change.differs.is_none()
             && matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),
@@ -84,7 +84,7 @@ pub fn markdown(plan: &Plan) -> String {
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "not known whether Azure drifted".to_owned(),
-        Found::Nothing => "no drift".to_owned(),
+        Found::Nothing => format!("no drift: {}", as_declared(plan)),
     };
     let said = [said].into_iter().chain(beside(plan)).collect::<Vec<_>>().join("; ");
     // A comment on a pull request is read by more people than need to know where a request came from.
@@ -150,7 +150,13 @@ pub(super) fn compared(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry
     let is_unshown = |field: &FieldEntry| {
         kind.and_then(|kind| row(kind, &field.path)).is_some_and(|row| row.compare == Compare::Unshown)
     };
-    fields(change, verbose).into_iter().filter(|field| !is_unshown(field)).collect()
+    let declared = fields(change, verbose).into_iter().filter(|field| !is_unshown(field));
+    declared.chain(&change.omitted).collect()
+}
+
+/// Whether the spec omits a field of a change: keyless set it on creation.
+pub(super) fn is_default(change: &PlannedChange, field: &FieldEntry) -> bool {
+    change.omitted.iter().any(|omitted| omitted.path == field.path)
 }
 
 /// A long value of a field, word by word or element by element: what only the spec has, and what is only live.
@@ -171,7 +177,8 @@ fn shortened(field: &FieldEntry) -> FieldEntry {
 }
 
 /// The lines that show one field.
-fn sides(kind: &str, field: &FieldEntry) -> Vec<words::StyledText> {
+fn sides(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
+    let (kind, is_default) = (&change.kind, is_default(change, field));
     let field = &shortened(field);
     let line =
         |plain: String, style: Style| words::StyledText { styled: format!("{style}{plain}{style:#}"), plain };
@@ -186,18 +193,23 @@ fn sides(kind: &str, field: &FieldEntry) -> Vec<words::StyledText> {
         return [only(ONLY[0], spec, live, BAD), only(ONLY[1], live, spec, GOOD)].concat();
     }
     let (live, spec) = (worded(kind, field, &field.before), worded(kind, field, &field.after));
-    vec![line(format!("live: {live}, spec: {spec}"), CHANGED)]
+    let spec = if is_default { format!("default: {spec}, spec: not set") } else { format!("spec: {spec}") };
+    vec![line(format!("live: {live}, {spec}"), CHANGED)]
 }
 
 /// The cells for what the spec says and for what is live. How a long value differs stands in the second one.
 fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
-    let (kind, field) = (&change.kind, &shortened(field));
+    let (kind, is_default, field) = (&change.kind, is_default(change, field), &shortened(field));
     match long(field) {
         Some(lines) => {
             let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();
             [String::new(), lines.join("<br>")]
         }
-        None => [&field.after, &field.before].map(|value| markdown_code(&worded(kind, field, value))),
+        None => {
+            let [spec, live] =
+                [&field.after, &field.before].map(|value| markdown_code(&worded(kind, field, value)));
+            [if is_default { format!("{spec} (default)") } else { spec }, live]
+        }
     }
 }
 
@@ -227,15 +239,23 @@ pub(super) fn differing(plan: &Plan) -> String {
     }
     match (who.is_empty(), unknown) {
         (true, 0) => {}
-        (true, _) => said.push_str("; who: not known"),
+        (true, _) => said.push_str("; who: unknown"),
         (false, 0) => {
             let _ = write!(said, "; who: {}", who.join(", "));
         }
         (false, _) => {
-            let _ = write!(said, "; who: {}, not known of {unknown}", who.join(", "));
+            let _ = write!(said, "; who: {}; unknown for {unknown}", who.join(", "));
         }
     }
     said
+}
+
+/// How much is as declared.
+fn as_declared(plan: &Plan) -> String {
+    match plan.unchanged() {
+        1 => "1 resource matches the specs".to_owned(),
+        count => format!("{count} resources match the specs"),
+    }
 }
 
 /// What else there is, which is no drift or could not be judged.
@@ -247,8 +267,8 @@ fn beside(plan: &Plan) -> Option<String> {
         (counts.unknown + unclear.count(), "unknown"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
         (plan.incomplete.len(), not_read(plan)),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
+        (if found(plan) == Found::Nothing { 0 } else { plan.unchanged() }, "unchanged"),
+        (plan.not_ours(), NOT_OWNED),
         (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
         (counts.co_managed, "of other teams"),
     ]);

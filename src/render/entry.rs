@@ -29,8 +29,8 @@ pub(super) struct Entry<'a> {
     pub(super) sign: &'static str,
     pub(super) style: Style,
     pub(super) counted: Counted,
-    /// What may not go unseen weighs most.
-    pub(super) weight: u8,
+    /// How little of it may go unseen.
+    pub(super) weight: Prominence,
     /// Whether it is all new: its fields say what the spec says.
     pub(super) is_new: bool,
     /// Whether nothing comes of it, and nothing has to.
@@ -61,10 +61,29 @@ impl Shown {
     }
 
     /// It in a few words.
-    fn inline(&self) -> String {
+    pub(super) fn inline(&self) -> String {
         let said: Vec<&str> = self.lines.iter().map(|line| line.plain.as_str()).collect();
-        format!("{} {}", self.label, said.join(", ").replace(DEFAULT, " (default)"))
+        let said = said.join("; ").replace(DEFAULT, " (default)");
+        // Among other fields, a list must show where it ends.
+        if said.contains([',', ';']) {
+            format!("{} [{said}]", self.label)
+        } else {
+            format!("{} {said}", self.label)
+        }
     }
+}
+
+/// How little of a change may go unseen where there is no room for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Prominence {
+    /// Something new, or nothing at all.
+    New,
+    /// Something live changes.
+    Changed,
+    /// Something goes, or cannot be judged.
+    Gone,
+    /// A guard judges it, whether `--allow` lifts that or not.
+    Guarded,
 }
 
 /// How much is shown of entries.
@@ -124,6 +143,17 @@ impl Entry<'_> {
         is_short.then(|| self.fields.iter().map(glued).collect::<Vec<_>>().join(", "))
     }
 
+    /// It in one line, and its items: what is left of it where there is no room. What it says of itself is left out.
+    pub(super) fn brief(&self, room: usize) -> Vec<Line> {
+        let fields: Vec<String> = self.fields.iter().map(Shown::inline).collect();
+        let named = Self { told: Vec::new(), cause: None, fields: Vec::new(), ..self.clone() };
+        let mut lines = named.lines(Detail::Names, room);
+        if !self.is_new && !fields.is_empty() {
+            lines.push(Line::of(format!("      {}", list(&fields))));
+        }
+        lines
+    }
+
     /// All there is to say of it, and who did that.
     pub(super) fn all_told(&self) -> Vec<String> {
         self.told.iter().cloned().chain(self.cause.iter().map(ToString::to_string)).collect()
@@ -156,7 +186,7 @@ impl Entry<'_> {
     /// All that is shown of it but where it is declared and when somebody did that: what is equal in this is one entry for several.
     pub(super) fn signature(&self) -> String {
         let fields = self.fields.iter().map(Shown::inline);
-        let all: Vec<String> = [self.sign.to_owned(), self.title.clone()]
+        let all: Vec<String> = [self.sign.to_owned(), format!("{:?}", self.weight), self.title.clone()]
             .into_iter()
             .chain(self.items.iter().cloned())
             .chain(self.told.iter().cloned())

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::entry::{Counted, Detail, Entry, named};
+use super::entry::{Counted, Detail, Entry, Prominence, named};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
 use super::summary::listed;
 use super::text::{QUIET, STRONG, plural};
@@ -21,6 +21,8 @@ pub(super) const FEW: usize = 6;
 const PLEASANT: usize = 100;
 /// There are no more lines of changes than that.
 const MOST: usize = 300;
+/// How a group is told of where there is no room for more.
+const TOTALS: &str = "by their totals only";
 /// From so many on, groups that get the same are shown together.
 const SAME: usize = 3;
 
@@ -44,13 +46,13 @@ impl ChangeGroup<'_> {
         listed(&counted)
     }
 
-    /// How many changes it holds.
-    pub(super) fn count(&self) -> usize {
-        self.entries.iter().map(|entry| entry.changes.len()).sum()
+    fn weight(&self) -> Prominence {
+        self.entries.iter().map(|entry| entry.weight).max().unwrap_or(Prominence::New)
     }
 
-    fn weight(&self) -> u8 {
-        self.entries.iter().map(|entry| entry.weight).max().unwrap_or(0)
+    /// What is named even where the rest is told by its totals.
+    pub(super) fn weighty(&self) -> impl Iterator<Item = &Entry<'_>> {
+        self.entries.iter().filter(|entry| entry.weight >= Prominence::Gone)
     }
 
     /// What it is called, without the names of several.
@@ -72,8 +74,9 @@ impl ChangeGroup<'_> {
         lines
     }
 
-    fn text(&self, detail: Detail, room: usize, page: Page) -> String {
-        let is_alone = self.entries.len() == 1 && self.names.len() < 2;
+    /// A single change needs no heading where blank lines are between groups.
+    fn text(&self, detail: Detail, headed: bool, room: usize, page: Page) -> String {
+        let is_alone = !headed && self.entries.len() == 1 && self.names.len() < 2;
         let mut lines = if is_alone { Vec::new() } else { self.heading("") };
         for entry in &self.entries {
             let mut entry = entry.clone();
@@ -85,8 +88,10 @@ impl ChangeGroup<'_> {
         fold(&laid_out(&lines, page), page)
     }
 
-    fn short(&self, page: Page) -> String {
-        fold(&laid_out(&self.heading(""), page), page)
+    fn short(&self, room: usize, page: Page) -> String {
+        let mut lines = self.heading("");
+        lines.extend(self.weighty().flat_map(|entry| entry.brief(room)));
+        fold(&laid_out(&lines, page), page)
     }
 
     fn signature(&self) -> String {
@@ -104,23 +109,32 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     }
     if page.verbose {
         let groups = grouped(entries);
-        return groups.iter().map(|group| group.text(Detail::Whole, room, page)).collect();
+        let texts: Vec<String> =
+            groups.iter().map(|group| group.text(Detail::Whole, true, room, page)).collect();
+        return texts.join("\n");
     }
     let (groups, idle) = alike(entries);
-    let told =
-        |detail| -> Vec<String> { groups.iter().map(|group| group.text(detail, room, page)).collect() };
+    let told = |detail| -> Vec<String> {
+        let headed = detail == Detail::Names;
+        groups.iter().map(|group| group.text(detail, headed, room, page)).collect()
+    };
     let count = |texts: &[String]| texts.iter().map(|text| text.lines().count()).sum::<usize>();
     let short = told(Detail::Short);
-    let (texts, between) = if count(&short) <= PLEASANT { (short, "\n") } else { (told(Detail::Names), "") };
-    let shorter: Vec<String> = groups.iter().map(|group| group.short(page)).collect();
+    let is_short = count(&short) <= PLEASANT;
+    let (texts, between) = if is_short { (short, "\n") } else { (told(Detail::Names), "") };
+    let shorter: Vec<String> = groups.iter().map(|group| group.short(room, page)).collect();
     let Fitted { texts, left } = fitted(&groups, texts, &shorter, |text| text.lines().count(), MOST);
     let mut text = texts.join(between);
     if let Some(left) = left {
         let _ = writeln!(text, "{STRONG}Too much to list: {left}. -v lists all.{STRONG:#}");
     }
+    let has_values = |entry: &Entry<'_>| entry.is_new && !entry.fields.is_empty();
+    if !is_short && groups.iter().flat_map(|group| &group.entries).any(has_values) {
+        let _ = writeln!(text, "{QUIET}The values of new resources are not shown; -v shows them.{QUIET:#}");
+    }
     if idle > 0 {
-        let what = plural(idle, "thing is", "things are");
-        let _ = writeln!(text, "{QUIET}{idle} {what} unmanaged and no drift: -v lists them{QUIET:#}");
+        let (what, them) = (plural(idle, "resource is", "resources are"), plural(idle, "it", "them"));
+        let _ = writeln!(text, "{QUIET}{idle} undeclared {what} not drift; -v lists {them}.{QUIET:#}");
     }
     text
 }
@@ -133,7 +147,7 @@ pub(super) struct Fitted {
     pub(super) left: Option<String>,
 }
 
-/// Makes room: what weighs least is told by its totals first, from the end on; then it is left out.
+/// Makes room: what weighs least is told by its totals first, from the end on; then it is left out, unless a guard judges something of it.
 pub(super) fn fitted(
     groups: &[ChangeGroup<'_>],
     mut texts: Vec<String>,
@@ -153,7 +167,8 @@ pub(super) fn fitted(
             texts[*index].clone_from(&shorter[*index]);
         }
     }
-    for index in &order {
+    let is_seen = |index: &&usize| groups[**index].weight() < Prominence::Guarded;
+    for index in order.iter().filter(is_seen) {
         if used > most {
             used -= size(&texts[*index]);
             texts[*index].clear();
@@ -161,22 +176,26 @@ pub(super) fn fitted(
             cut.push(*index);
         }
     }
-    let told: Vec<String> = [("by their totals only", totals), ("not at all", cut)]
+    let told: Vec<String> = [(TOTALS, totals), ("not at all", cut)]
         .into_iter()
         .filter(|(_, which)| !which.is_empty())
-        .map(|(how, which)| {
-            let which: Vec<&ChangeGroup<'_>> = which.into_iter().map(|index| &groups[index]).collect();
-            let count: usize = which.iter().map(|group| group.count()).sum();
-            format!("{count} {} {how} ({})", plural(count, "change", "changes"), sum(&which))
+        .filter_map(|(how, which)| {
+            let entries = which.into_iter().flat_map(|index| &groups[index].entries);
+            // What weighs more is named.
+            let entries: Vec<&Entry<'_>> =
+                entries.filter(|entry| entry.weight < Prominence::Gone || how != TOTALS).collect();
+            let count: usize = entries.iter().map(|entry| entry.changes.len()).sum();
+            (count > 0)
+                .then(|| format!("{count} {} {how} ({})", plural(count, "change", "changes"), sum(&entries)))
         })
         .collect();
     Fitted { texts, left: (!told.is_empty()).then(|| told.join("; ")) }
 }
 
-/// How much of what groups hold, in words.
-fn sum(groups: &[&ChangeGroup<'_>]) -> String {
+/// How much entries hold, in words.
+fn sum(entries: &[&Entry<'_>]) -> String {
     let mut counts: BTreeMap<Counted, usize> = BTreeMap::new();
-    for entry in groups.iter().flat_map(|group| &group.entries) {
+    for entry in entries {
         *counts.entry(entry.counted).or_default() += entry.changes.len();
     }
     let counted: Vec<(usize, &str)> = counts.iter().map(|((_, what), count)| (*count, *what)).collect();
@@ -192,8 +211,11 @@ pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<ChangeGroup<'_>>, usize
     let mut groups = grouped(entries);
     for group in &mut groups {
         if let [name] = group.names.as_slice() {
-            // That a new one is called in one more way as it is called is no news, and would make each another.
-            group.entries.iter_mut().filter(|entry| entry.is_new).for_each(|entry| entry.forget(name));
+            // A new account mostly has its name as subdomain too, which would make each account another.
+            let is_itself = |entry: &&mut Entry<'_>| {
+                entry.is_new && entry.changes.iter().all(|change| stands_alone(change))
+            };
+            group.entries.iter_mut().filter(is_itself).for_each(|entry| entry.forget(name));
         }
         group.entries = merged(std::mem::take(&mut group.entries));
     }
@@ -264,6 +286,12 @@ fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
     let id = ResourceId::parse(&change.id).ok()?;
     let is_grant = kinds::by_name(&change.kind).is_some_and(kinds::Kind::is_grant);
     Some(if is_grant { id.scope().tracked() } else { id.tracked() })
+}
+
+/// Whether a change is of what other changes stand on.
+fn stands_alone(change: &PlannedChange) -> bool {
+    let id = ResourceId::parse(&change.id).ok();
+    id.is_some() && stands_on(change) == id
 }
 
 /// The word for something and its name.

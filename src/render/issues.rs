@@ -12,8 +12,9 @@ use super::words::shortened;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
 use crate::finding::{Code, Severity, bounded};
-use crate::kinds::{self, Compare};
+use crate::kinds::{self, Compare, Kind};
 use crate::source::Position;
+use crate::spec::load::STDIN;
 
 /// One thing to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct Issue {
     pub(super) lifted: bool,
     /// Whether people may be spared it.
     pub(super) quiet: bool,
+    /// How much it matters among those of its severity: 0 comes first.
+    pub(super) rank: u8,
+    /// What is the same of other resources too: an equal field that differs in equal values.
+    pub(super) same: Option<String>,
     /// The same in every run, wherever its line moves, and no other issue's.
     pub(super) fingerprint: String,
 }
@@ -59,11 +64,9 @@ impl IssueRule {
     pub(super) fn about(self) -> &'static str {
         match self {
             IssueRule::Finding(code) => code.about(),
-            IssueRule::Differs(Differs::Missing) => "a resource that a spec declares and that is not there",
-            IssueRule::Differs(Differs::Changed) => "a resource that is live and not as its spec declares it",
-            IssueRule::Differs(Differs::Extra) => {
-                "a resource that is live and that no spec declares, or no longer"
-            }
+            IssueRule::Differs(Differs::Missing) => "a resource that a spec declares and that does not exist",
+            IssueRule::Differs(Differs::Changed) => "a resource that differs from its spec",
+            IssueRule::Differs(Differs::Extra) => "a resource that no spec declares, or no longer declares",
         }
     }
 
@@ -76,43 +79,62 @@ impl IssueRule {
     }
 }
 
+/// From where files are named.
+#[derive(Debug, Clone, Default)]
+pub struct Folders {
+    /// The folder in which the run began.
+    pub here: String,
+    /// The folder that hosts name files from: the repository's.
+    pub root: String,
+}
+
 /// Issues of findings alone.
 #[must_use]
-pub fn of_findings(findings: &[FindingEntry]) -> Vec<Issue> {
-    numbered(findings.iter().map(|finding| of_finding(finding, None)).collect())
+pub fn of_findings(findings: &[FindingEntry], folders: &Folders) -> Vec<Issue> {
+    numbered(findings.iter().map(|finding| of_finding(finding, None, folders)).collect(), folders)
 }
 
 /// Issues of a plan: its findings, and what differs, as severe as that is.
 #[must_use]
-pub fn of_plan(plan: &Plan, severity: Severity) -> Vec<Issue> {
-    let mut undeclared: Vec<&PlannedChange> =
-        plan.changes.iter().filter(|change| change.action == Action::UnmanagedDrift).collect();
+pub fn of_plan(plan: &Plan, severity: Severity, folders: &Folders) -> Vec<Issue> {
+    let has_finding = |change: &&PlannedChange| {
+        change.action == Action::UnmanagedDrift
+            || (change.action == Action::Noop && !change.omitted.is_empty())
+    };
+    let mut untold: Vec<&PlannedChange> = plan.changes.iter().filter(has_finding).collect();
     let mut issues: Vec<Issue> = Vec::new();
     for finding in &plan.findings {
-        // Each undeclared resource has a finding at the list that it stands beside, which begins with its title.
+        // Each undeclared resource, and each that drifted in what its spec omits, has a finding that begins with its title.
         let is_about = |change: &&PlannedChange| {
-            finding.code == Code::Unmanaged
+            let code = if change.omitted.is_empty() { Code::Unmanaged } else { Code::KeysEnabled };
+            finding.code == code
                 && finding.message.strip_prefix(&change.title).is_some_and(|rest| rest.starts_with(' '))
         };
-        let about = undeclared.iter().position(is_about).map(|at| undeclared.remove(at));
-        issues.push(of_finding(finding, about));
+        let about = untold.iter().position(is_about).map(|at| untold.remove(at));
+        issues.push(of_finding(finding, about, folders));
     }
     for change in &plan.changes {
-        let is_told = change.action == Action::UnmanagedDrift
-            && !undeclared.iter().any(|left| std::ptr::eq(*left, change));
+        let is_told = has_finding(&change) && !untold.iter().any(|left| std::ptr::eq(*left, change));
         if !is_told && let Some(differs) = differs(change) {
             issues.extend(of_change(change, differs, severity));
         }
     }
     issues.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
-    numbered(issues)
+    numbered(issues, folders)
 }
 
-fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>) -> Issue {
-    let said = [Some(&finding.message), finding.cause.as_ref(), finding.hint.as_ref()];
+/// Ranks of issues.
+const KEYS: u8 = 0;
+const ROLES: u8 = 1;
+const OTHER: u8 = 2;
+const TAGS: u8 = 3;
+
+fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &Folders) -> Issue {
+    let hint = finding.hint.as_ref().map(|hint| format!("hint: {hint}"));
+    let said = [Some(&finding.message), finding.cause.as_ref(), hint.as_ref()];
     let cause = about.and_then(|change| cause::line(change, false)).map(|line| line.to_string());
     let resource = about.map(|change| change.id.clone());
-    let file = finding.source.as_ref().map(|place| place.file.as_str());
+    let file = finding.source.as_ref().map(|place| folders.relative(&place.file));
     let key = match &resource {
         Some(id) => json!([finding.code, id.to_ascii_lowercase()]),
         None => json!([finding.code, file, finding.message]),
@@ -125,6 +147,12 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>) -> Issue {
         resource,
         lifted: finding.is_lifted(),
         quiet: finding.is_quiet(),
+        rank: match finding.code {
+            Code::KeysEnabled | Code::GuardKeysOn => KEYS,
+            Code::Unmanaged | Code::GuardGrant => ROLES,
+            _ => OTHER,
+        },
+        same: None,
         fingerprint: hash(&key),
     }
 }
@@ -159,6 +187,13 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
         resource: Some(resource.clone()),
         lifted: false,
         quiet: severity == Severity::Note,
+        rank: match path.first().map(String::as_str) {
+            Some("disableLocalAuth") => KEYS,
+            Some("tags") => TAGS,
+            _ if kinds::by_name(&change.kind).is_some_and(Kind::is_grant) => ROLES,
+            _ => OTHER,
+        },
+        same: None,
         fingerprint: hash(&json!([rule.id(), resource.to_ascii_lowercase(), path])),
     };
     let title = &change.title;
@@ -168,10 +203,10 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
     };
     let whole = match differs {
         Differs::Missing if change.action == Action::Restore => {
-            format!("{title} is declared and soft-deleted")
+            format!("{title} is declared, but soft-deleted")
         }
-        Differs::Missing => format!("{title} is declared and not there"),
-        Differs::Extra => format!("{title} is live and not declared{}", why("")),
+        Differs::Missing => format!("{title} is declared, but does not exist"),
+        Differs::Extra => format!("{title} exists, but is not declared{}", why("")),
         Differs::Changed if change.mark == Some(Mark::Added) => {
             let stack = change.stack.as_deref().unwrap_or("?");
             format!("{title} does not carry the mark of stack `{stack}`")
@@ -189,7 +224,9 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
         let name = label(&change.kind, field);
         let (before, after) = shortened(&field.before, &field.after);
         let [live, spec] = [&before, &after].map(|value| worded(&change.kind, field, value));
-        issue(format!("{title}: {name} is {live}, the spec says {spec}"), field.source.as_ref(), &field.path)
+        let differs = format!("{name} {live}, but {spec} in the spec");
+        let issue = issue(format!("{title}: {differs}"), field.source.as_ref(), &field.path);
+        Issue { same: Some(differs), ..issue }
     };
     fields.iter().map(of_field).collect()
 }
@@ -200,8 +237,15 @@ fn is_compared(change: &PlannedChange, field: &FieldEntry) -> bool {
     kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| row.compare != Compare::Unshown)
 }
 
-/// Makes fingerprints short, and tells those apart that are the same.
-fn numbered(mut issues: Vec<Issue>) -> Vec<Issue> {
+/// Makes fingerprints short, tells those apart that are the same, and names files as hosts do.
+fn numbered(mut issues: Vec<Issue>, folders: &Folders) -> Vec<Issue> {
+    for issue in &mut issues {
+        // What was read from stdin has no file that a host could show.
+        issue.place = issue.place.take().filter(|place| place.file != STDIN);
+        if let Some(place) = &mut issue.place {
+            place.file = folders.relative(&place.file);
+        }
+    }
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for issue in &mut issues {
         let digest: String = issue.fingerprint.trim_start_matches("sha256:").chars().take(32).collect();
@@ -212,15 +256,30 @@ fn numbered(mut issues: Vec<Issue>) -> Vec<Issue> {
     issues
 }
 
-/// A path as it is from the folder in which the run began, with slashes.
-pub(super) fn relative(file: &str, folder: &str) -> String {
-    let (file, folder) = (file.replace('\\', "/"), folder.replace('\\', "/"));
-    let inside = file.strip_prefix(folder.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
-    let mut path = inside.filter(|_| !folder.is_empty()).unwrap_or(&file);
-    while let Some(rest) = path.strip_prefix("./") {
-        path = rest;
+impl Folders {
+    /// A path as it is from the repository's folder, with slashes, however it was written.
+    pub(super) fn relative(&self, file: &str) -> String {
+        let [file, here, root] = [file, &self.here, &self.root].map(|path| path.replace('\\', "/"));
+        let is_whole = file.starts_with('/') || file.get(1..3) == Some(":/");
+        let whole = if is_whole || here.is_empty() { file } else { format!("{here}/{file}") };
+        let whole = plain(&whole);
+        let root = plain(&root);
+        let inside = whole.strip_prefix(root.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
+        inside.filter(|_| !root.is_empty()).unwrap_or(&whole).to_owned()
     }
-    path.to_owned()
+}
+
+/// A path without `.` and, where something stands before them, without `..`.
+fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match (part, parts.last()) {
+            (".", _) | ("", Some(_)) => {}
+            ("..", Some(&last)) if last != ".." && !last.is_empty() => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// Where something stands that has no place of its own: services that take such reports want a file for each.

@@ -9,14 +9,17 @@ use super::markdown::place;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
+use crate::document::FindingEntry;
 use crate::document::keys::{AccountKeys, KeyStatus, Keys, KeysStatement, Revocation};
+use crate::finding::{Code, Severity};
+use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code};
 
 impl Said for KeysStatement {
     const COMMAND: &'static str = "keys status";
 
     fn text(&self, _page: Page) -> String {
-        self.accounts.iter().fold(String::new(), |text, account| {
+        enabled_first(&self.accounts).into_iter().fold(String::new(), |text, account| {
             let (word, style) = match account.keys {
                 Keys::Enabled => ("enabled ", BAD),
                 Keys::Disabled => ("disabled", GOOD),
@@ -39,7 +42,7 @@ impl Said for KeysStatement {
 
     fn markdown(&self) -> String {
         let mut text = String::from("| API keys | account | id | declared |\n| --- | --- | --- | --- |\n");
-        for account in &self.accounts {
+        for account in enabled_first(&self.accounts) {
             let word = match account.keys {
                 Keys::Enabled => "**enabled**",
                 Keys::Disabled => "disabled",
@@ -50,8 +53,28 @@ impl Said for KeysStatement {
         text
     }
 
+    fn issues(&self) -> Vec<FindingEntry> {
+        let on = self.accounts.iter().filter(|account| account.keys == Keys::Enabled);
+        on.map(|account| accepted(Severity::Error, &title(account), account.source.as_ref())).collect()
+    }
+
     fn html(&self) -> Markup {
         html::keys::status(self)
+    }
+}
+
+fn enabled_first(accounts: &[AccountKeys]) -> Vec<&AccountKeys> {
+    let mut accounts: Vec<&AccountKeys> = accounts.iter().collect();
+    accounts.sort_by_key(|account| account.keys != Keys::Enabled);
+    accounts
+}
+
+/// An account that accepts keys, as an issue.
+pub(super) fn accepted(severity: Severity, title: &str, source: Option<&Position>) -> FindingEntry {
+    FindingEntry {
+        source: source.cloned(),
+        hint: Some("set `disableLocalAuth: true` once nobody uses the keys".to_owned()),
+        ..FindingEntry::of(severity, Code::KeysEnabled, format!("{title} accepts API keys"))
     }
 }
 

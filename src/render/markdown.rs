@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::access::{Side, changes_markdown, heading_markdown};
 use super::alike::Alike;
-use super::entry::Entry;
+use super::entry::{Entry, Shown};
 use super::groups::{ChangeGroup, FEW, Fitted, alike, fitted};
 use super::page;
-use super::summary::not_read;
-use super::text::{self, counted as counted_steps, fields, label, plural, requests, shown_changes, worded};
+use super::summary::{NOT_OWNED, listed, not_read, refused};
+use super::text::{self, counted as counted_steps, fields, label, plural, requests, worded};
 use super::words;
 use crate::document::report::{Report, Status};
 use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
@@ -34,8 +34,7 @@ const OF_THE_END: usize = 1_000;
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    let entries =
-        shown_changes(plan, false).into_iter().map(|change| text::entry(change, false, false)).collect();
+    let entries = text::entries(plan, false, false);
     let rows = Rows {
         word: |change| word(change.action),
         sides: ["before", "after"],
@@ -64,8 +63,10 @@ fn counted(plan: &Plan) -> String {
         (counts.delete, "to delete"),
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
+        (plan.along(), "deleted with what they are in"),
+        (plan.drifted(), "drifted"),
+        (plan.unchanged(), "unchanged"),
+        (plan.not_ours(), NOT_OWNED),
         (counts.unmanaged_drift, "undeclared"),
         (counts.unmanaged_unknown, "undeclared and not judged"),
         (plan.incomplete.len(), not_read(plan)),
@@ -99,7 +100,8 @@ pub(super) fn document(
     side: Side,
 ) -> String {
     let mut text = format!("## keyless {command}: {}\n\n", environment(plan));
-    let _ = writeln!(text, "**{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
+    let refused = if side == Side::Plan { refused(plan) } else { String::new() };
+    let _ = writeln!(text, "**{refused}{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
     let mut cut = Vec::new();
     let (quiet, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         plan.findings.iter().partition(|finding| finding.is_quiet());
@@ -127,7 +129,7 @@ pub(super) fn document(
     if !cut.is_empty() {
         let _ = writeln!(
             text,
-            "\n**Cut, because a comment takes no more:** {}. `keyless {command} -v` shows all of it, and so does `--format json`.",
+            "\n{CUT} {}. `keyless {command} -v` shows all of it, and so does `--format json`.",
             cut.join("; ")
         );
     }
@@ -135,8 +137,17 @@ pub(super) fn document(
     within_limit(text.replace("\n\n\n", "\n\n"))
 }
 
+/// What stands before what was cut.
+pub(super) const CUT: &str = "**Cut, because a comment takes no more:**";
+
 /// Adds as many parts as there is room for, each with how many things it tells of.
-fn push(text: &mut String, parts: Vec<(String, usize)>, room: usize, what: &str, cut: &mut Vec<String>) {
+pub(super) fn push(
+    text: &mut String,
+    parts: Vec<(String, usize)>,
+    room: usize,
+    what: &str,
+    cut: &mut Vec<String>,
+) {
     let (mut used, mut left) = (0, 0);
     for (part, count) in parts {
         let size = part.chars().count();
@@ -186,7 +197,7 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let (groups, idle) = alike(entries);
     let size = |text: &str| text.chars().count();
     let idle = if idle > 0 {
-        format!("\n{idle} {} unmanaged and no drift.\n", plural(idle, "thing is", "things are"))
+        format!("\n{idle} undeclared {} not drift.\n", plural(idle, "resource is", "resources are"))
     } else {
         String::new()
     };
@@ -210,7 +221,7 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let whole = told(true);
     let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
     let texts = if is_whole { whole } else { told(false) };
-    let shorter: Vec<String> = groups.iter().map(|group| format!("- {}\n", heading(group))).collect();
+    let shorter: Vec<String> = groups.iter().map(|group| brief(group, rows)).collect();
     let Fitted { texts, left } = fitted(&groups, texts, &shorter, size, room);
     // A list that follows a folded part needs a line between them.
     let mut text = String::new();
@@ -225,6 +236,20 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let fields = (!is_whole).then(|| "the fields of what is new".to_owned());
     let left = [fields, left].into_iter().flatten().collect::<Vec<_>>();
     (text + &idle, (!left.is_empty()).then(|| left.join("; ")))
+}
+
+/// A group with its totals, and by name what may not go unseen.
+fn brief(group: &ChangeGroup<'_>, rows: &Rows) -> String {
+    let mut text = format!("- {}\n", heading(group));
+    for entry in group.weighty() {
+        let Some(change) = entry.changes.first() else { continue };
+        let fields: Vec<String> = entry.fields.iter().map(Shown::inline).collect();
+        let said = entry.items.iter().chain(if entry.is_new { &[] } else { fields.as_slice() });
+        let said: Vec<String> = said.map(|said| markdown(&page::unmarked(said))).collect();
+        let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
+        let _ = writeln!(text, "  - **{}** {}{said}", (rows.word)(change), markdown(&entry.title));
+    }
+    text
 }
 
 /// What a group is called and how much of what it holds, for HTML and for Markdown.
@@ -258,7 +283,12 @@ fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
         if entry.is_new && !is_whole {
             continue;
         }
-        for field in (rows.fields)(change) {
+        // An entry for several has only what they have in common.
+        let is_common = |field: &&FieldEntry| {
+            let label = label(&change.kind, field);
+            entry.fields.iter().any(|common| common.label == label)
+        };
+        for field in (rows.fields)(change).into_iter().filter(is_common) {
             let [before, after] = (rows.cells)(change, field);
             let name = markdown(&label(&change.kind, field));
             let at = field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)));
@@ -372,22 +402,20 @@ pub(super) fn within_limit(text: String) -> String {
     if text.chars().count() <= LONGEST {
         return text;
     }
-    let (mut kept, mut used, mut left) = (String::new(), 0, 0);
-    for line in text.split_inclusive('\n') {
-        let size = line.chars().count();
-        if used + size <= LONGEST - OF_THE_END {
-            used += size;
-            kept.push_str(line);
-        } else {
-            left += 1;
-        }
-    }
+    // What follows a line that is missing could be read as belonging to the line before it.
+    let mut used = 0;
+    let fits = |line: &&str| {
+        used += line.chars().count();
+        used <= LONGEST - OF_THE_END
+    };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut kept: String = lines.iter().copied().take_while(fits).collect();
+    let left = lines.len() - kept.lines().count();
     let is_open = kept.matches("<details>").count() > kept.matches("</details>").count();
     if is_open {
         kept.push_str("\n</details>\n");
     }
-    let _ =
-        writeln!(kept, "\n**Cut, because a comment takes no more:** {left} lines. `--format json` has all.");
+    let _ = writeln!(kept, "\n{CUT} {left} lines. `--format json` has all.");
     kept
 }
 
@@ -396,7 +424,7 @@ pub(super) fn within_limit(text: String) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = format!(
         "## keyless apply\n\n**{}.** {}. {}\n\n",
-        counted_steps(&report.summary),
+        counted_steps(&report.resources()),
         requests(report.requests),
         target(&report.target)
     );
@@ -427,7 +455,28 @@ pub fn validation(entries: &[FindingEntry]) -> String {
     let mut text = String::from("## keyless validate\n");
     if entries.is_empty() {
         text.push_str("\nNothing to say: the specs are valid.\n");
+        return text;
     }
-    findings(&mut text, entries);
-    within_limit(text)
+    let (errors, rest): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
+        entries.iter().partition(|finding| finding.severity == Severity::Error);
+    let (notes, warnings): (Vec<_>, Vec<_>) = rest.into_iter().partition(|finding| finding.is_quiet());
+    let counts = [
+        (errors.len(), plural(errors.len(), "error", "errors")),
+        (warnings.len(), plural(warnings.len(), "warning", "warnings")),
+        (notes.len(), plural(notes.len(), "note", "notes")),
+    ];
+    let _ = writeln!(text, "\n**{}.**", listed(&counts));
+    let mut cut = Vec::new();
+    push(&mut text, listed_findings(errors), LONGEST - OF_FINDINGS - OF_THE_END, "errors", &mut cut);
+    push(&mut text, listed_findings(warnings), OF_FINDINGS / 2, "warnings", &mut cut);
+    let folded = folded_notes(&notes);
+    if folded.chars().count() <= OF_FINDINGS / 2 {
+        text.push_str(&folded);
+    } else {
+        cut.push(format!("{} notes", notes.len()));
+    }
+    if !cut.is_empty() {
+        let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.join("; "));
+    }
+    text
 }

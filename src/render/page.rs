@@ -81,23 +81,23 @@ fn file(position: &Position) -> String {
 pub(super) fn places(positions: &[&Position]) -> Option<String> {
     const NAMED: usize = 3;
     let first = positions.first()?;
-    let mut runs: Vec<(&Position, usize, usize)> = Vec::new();
+    let mut runs: Vec<(&Position, usize)> = Vec::new();
     for position in positions {
         match runs.last_mut() {
-            Some((from, to, count))
-                if from.file == position.file && (*to..=*to + 1).contains(&position.line) =>
-            {
-                (*to, *count) = (position.line, *count + 1);
+            Some((from, to)) if from.file == position.file && (*to..=*to + 1).contains(&position.line) => {
+                *to = position.line;
             }
-            _ => runs.push((position, position.line, 1)),
+            _ => runs.push((position, position.line)),
         }
     }
-    let named: Vec<_> = runs.iter().take_while(|(from, ..)| from.file == first.file).take(NAMED).collect();
+    // That there is one more is longer than that one.
+    let most = if runs.len() == NAMED + 1 { NAMED + 1 } else { NAMED };
+    let named: Vec<_> = runs.iter().take_while(|(from, _)| from.file == first.file).take(most).collect();
     let lines: Vec<String> = named
         .iter()
-        .map(|(from, to, _)| if from.line == *to { to.to_string() } else { format!("{}-{to}", from.line) })
+        .map(|(from, to)| if from.line == *to { to.to_string() } else { format!("{}-{to}", from.line) })
         .collect();
-    let more = positions.len() - named.iter().map(|(.., count)| count).sum::<usize>();
+    let more = runs.len() - named.len();
     let more = if more > 0 { format!("{GLUE}and{GLUE}{more}{GLUE}more") } else { String::new() };
     Some(format!("{}:{}{more}", file(first), lines.join(&format!(",{GLUE}"))))
 }
@@ -148,7 +148,16 @@ pub(super) fn fold(text: &str, page: Page) -> String {
         let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
         let limit = (page.width.is_some() || line.contains(LIST)).then(|| page.limit());
         match limit.filter(|limit| width(line) > *limit) {
-            Some(limit) => fold_line(&mut folded, line, limit),
+            Some(limit) => match line.split_once(GAP) {
+                // The place of what takes several lines stands on one of its own.
+                Some((said, place)) => {
+                    fold_line(&mut folded, said, limit);
+                    folded.push('\n');
+                    let indent = said.len() - said.trim_start_matches(' ').len() + 4;
+                    fold_line(&mut folded, &format!("{:indent$}at {place}", ""), limit);
+                }
+                None => fold_line(&mut folded, line, limit),
+            },
             None => push(&mut folded, line),
         }
         folded.push_str(end);
@@ -182,7 +191,6 @@ fn fold_line(folded: &mut String, line: &str, limit: usize) {
 
 /// Words that stay together, where they are too long for a line of their own; the column after them.
 fn split(folded: &mut String, text: &str, mut column: usize, hang: usize, limit: usize) -> usize {
-    let (text, place) = text.split_once(GAP).map_or((text, None), |(text, place)| (text, Some(place)));
     for (index, part) in text.split(GLUE).enumerate() {
         let (wide, blank) = (width(part), usize::from(index > 0));
         if column + blank + wide <= limit {
@@ -194,18 +202,6 @@ fn split(folded: &mut String, text: &str, mut column: usize, hang: usize, limit:
         }
         push(folded, part);
         column += wide;
-    }
-    if let Some(place) = place {
-        // There is no room for it behind a word: it is a line that says what it is.
-        if column + 2 + width(place) <= limit {
-            push(folded, &format!("{GAP}{place}"));
-            column += 2 + width(place);
-        } else {
-            next_line(folded, hang);
-            folded.push_str("at ");
-            push(folded, place);
-            column = hang + 3 + width(place);
-        }
     }
     column
 }
@@ -312,7 +308,7 @@ mod tests {
         let title = line("  + role assignment Reader -> User alice on chat", "a.yaml:13", false);
         assert_eq!(
             shown(&[title], NARROW),
-            ["  + role assignment Reader -> User alice", "      on chat  a.yaml:13"]
+            ["  + role assignment Reader -> User alice", "      on chat", "      at a.yaml:13"]
         );
         let long = line("  + role aaaaaaaa-0000-4000-8000-000000000001", "a.yaml:13", false);
         assert_eq!(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::issues::{Issue, IssueRule, relative, stand_in};
+use super::issues::{Issue, IssueRule, stand_in};
 use crate::finding::{Code, Severity};
 use crate::source::Position;
 use crate::text::sanitize::sanitize;
@@ -13,9 +13,9 @@ use crate::text::sanitize::sanitize;
 /// <https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
 const MOST: usize = 25_000;
 
-/// The issues of a run; `folder` is the one that files are relative to.
+/// The issues of a run.
 #[must_use]
-pub fn sarif(issues: &[Issue], folder: &str) -> Value {
+pub fn sarif(issues: &[Issue]) -> Value {
     let mut shown: Vec<&Issue> = issues.iter().collect();
     if shown.len() > MOST {
         shown.sort_by_key(|issue| issue.severity);
@@ -27,7 +27,7 @@ pub fn sarif(issues: &[Issue], folder: &str) -> Value {
     let elsewhere = stand_in(issues);
     let results = shown.iter().map(|issue| {
         let index = rules.iter().position(|rule| *rule == issue.rule);
-        result(issue, index, issue.place.as_ref().unwrap_or(&elsewhere), folder)
+        result(issue, index, issue.place.as_ref().unwrap_or(&elsewhere))
     });
     let broken =
         |issue: &Issue| matches!(issue.rule, IssueRule::Finding(Code::RunFailed | Code::Interrupted));
@@ -75,7 +75,7 @@ fn name(id: &str) -> String {
     words.collect()
 }
 
-fn result(issue: &Issue, rule: Option<usize>, place: &Position, folder: &str) -> Value {
+fn result(issue: &Issue, rule: Option<usize>, place: &Position) -> Value {
     let level = match issue.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -83,7 +83,7 @@ fn result(issue: &Issue, rule: Option<usize>, place: &Position, folder: &str) ->
     };
     let text = issue.said.iter().map(|part| plain(part)).collect::<Vec<_>>().join("\n");
     let mut location = json!({"physicalLocation": {
-        "artifactLocation": {"uri": uri(&relative(&place.file, folder))},
+        "artifactLocation": {"uri": uri(&place.file)},
         // Where it begins is known: a region of one character.
         "region": {
             "startLine": place.line, "startColumn": place.column,
@@ -130,7 +130,7 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::issues::of_findings;
+    use super::super::issues::{Folders, of_findings};
     use super::*;
     use crate::document::FindingEntry;
 
@@ -141,14 +141,14 @@ mod tests {
             cause: Some("see [here](https://x)\u{202e}".to_owned()),
             ..FindingEntry::of(severity, code, "m")
         };
-        let document = sarif(
-            &of_findings(&[
+        let document = sarif(&of_findings(
+            &[
                 entry(Severity::Error, Code::UnknownField, 7),
                 entry(Severity::Warning, Code::Duplicate, 1),
                 entry(Severity::Note, Code::NotOurs, 40),
-            ]),
-            "",
-        );
+            ],
+            &Folders::default(),
+        ));
         let results = document["runs"][0]["results"].as_array().unwrap();
         let told = results.iter().map(|result| {
             let place = &result["locations"][0]["physicalLocation"];
@@ -177,7 +177,7 @@ mod tests {
         let entry = |severity, at: usize| FindingEntry::of(severity, Code::NotOurs, format!("{at}"));
         let mut findings: Vec<FindingEntry> = (0..MOST).map(|at| entry(Severity::Note, at)).collect();
         findings.push(entry(Severity::Error, MOST));
-        let document = sarif(&of_findings(&findings), "");
+        let document = sarif(&of_findings(&findings, &Folders::default()));
         let run = &document["runs"][0];
         let results = run["results"].as_array().unwrap();
         assert_eq!((results.len(), &results[0]["level"]), (MOST, &json!("error")));

@@ -8,7 +8,7 @@ use maud::Markup;
 
 use super::page::{Page, fold};
 use super::{html, markdown, text};
-use crate::document::Statement;
+use crate::document::{FindingEntry, Statement};
 
 /// What a command has to say, for people.
 pub trait Said {
@@ -20,6 +20,10 @@ pub trait Said {
     fn summary(&self) -> String;
     /// For a comment on a pull request.
     fn markdown(&self) -> String;
+    /// What a list of issues has besides the findings.
+    fn issues(&self) -> Vec<FindingEntry> {
+        Vec::new()
+    }
     /// For a browser: its text as it is, where a command has no page of its own.
     fn html(&self) -> Markup {
         html::as_text(&fold(&self.text(Page::endless(true)), Page::endless(true)))

@@ -1,5 +1,6 @@
 //! The last lines of a plan and of a drift: how much of what there is.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::text::{BAD, GOOD, STRONG, requests, target};
@@ -27,6 +28,9 @@ pub(super) fn found(plan: &Plan) -> Found {
     }
 }
 
+/// What is declared and carries no mark, behind its number: removing its line deletes nothing.
+pub(super) const NOT_OWNED: &str = "declared but not owned";
+
 pub(super) fn listed(parts: &[(usize, &str)]) -> String {
     let some = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     some.collect::<Vec<_>>().join(", ")
@@ -41,6 +45,16 @@ fn pending(counts: &Summary) -> [(usize, &'static str); 5] {
         (counts.adopt, "to adopt"),
         (counts.delete, "to delete"),
     ]
+}
+
+/// That guards refuse the plan, before what it would do.
+pub(super) fn refused(plan: &Plan) -> String {
+    let refusals = plan.findings.iter().filter(|finding| finding.is_refusal());
+    match refusals.map(|finding| finding.code.as_str()).collect::<BTreeSet<_>>().len() {
+        0 => String::new(),
+        1 => "Refused by a guard: ".to_owned(),
+        several => format!("Refused by {several} guards: "),
+    }
 }
 
 /// What lists are that could not be read whole, behind their number.
@@ -59,17 +73,21 @@ pub(super) fn summary(text: &mut String, plan: &Plan) {
     let rest = listed(&[
         (counts.unknown, "unknown"),
         (counts.refused, "refused"),
-        (counts.noop, "unchanged"),
-        (plan.not_ours(), "declared and not ours"),
+        (plan.along(), "deleted with what they are in"),
+        (plan.drifted(), "drifted"),
+        (plan.unchanged(), "unchanged"),
+        (plan.not_ours(), NOT_OWNED),
         (counts.unmanaged, &drift),
     ]);
     let broken = counts.unknown + counts.refused > 0;
     let head = match (pending.is_empty(), broken) {
+        (false, _) if !refused(plan).is_empty() => format!("{BAD}{}{BAD:#}{pending}", refused(plan)),
         (false, _) => format!("{STRONG}Plan:{STRONG:#} {pending}"),
         (true, true) => format!("{BAD}Plan:{BAD:#} nothing can be written"),
         (true, false) if !plan.incomplete.is_empty() => {
             format!("{STRONG}No changes in what could be read{STRONG:#}")
         }
+        (true, false) if plan.drifted() > 0 => format!("{STRONG}Nothing to apply{STRONG:#}"),
         (true, false) => format!("{GOOD}No changes{GOOD:#}"),
     };
     let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };

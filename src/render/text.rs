@@ -3,6 +3,7 @@
 //! Works on the documents alone, so that a saved plan looks as it did when it was made. Everything that came from Azure or a
 //! spec passes through `sanitize`; styles are ANSI sequences that the output stream strips where they do not belong.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::access::{Side, changes};
 use super::alike::Alike;
 use super::cause;
-use super::entry::{Counted, DEFAULT, Entry, Shown};
+use super::entry::{Counted, DEFAULT, Entry, Prominence, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
 use super::summary::{listed, summary};
@@ -49,21 +50,52 @@ fn look(action: Action) -> (&'static str, Style) {
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan, page: Page) -> String {
-    let changes = shown_changes(plan, page.verbose);
-    let entries = changes.into_iter().map(|change| entry(change, page.verbose, true)).collect();
+    let entries = entries(plan, page.verbose, true);
     let mut text = body(plan, groups::text(entries, page), page, Side::Plan);
     summary(&mut text, plan);
     fold(&text, page)
+}
+
+/// What people read of the changes; `address` as for `cause::line`. What a guard judged weighs most.
+pub(super) fn entries(plan: &Plan, verbose: bool, address: bool) -> Vec<Entry<'_>> {
+    let judged = plan.findings.iter().filter(|finding| finding.is_judgement());
+    let judged: BTreeSet<&str> = judged.filter_map(|finding| finding.resource.as_deref()).collect();
+    let weighed = |change| {
+        let entry = entry(change, verbose, address);
+        let weight = if judged.contains(change.id.as_str()) { Prominence::Guarded } else { entry.weight };
+        Entry { weight, ..entry }
+    };
+    shown_changes(plan, verbose).into_iter().map(weighed).collect()
 }
 
 /// The changes that people read of, quiet ones only where asked for.
 pub(super) fn shown_changes(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     let quiet = |action| matches!(action, Action::Noop | Action::CoManaged);
     let mut shown: Vec<&PlannedChange> =
-        plan.changes.iter().filter(|change| verbose || !quiet(change.action)).collect();
+        plan.changes.iter().filter(|change| verbose || !quiet(change.action) || is_drifted(change)).collect();
     // As in the spec: what stands on an account follows it. What no spec declares comes last.
     shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
     shown
+}
+
+/// Whether nothing is written, although what the spec omits is no longer as it was created.
+fn is_drifted(change: &PlannedChange) -> bool {
+    change.action == Action::Noop && !change.omitted.is_empty()
+}
+
+/// What is drift of a resource although its spec says nothing of it.
+pub(super) fn omitted(change: &PlannedChange) -> Vec<String> {
+    let said = |field: &FieldEntry| {
+        let [live, default] = [&field.before, &field.after].map(|value| worded(&change.kind, field, value));
+        let (label, name) = (label(&change.kind, field), dotted_path(&field.path));
+        format!("{label} {live} (keyless created it with: {default}; the spec does not set `{name}`)")
+    };
+    change.omitted.iter().map(said).collect()
+}
+
+/// What goes with a deleted resource.
+pub(super) fn along(change: &PlannedChange) -> Option<String> {
+    (!change.along.is_empty()).then(|| format!("with it: {}", change.along.join(", ")))
 }
 
 /// All but the last lines: the changes, who gains and loses, and findings.
@@ -75,6 +107,9 @@ pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> Str
     findings(&mut text, &plan.findings, page.verbose);
     text
 }
+
+/// How what drifted in nothing declared is counted.
+const DRIFTED: Counted = (7, "drifted");
 
 /// How a change of a plan is counted.
 fn counted_as(action: Action) -> Counted {
@@ -96,7 +131,7 @@ fn counted_as(action: Action) -> Counted {
 
 /// A change in a plan's words; `address` as for `cause::line`.
 pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
-    let (sign, style) = look(change.action);
+    let (sign, style) = look(if is_drifted(change) { Action::UnmanagedDrift } else { change.action });
     // Why something could not be read stands among the findings, with what to do.
     let reason = change.reason.as_ref().filter(|_| change.action != Action::Unknown);
     // Neither sign nor colour tells what is only listed from what counts.
@@ -115,17 +150,23 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         changes: vec![change],
         sign,
         style,
-        counted: counted_as(change.action),
+        counted: if is_drifted(change) { DRIFTED } else { counted_as(change.action) },
         weight: match change.action {
-            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => 1,
-            Action::Delete | Action::Refused | Action::Unknown => 2,
-            _ => 0,
+            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => Prominence::Changed,
+            Action::Delete | Action::Refused | Action::Unknown => Prominence::Gone,
+            _ => Prominence::New,
         },
         is_new: matches!(change.action, Action::Create | Action::Restore),
-        is_idle: matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),
+        is_idle: !is_drifted(change)
+            && matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),
         title: change.title.clone(),
         items: Vec::new(),
-        told: reason.into_iter().chain(hearsay(change)).collect(),
+        told: reason
+            .into_iter()
+            .chain(omitted(change).into_iter().map(|what| format!("drift: {what}")))
+            .chain(along(change))
+            .chain(hearsay(change))
+            .collect(),
         cause: cause::line(change, address),
         fields: fields(change, verbose).into_iter().map(field).collect(),
         places: change.source.iter().collect(),
@@ -333,7 +374,7 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     }
     let notes = quiet.len();
     if notes > 0 {
-        let _ = writeln!(text, "{notes} {}; -v shows them\n", plural(notes, "note", "notes"));
+        let _ = writeln!(text, "{notes} {}\n", plural(notes, "note; -v shows it", "notes; -v shows them"));
     }
 }
 
@@ -387,7 +428,9 @@ pub fn outcome(outcome: &Outcome, page: Page) -> String {
         Status::Failed => ("failed", BAD),
         Status::Skipped => ("skipped", CHANGED),
     };
-    let mut text = headed(&format!("{word:8}"), style, &outcome.title, outcome.source.as_ref());
+    let part = outcome.part.iter().map(|part| format!(": {part}"));
+    let title = part.fold(outcome.title.clone(), |title, part| title + &part);
+    let mut text = headed(&format!("{word:8}"), style, &title, outcome.source.as_ref());
     // Why a step failed stands among the findings, with what to do.
     if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
         let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));
@@ -395,7 +438,7 @@ pub fn outcome(outcome: &Outcome, page: Page) -> String {
     fold(&text, page)
 }
 
-/// How many steps ended how, and what had none.
+/// How many resources ended how, and what had none.
 pub(super) fn counted(tally: &Tally) -> String {
     let counted = tally.counted().into_iter().map(|(count, what)| format!("{count} {what}"));
     counted.collect::<Vec<_>>().join(", ")
@@ -425,7 +468,7 @@ pub fn report(report: &Report, page: Page) -> String {
     if let Some(more) = told.len().checked_sub(named).filter(|more| *more > 0) {
         let _ = writeln!(text, "… and {more} more; `keyless outputs` lists them");
     }
-    let tally = &report.summary;
+    let tally = &report.resources();
     let is_whole = tally.failed + tally.skipped + tally.refused + tally.unknown == 0;
     let style = if is_whole { GOOD } else { BAD };
     let (counted, requests) = (counted(tally), requests(report.requests));

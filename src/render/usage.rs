@@ -6,7 +6,7 @@ use super::markdown::place;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
-use crate::document::usage::{AccountUsage, Calls, Fetched, How, Usage, Verdict};
+use crate::document::usage::{AccountUsage, CallKind, Calls, Fetched, KeyVerdict, Usage};
 use crate::text::sanitize::{markdown, sanitize};
 
 /// The most items of a list that are shown without `-v`.
@@ -19,9 +19,9 @@ impl Said for Usage {
         let mut text = String::new();
         for account in &self.accounts {
             let style = match account.verdict {
-                Verdict::KeysUsed => BAD,
-                Verdict::CallsWithoutName | Verdict::CannotTell => CHANGED,
-                Verdict::NoKeyCallSeen | Verdict::NoCall | Verdict::KeysOff => GOOD,
+                KeyVerdict::KeysUsed => BAD,
+                KeyVerdict::CallsWithoutName | KeyVerdict::CannotTell => CHANGED,
+                KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall | KeyVerdict::KeysOff => GOOD,
             };
             let title = match account.source {
                 Some(_) => format!("account {}", account.name),
@@ -98,24 +98,24 @@ impl Said for Usage {
     }
 }
 
-fn how(how: How, verdict: Verdict) -> String {
+fn how(how: CallKind, verdict: KeyVerdict) -> String {
     let style = match how {
-        How::Key => BAD,
-        How::Unclear => CHANGED,
-        How::Token => GOOD,
-        How::Refused => QUIET,
+        CallKind::Key => BAD,
+        CallKind::Unclear => CHANGED,
+        CallKind::Token => GOOD,
+        CallKind::Refused => QUIET,
     };
     format!("{style}{:7}{style:#}", word(how, verdict))
 }
 
 /// How calls were authenticated.
-fn word(how: How, verdict: Verdict) -> &'static str {
+fn word(how: CallKind, verdict: KeyVerdict) -> &'static str {
     match how {
-        How::Key if verdict == Verdict::KeysUsed => "key",
-        How::Key => "no name",
-        How::Unclear => "unclear",
-        How::Token => "token",
-        How::Refused => "refused",
+        CallKind::Key if verdict == KeyVerdict::KeysUsed => "key",
+        CallKind::Key => "no name",
+        CallKind::Unclear => "unclear",
+        CallKind::Token => "token",
+        CallKind::Refused => "refused",
     }
 }
 

@@ -20,15 +20,24 @@ pub(super) struct EnvironmentFiles<'a> {
     read: BTreeMap<PathBuf, Variables>,
     /// Whether a spec was told to have none.
     told: bool,
+    /// The folders of the specs.
+    folders: BTreeSet<PathBuf>,
 }
 
 impl<'a> EnvironmentFiles<'a> {
     pub(super) fn new(inputs: &'a VariableInputs, outside: Variables) -> Self {
-        Self { name: inputs.beside.as_deref(), outside, read: BTreeMap::new(), told: false }
+        Self {
+            name: inputs.beside.as_deref(),
+            outside,
+            read: BTreeMap::new(),
+            told: false,
+            folders: BTreeSet::new(),
+        }
     }
 
     /// The variables of a spec with these folders around it, and what there is to say of the file if it was not read before.
     pub(super) fn of(&mut self, folders: &[PathBuf], sources: &mut Sources) -> (Variables, Vec<Finding>) {
+        self.folders.extend(folders.iter().cloned());
         let path = self.name.and_then(|name| load::variables_beside(folders, name));
         let Some(path) = path else { return (self.outside.clone(), Vec::new()) };
         if let Some(known) = self.read.get(&path) {
@@ -67,8 +76,10 @@ impl<'a> EnvironmentFiles<'a> {
         self.told = true;
         let spec = &sources.file(file).name;
         let message = format!("there is no `{name}.vars.yaml` beside `{spec}`, which refers to variables");
-        let hint =
-            "write one, in its folder or in one above it that the command line names; `{}` in it sets none";
+        let hint = instead(folders, name).unwrap_or_else(|| {
+            "write one, in its folder or in one above it that the command line names; `{}` in it sets none"
+                .to_owned()
+        });
         Some(Finding::error(Code::UnreadableFile, message).hint(hint))
     }
 
@@ -76,7 +87,37 @@ impl<'a> EnvironmentFiles<'a> {
     pub(super) fn nowhere(&self) -> Option<Finding> {
         let name = self.name.filter(|_| self.read.is_empty() && !self.told)?;
         let message = format!("there is no `{name}.vars.yaml` beside the specs");
-        let hint = "`--env NAME` takes `NAME.vars.yaml` beside each spec: correct the name, or leave it out";
+        let folders: Vec<PathBuf> = self.folders.iter().cloned().collect();
+        let hint = instead(&folders, name).unwrap_or_else(|| {
+            "`--env NAME` takes `NAME.vars.yaml` beside each spec: correct the name, or leave it out"
+                .to_owned()
+        });
         Some(Finding::error(Code::UnreadableFile, message).hint(hint))
     }
+}
+
+/// What to give instead of the name of an environment that has no file in these folders.
+fn instead(folders: &[PathBuf], name: &str) -> Option<String> {
+    if let Some(misnamed) = load::misnamed_beside(folders, name) {
+        return Some(format!("rename `{misnamed}` to `{name}.vars.yaml`"));
+    }
+    let there = load::environments_beside(folders);
+    (!there.is_empty()).then(|| format!("write that file, or use {}", options(&there)))
+}
+
+/// The hint to a spec that refers to unknown variables in a run without `--env`, if there are files of environments.
+pub(super) fn unchosen(folders: &[PathBuf]) -> Option<String> {
+    let there = load::environments_beside(folders);
+    (!there.is_empty())
+        .then(|| format!("pass {}: there is a file of variables for it beside this spec", options(&there)))
+}
+
+/// `--env dev` or `--env prod`.
+fn options(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`--env {name}`")).collect();
+    if names.len() > SHOWN {
+        shown.push("another one".to_owned());
+    }
+    shown.join(" or ")
 }

@@ -91,6 +91,24 @@ pub fn variables_beside(folders: &[PathBuf], name: &str) -> Option<PathBuf> {
     folders.iter().map(path).find(|path| fs::symlink_metadata(path).is_ok())
 }
 
+/// The environments that have a file of variables in these folders, sorted.
+#[must_use]
+pub fn environments_beside(folders: &[PathBuf]) -> Vec<String> {
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(here(folder)).ok()).flatten().flatten();
+    let names = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(VARIABLES)));
+    let names: BTreeSet<String> = names.filter_map(|path| environment_of(&path)).collect();
+    names.into_iter().filter(|name| super::variables::parse_environment_name(name).is_ok()).collect()
+}
+
+/// The file of an environment with the ending that is not read, if there is one in these folders.
+#[must_use]
+pub fn misnamed_beside(folders: &[PathBuf], name: &str) -> Option<String> {
+    let path = |folder: &PathBuf| folder.join(format!("{name}{VARIABLES_YML}"));
+    folders.iter().map(path).find(|path| fs::symlink_metadata(path).is_ok()).map(|path| shown(&path))
+}
+
 /// Loads a file that was found beside a spec and not named. Like a walk, it follows no link out of the folder that was.
 pub fn load_beside(
     path: &Path,
@@ -151,10 +169,16 @@ impl<'s> Loader<'s> {
     fn no_spec(&mut self, path: &Path) {
         self.sources.note(path);
         let name = shown(path);
-        let environment = path.file_name().map(|own| own.to_string_lossy().into_owned()).unwrap_or_default();
-        let environment = shown(Path::new(&environment[..environment.len() - VARIABLES.len()]));
+        let environment = environment_of(path).unwrap_or_default();
+        let environment = shown(Path::new(&environment));
         let message = format!("`{name}` is a file of variables, and no spec");
-        let hint = format!("give it as `--var-file {name}`, or as `--env {environment}` to specs beside it");
+        let hint = if ends_in(path, &["yml"]) {
+            format!(
+                "give it as `--var-file {name}`, or rename it to `{environment}{VARIABLES}` for `--env {environment}`"
+            )
+        } else {
+            format!("give it as `--var-file {name}`, or as `--env {environment}` to specs beside it")
+        };
         self.findings.push(Finding::error(Code::NoSpecs, message).hint(hint));
     }
 
@@ -345,10 +369,21 @@ fn is_spec(path: &Path) -> bool {
 /// What the name of a file of variables ends in.
 const VARIABLES: &str = ".vars.yaml";
 
+/// The ending that people write instead: no spec either, but not read with `--env`.
+const VARIABLES_YML: &str = ".vars.yml";
+
 /// Whether a file's name says that it holds variables, in whatever letter case.
 fn is_variables(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    name.len() > VARIABLES.len() && name.ends_with(VARIABLES)
+    environment_of(path).is_some()
+}
+
+/// The environment that the name of a file of variables begins with.
+fn environment_of(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy();
+    let lower = name.to_ascii_lowercase();
+    let ending = [VARIABLES, VARIABLES_YML].into_iter().find(|ending| lower.ends_with(ending))?;
+    let environment = name.get(..name.len() - ending.len()).filter(|environment| !environment.is_empty())?;
+    Some(environment.to_owned())
 }
 
 /// Whether a file's name ends in one of these, ignoring case.

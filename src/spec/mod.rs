@@ -9,6 +9,7 @@ pub mod load;
 pub mod lock;
 pub mod model;
 mod names;
+mod retire;
 mod scalar;
 mod schema;
 pub(crate) mod secrets;
@@ -21,6 +22,7 @@ pub mod write;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -46,6 +48,33 @@ pub struct Loaded {
     pub spec: model::Spec,
     /// The principals of its names, if it has a lock file.
     pub lock: Option<Lock>,
+    /// What the spec said before [`Loaded::retire`], if its stack is to be retired.
+    pub retired: Option<Arc<Loaded>>,
+    /// The specs that are loaded but not selected; the same for each selected spec.
+    pub unselected: Arc<Vec<Loaded>>,
+}
+
+impl Loaded {
+    fn new(document: YamlDocument, spec: model::Spec) -> Self {
+        Self { document, spec, lock: None, retired: None, unselected: Arc::default() }
+    }
+
+    /// Whether its stack is to be retired: the spec then only names the places where the stack may own something.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.is_some()
+    }
+}
+
+/// The specs that are loaded but not selected: nothing is read or written for them, but what they declare counts.
+#[must_use]
+pub fn unselected(stacks: &[Loaded]) -> &[Loaded] {
+    stacks.first().map_or(&[], |loaded| loaded.unselected.as_slice())
+}
+
+/// Specs that declare nothing in this run although their declarations matter: those not selected, and what retired ones said before.
+pub fn beside(stacks: &[Loaded]) -> impl Iterator<Item = &Loaded> {
+    unselected(stacks).iter().chain(stacks.iter().filter_map(|loaded| loaded.retired.as_deref()))
 }
 
 /// Reads specs: those without errors, in the order of their files, and the findings about all of them.
@@ -73,6 +102,15 @@ pub fn read(
         let (document, unread) = parse(file, sources);
         let known = document.is_some();
         let (one, names, mut problems) = read_file((document, unread), &variables, sources, &mut damaged);
+        if inputs.beside.is_none() {
+            let unknown =
+                problems.iter_mut().filter(|problem| variables::is_nowhere(problem)).collect::<Vec<_>>();
+            if let Some(hint) = (!unknown.is_empty()).then(|| beside::unchosen(&folders)).flatten() {
+                for problem in unknown {
+                    problem.hint = Some(hint.clone());
+                }
+            }
+        }
         let lacks = beside.lacks(&folders, &names, file, sources);
         if !complete || !found || lacks.is_some() {
             problems.retain(|finding| finding.code != Code::UnknownVariable);
@@ -97,8 +135,15 @@ pub fn read(
         };
         findings.extend(check(&damaged).into_iter().filter(untold));
     }
+    for finding in &mut findings {
+        let span = finding.span.filter(|_| finding.severity == Severity::Error);
+        let written = span.and_then(|span| sources.file(span.file).text.get(span.start..span.end));
+        if let Some(name) = written.and_then(variables::foreign_name) {
+            finding.hint = Some(format!("a variable is written `${{{name}}}`"));
+        }
+    }
     findings.sort_by_key(place);
-    (loaded, capped(&findings))
+    (loaded, capped(&variables::by_variable(findings, sources)))
 }
 
 /// The positions of values with findings, and those of principals that contain them: these may seem to lack a value that is present but
@@ -152,13 +197,22 @@ fn read_file(
         used.clone_from(&document.used);
         structure::settle(&mut document);
         secrets::learn_names(&document);
-        findings.extend(structure::check(&document));
+        let wrong = structure::check(&document);
+        findings.extend(structure::bare(&mut document, &wrong));
+        findings.extend(wrong);
         if has_error(&findings) {
-            damaged.extend(rest_of(document));
+            let rest = rest_of(document);
+            if rest.is_none() {
+                let last = findings.iter().filter_map(|finding| finding.span).max();
+                let message =
+                    "names, roles and secrets of this file are checked once these problems are fixed";
+                findings.push(Finding { span: last, ..Finding::note(Code::NotChecked, message) });
+            }
+            damaged.extend(rest);
             return None;
         }
         match model::Spec::deserialize(&document.tree) {
-            Ok(spec) => Some(Loaded { document, spec, lock: None }),
+            Ok(spec) => Some(Loaded::new(document, spec)),
             Err(error) => {
                 let finding =
                     Finding::error(Code::WrongType, "the spec matches its schema but could not be read");
@@ -203,7 +257,7 @@ fn rest_of(mut document: YamlDocument) -> Option<Loaded> {
     document.tree = tree;
     document.reported.extend(lost);
     let spec = model::Spec::deserialize(&document.tree).ok()?;
-    Some(Loaded { document, spec, lock: None })
+    Some(Loaded::new(document, spec))
 }
 
 fn has_error(findings: &[Finding]) -> bool {

@@ -26,6 +26,8 @@ pub fn published_schema() -> Value {
     // The spec itself is no variable's value, and neither are its variables.
     transform_subschemas(&mut AllowReferences, &mut schema);
     let mut schema = schema.to_value();
+    // A name that editors and catalogues of schemas know it by, wherever the file is.
+    schema["$id"] = json!("https://www.schemastore.org/keyless-spec.json");
     schema["title"] = json!("keyless spec");
     schema["properties"]["variables"] = variables(&schema);
     schema["$defs"]["Reference"] = json!({

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::log::{self, Flaw, Log};
+use super::log::{self, LogGap, RequestLog};
 use super::settings::{self, Sinks};
-use super::{Day, Evidence, Metrics, Subject, Window, begin, fetched, metrics};
+use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, begin, fetched, metrics};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 
@@ -15,8 +15,8 @@ const BUSY: u64 = 50_000;
 
 /// The queries that are open. Accounts that do not accept keys are not asked about.
 #[must_use]
-pub fn queries(subjects: &[Subject], window: Window, snapshot: &Snapshot) -> Vec<Query> {
-    let asked: Vec<&Subject> = subjects.iter().filter(|subject| subject.takes_keys).collect();
+pub fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snapshot) -> Vec<Query> {
+    let asked: Vec<&AskedAccount> = subjects.iter().filter(|subject| subject.takes_keys).collect();
     let mut queries = Vec::new();
     for subject in &asked {
         queries.push(settings::settings(&subject.id));
@@ -37,7 +37,7 @@ pub fn queries(subjects: &[Subject], window: Window, snapshot: &Snapshot) -> Vec
     if queries.iter().any(|query| snapshot.get(query).is_none()) {
         return queries;
     }
-    let wanting: Vec<&Subject> =
+    let wanting: Vec<&AskedAccount> =
         asked.into_iter().filter(|subject| wants_log(subject, window, snapshot)).collect();
     for (group, mut subjects) in by_group(&wanting) {
         if subjects.len() > 1 {
@@ -61,8 +61,8 @@ fn whole(scope: &ResourceId, window: Window) -> Query {
 }
 
 /// The accounts by resource group.
-fn by_group<'a>(subjects: &[&'a Subject]) -> BTreeMap<ResourceId, Vec<&'a Subject>> {
-    let mut groups: BTreeMap<ResourceId, Vec<&Subject>> = BTreeMap::new();
+fn by_group<'a>(subjects: &[&'a AskedAccount]) -> BTreeMap<ResourceId, Vec<&'a AskedAccount>> {
+    let mut groups: BTreeMap<ResourceId, Vec<&AskedAccount>> = BTreeMap::new();
     for subject in subjects {
         if let Some(group) = subject.id.group() {
             groups.entry(group).or_default().push(subject);
@@ -72,14 +72,14 @@ fn by_group<'a>(subjects: &[&'a Subject]) -> BTreeMap<ResourceId, Vec<&'a Subjec
 }
 
 /// Whether the log can change what is said about an account: somebody may have called it, and the log may be there.
-fn wants_log(subject: &Subject, window: Window, snapshot: &Snapshot) -> bool {
+fn wants_log(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> bool {
     let idle = counted(&subject.id, window, snapshot).is_ok_and(|metrics| metrics.total() == 0);
     let sent = sinks(&subject.id, snapshot).map_or(true, |sinks| !sinks.workspaces.is_empty());
     !idle && sent
 }
 
 /// The queries about one account.
-fn alone(subject: &Subject, window: Window, snapshot: &Snapshot) -> Vec<Query> {
+fn alone(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> Vec<Query> {
     let whole = whole(&subject.id, window);
     let split = snapshot.get(&whole).is_some_and(|answer| is_too_much(answer, subject, window, snapshot));
     let mut queries = vec![whole];
@@ -97,12 +97,12 @@ fn daily(account: &ResourceId, window: Window) -> Vec<Query> {
 }
 
 /// Whether Azure could not return the whole period, and days may be small enough.
-fn is_too_much(answer: &Answer, subject: &Subject, window: Window, snapshot: &Snapshot) -> bool {
+fn is_too_much(answer: &Answer, subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> bool {
     let busy = counted(&subject.id, window, snapshot).is_ok_and(|metrics| metrics.total() >= BUSY);
     let cut = match log::read(answer, &subject.id) {
-        Log::Read { flaws, .. } => flaws.iter().any(|flaw| matches!(flaw, Flaw::Partial(_))),
-        Log::Unread(_) => matches!(answer, Answer::Failed(_)),
-        Log::NotAsked | Log::Absent => false,
+        RequestLog::Read { flaws, .. } => flaws.iter().any(|flaw| matches!(flaw, LogGap::Partial(_))),
+        RequestLog::Unread(_) => matches!(answer, Answer::Failed(_)),
+        RequestLog::NotAsked | RequestLog::Absent => false,
     };
     busy && cut
 }
@@ -147,19 +147,21 @@ fn counted(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<
 }
 
 /// The log of an account, from the answer that says most.
-fn logged(subject: &Subject, window: Window, snapshot: &Snapshot) -> Log {
+fn logged(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> RequestLog {
     let account = &subject.id;
     let read = |query: &Query| snapshot.get(query).map(|answer| log::read(answer, account));
-    let parts: Vec<Option<Log>> = daily(account, window).iter().map(read).collect();
+    let parts: Vec<Option<RequestLog>> = daily(account, window).iter().map(read).collect();
     if parts.iter().all(Option::is_some) {
         return log::together(parts.into_iter().flatten());
     }
-    read(&whole(account, window)).or_else(|| read(&whole(&account.group()?, window))).unwrap_or(Log::NotAsked)
+    read(&whole(account, window))
+        .or_else(|| read(&whole(&account.group()?, window)))
+        .unwrap_or(RequestLog::NotAsked)
 }
 
 /// What the answers say about an account.
 #[must_use]
-pub fn evidence(subject: &Subject, window: Window, snapshot: &Snapshot) -> Evidence {
+pub fn evidence(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> KeyEvidence {
     let sinks = sinks(&subject.id, snapshot);
     let workspaces: BTreeSet<&ResourceId> = sinks.iter().flat_map(|sinks| &sinks.workspaces).collect();
     let kept = |workspace: &&ResourceId| {
@@ -167,7 +169,7 @@ pub fn evidence(subject: &Subject, window: Window, snapshot: &Snapshot) -> Evide
         snapshot.items(&table).find_map(|body| settings::retention(body))
     };
     let retention = workspaces.iter().filter_map(kept).min();
-    Evidence {
+    KeyEvidence {
         metrics: counted(&subject.id, window, snapshot),
         log: logged(subject, window, snapshot),
         retention,

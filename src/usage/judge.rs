@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::log::{Flaw, Log, Row};
-use super::{Day, Evidence, Metrics, Subject, Window, date};
-use crate::document::usage::{AccountUsage, Calls, How, Reason, Verdict};
+use super::log::{LogGap, LoggedCalls, RequestLog};
+use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, date};
+use crate::document::usage::{AccountUsage, CallKind, Calls, KeyVerdict, MissingEvidence};
 use crate::finding::{Code, Finding, Severity};
 use crate::snapshot::Refusal;
 use crate::source::Sources;
@@ -28,10 +28,15 @@ const MONTH: u32 = 35;
 
 /// Judges an account.
 #[must_use]
-pub fn judge(subject: &Subject, evidence: &Evidence, window: Window, sources: &Sources) -> AccountUsage {
+pub fn judge(
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    window: Window,
+    sources: &Sources,
+) -> AccountUsage {
     let rows = match &evidence.log {
-        Log::Read { rows, .. } => rows.as_slice(),
-        Log::NotAsked | Log::Absent | Log::Unread(_) => &[],
+        RequestLog::Read { rows, .. } => rows.as_slice(),
+        RequestLog::NotAsked | RequestLog::Absent | RequestLog::Unread(_) => &[],
     };
     let (covered, hole) = match &evidence.metrics {
         Ok(metrics) => coverage(metrics, rows, window),
@@ -39,12 +44,12 @@ pub fn judge(subject: &Subject, evidence: &Evidence, window: Window, sources: &S
     };
     let (verdict, reasons) = conclude(subject, evidence, rows, (covered, hole, window));
     let statement = match verdict {
-        Verdict::KeysUsed => "keys are used".to_owned(),
-        Verdict::CallsWithoutName => "calls without a name".to_owned(),
-        Verdict::NoKeyCallSeen => format!("no key call seen in {covered} of {} days", window.days),
-        Verdict::NoCall => format!("no call at all in {} days", window.days),
-        Verdict::KeysOff => "keys are off".to_owned(),
-        Verdict::CannotTell => "cannot tell".to_owned(),
+        KeyVerdict::KeysUsed => "keys are used".to_owned(),
+        KeyVerdict::CallsWithoutName => "calls without a name".to_owned(),
+        KeyVerdict::NoKeyCallSeen => format!("no key call seen in {covered} of {} days", window.days),
+        KeyVerdict::NoCall => format!("no call at all in {} days", window.days),
+        KeyVerdict::KeysOff => "keys are off".to_owned(),
+        KeyVerdict::CannotTell => "cannot tell".to_owned(),
     };
     AccountUsage {
         address: subject.address.clone(),
@@ -64,7 +69,7 @@ pub fn judge(subject: &Subject, evidence: &Evidence, window: Window, sources: &S
 
 /// A day of which the log does not have all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Hole {
+struct ShortDay {
     day: Day,
     counted: u64,
     logged: u64,
@@ -72,13 +77,13 @@ struct Hole {
 
 /// The verdict, and why it is not stronger.
 fn conclude(
-    subject: &Subject,
-    evidence: &Evidence,
-    rows: &[Row],
-    (covered, hole, window): (u32, Option<Hole>, Window),
-) -> (Verdict, Vec<Reason>) {
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    rows: &[LoggedCalls],
+    (covered, hole, window): (u32, Option<ShortDay>, Window),
+) -> (KeyVerdict, Vec<MissingEvidence>) {
     if !subject.takes_keys {
-        return (Verdict::KeysOff, Vec::new());
+        return (KeyVerdict::KeysOff, Vec::new());
     }
     let metrics = evidence.metrics.as_ref().ok();
     let only_keys_work = !subject.has_subdomain;
@@ -88,56 +93,60 @@ fn conclude(
     let no_subdomain = || {
         let message = "the account has no custom subdomain, so it accepts keys only".to_owned();
         let hint = "set `customSubDomainName`, give the applications roles, and let them call the new endpoint with tokens";
-        Reason { message, cause: None, hint: Some(hint.to_owned()) }
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
     };
     // Proof.
     if rows.iter().any(|row| is_key_use(row, rows)) {
-        return (Verdict::KeysUsed, Vec::new());
+        return (KeyVerdict::KeysUsed, Vec::new());
     }
     if only_keys_work && called(|metrics| &metrics.successful) {
-        return (Verdict::KeysUsed, vec![no_subdomain()]);
+        return (KeyVerdict::KeysUsed, vec![no_subdomain()]);
     }
     // What may be use.
-    if rows.iter().any(|row| matches!(row.how, How::Key | How::Unclear)) {
-        return (Verdict::CallsWithoutName, nameless(rows));
+    if rows.iter().any(|row| matches!(row.how, CallKind::Key | CallKind::Unclear)) {
+        return (KeyVerdict::CallsWithoutName, nameless(rows));
     }
     if only_keys_work && called(|metrics| &metrics.calls) {
-        return (Verdict::CallsWithoutName, vec![no_subdomain()]);
+        return (KeyVerdict::CallsWithoutName, vec![no_subdomain()]);
     }
     // What may hide use.
     let long_enough = window.days >= subject.quiet_days;
     if metrics.is_some_and(|metrics| metrics.total() == 0) && rows.is_empty() && long_enough {
-        return (Verdict::NoCall, Vec::new());
+        return (KeyVerdict::NoCall, Vec::new());
     }
     let mut missing = gaps(subject, evidence);
     if missing.is_empty() && covered < subject.quiet_days {
         missing.push(too_short(subject, evidence, covered, hole));
     }
-    if missing.is_empty() { (Verdict::NoKeyCallSeen, Vec::new()) } else { (Verdict::CannotTell, missing) }
+    if missing.is_empty() {
+        (KeyVerdict::NoKeyCallSeen, Vec::new())
+    } else {
+        (KeyVerdict::CannotTell, missing)
+    }
 }
 
 /// Whether calls were certainly made with a key: they succeeded, their records have a field for the caller, it is empty, and the service is
 /// known to fill it.
-fn is_key_use(row: &Row, rows: &[Row]) -> bool {
+fn is_key_use(row: &LoggedCalls, rows: &[LoggedCalls]) -> bool {
     let names = || {
-        let here = |other: &Row| other.how == How::Token && other.operation == row.operation;
+        let here = |other: &LoggedCalls| other.how == CallKind::Token && other.operation == row.operation;
         NAMING.contains(&row.operation.as_str()) || rows.iter().any(here)
     };
-    row.how == How::Key && row.without_field < row.calls && names()
+    row.how == CallKind::Key && row.without_field < row.calls && names()
 }
 
 /// Why calls without a name are no proof.
-fn nameless(rows: &[Row]) -> Vec<Reason> {
-    let of = |how: How| -> BTreeSet<&str> {
+fn nameless(rows: &[LoggedCalls]) -> Vec<MissingEvidence> {
+    let of = |how: CallKind| -> BTreeSet<&str> {
         rows.iter().filter(|row| row.how == how).map(|row| row.operation.as_str()).collect()
     };
     let mut reasons = Vec::new();
     let say = |operations: BTreeSet<&str>, why: &str, hint: &str| {
         let names: Vec<String> = operations.into_iter().map(|name| format!("`{name}`")).collect();
         let message = format!("{}: {why}", names.join(", "));
-        Reason { message, cause: None, hint: Some(hint.to_owned()) }
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
     };
-    let (keys, unclear) = (of(How::Key), of(How::Unclear));
+    let (keys, unclear) = (of(CallKind::Key), of(CallKind::Unclear));
     if !keys.is_empty() {
         reasons.push(say(
             keys,
@@ -156,14 +165,14 @@ fn nameless(rows: &[Row]) -> Vec<Reason> {
 }
 
 /// What is missing from the evidence.
-fn gaps(subject: &Subject, evidence: &Evidence) -> Vec<Reason> {
+fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> {
     let id = &subject.id;
     let reader = |scope: &str| {
         format!(
             "az role assignment create --assignee-object-id OBJECT_ID --assignee-principal-type TYPE --role \"Monitoring Reader\" --scope {scope}"
         )
     };
-    let refused = |what: &str, refusal: &Refusal, hint: String| Reason {
+    let refused = |what: &str, refusal: &Refusal, hint: String| MissingEvidence {
         message: what.to_owned(),
         cause: Some(refusal.message.clone()),
         hint: Some(refusal.hint.clone().filter(|hint| !hint.is_empty()).unwrap_or(hint)),
@@ -194,51 +203,60 @@ fn gaps(subject: &Subject, evidence: &Evidence) -> Vec<Reason> {
         } else {
             "no diagnostic setting sends the request log anywhere".to_owned()
         };
-        missing.push(Reason { message, cause: None, hint: Some(sends) });
+        missing.push(MissingEvidence { message, cause: None, hint: Some(sends) });
         return missing;
     }
     match &evidence.log {
-        Log::Read { flaws, .. } => missing.extend(flaws.iter().map(|flaw| match flaw {
-            Flaw::Hidden(workspace) => Reason {
+        RequestLog::Read { flaws, .. } => missing.extend(flaws.iter().map(|flaw| match flaw {
+            LogGap::Hidden(workspace) => MissingEvidence {
                 message: format!(
                     "the log is also in a workspace that the caller may not read: `{workspace}`"
                 ),
                 cause: None,
                 hint: Some(reader(workspace)),
             },
-            Flaw::Partial(why) => Reason {
+            LogGap::Partial(why) => MissingEvidence {
                 message: "Azure returned only a part of the log".to_owned(),
                 cause: Some(why.clone()),
                 hint: Some("run the command again, or with fewer `--days`".to_owned()),
             },
-            Flaw::Unsaid => Reason {
+            LogGap::Unsaid => MissingEvidence {
                 message: "Azure did not say whether it left out workspaces".to_owned(),
                 cause: None,
                 hint: Some(reader(id.as_str())),
             },
         })),
-        Log::Absent => missing.push(Reason {
+        RequestLog::Absent => missing.push(MissingEvidence {
             message: "no request log has arrived in the workspace yet, or the caller may not see it"
                 .to_owned(),
             cause: None,
             hint: Some("the log starts up to 2 hours after its diagnostic setting was made".to_owned()),
         }),
-        Log::Unread(refusal) => {
+        RequestLog::Unread(refusal) => {
             missing.push(refused("could not read the request log", refusal, reader(id.as_str())));
         }
-        Log::NotAsked if evidence.metrics.as_ref().is_ok_and(|metrics| metrics.total() > 0) => missing
-            .push(Reason { message: "the request log was not read".to_owned(), cause: None, hint: None }),
-        Log::NotAsked => {}
+        RequestLog::NotAsked if evidence.metrics.as_ref().is_ok_and(|metrics| metrics.total() > 0) => missing
+            .push(MissingEvidence {
+                message: "the request log was not read".to_owned(),
+                cause: None,
+                hint: None,
+            }),
+        RequestLog::NotAsked => {}
     }
     missing
 }
 
 /// That the log covers too few days, and from when it does.
-fn too_short(subject: &Subject, evidence: &Evidence, covered: u32, hole: Option<Hole>) -> Reason {
+fn too_short(
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    covered: u32,
+    hole: Option<ShortDay>,
+) -> MissingEvidence {
     let days = |count: u32| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
     let mut message =
         format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
-    if let Some(Hole { day, counted, logged }) = hole {
+    if let Some(ShortDay { day, counted, logged }) = hole {
         message = format!(
             "{message}: on {} the metrics count {counted} calls, and the log has {logged}",
             date(day)
@@ -251,11 +269,11 @@ fn too_short(subject: &Subject, evidence: &Evidence, covered: u32, hole: Option<
         _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops some"
             .to_owned(),
     };
-    Reason { message, cause: None, hint: Some(hint) }
+    MissingEvidence { message, cause: None, hint: Some(hint) }
 }
 
 /// For how many days up to today the log has every call that the metrics count, and the day before those.
-fn coverage(metrics: &Metrics, rows: &[Row], window: Window) -> (u32, Option<Hole>) {
+fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Option<ShortDay>) {
     let mut logged: BTreeMap<Day, (u64, u64)> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.operation.ends_with(CATALOGUE)) {
         let (calls, at_midnight) = logged.entry(row.day).or_default();
@@ -274,7 +292,7 @@ fn coverage(metrics: &Metrics, rows: &[Row], window: Window) -> (u32, Option<Hol
     for day in window.full_days() {
         let missing = counted(day).saturating_sub(logged(day).0);
         if missing > lent(day - 1) + lent(day + 1) {
-            return (covered, Some(Hole { day, counted: counted(day), logged: logged(day).0 }));
+            return (covered, Some(ShortDay { day, counted: counted(day), logged: logged(day).0 }));
         }
         covered += 1;
     }
@@ -282,12 +300,12 @@ fn coverage(metrics: &Metrics, rows: &[Row], window: Window) -> (u32, Option<Hol
 }
 
 /// What the evidence cannot show.
-fn notes(verdict: Verdict, rows: &[Row], evidence: &Evidence, window: Window) -> Vec<String> {
+fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, window: Window) -> Vec<String> {
     let mut notes = Vec::new();
-    if verdict == Verdict::NoCall {
+    if verdict == KeyVerdict::NoCall {
         notes.push("a standby application that is not running looks the same".to_owned());
     }
-    if verdict == Verdict::NoKeyCallSeen {
+    if verdict == KeyVerdict::NoKeyCallSeen {
         if window.days < MONTH {
             notes.push(format!("jobs at the end of a month may fall outside of {} days", window.days));
         } else {
@@ -297,18 +315,18 @@ fn notes(verdict: Verdict, rows: &[Row], evidence: &Evidence, window: Window) ->
             );
         }
         let callers: BTreeSet<&String> = rows.iter().flat_map(|row| &row.callers).collect();
-        let one = callers.len() == 1 && rows.iter().any(|row| row.how == How::Token);
+        let one = callers.len() == 1 && rows.iter().any(|row| row.how == CallKind::Token);
         if one {
             notes.push(
                 "one caller: a gateway? keys that it takes from its own callers are not seen here".to_owned(),
             );
         }
     }
-    let refused: u64 = rows.iter().filter(|row| row.how == How::Refused).map(|row| row.calls).sum();
+    let refused: u64 = rows.iter().filter(|row| row.how == CallKind::Refused).map(|row| row.calls).sum();
     if refused > 0 && verdict.passes() {
         notes.push(format!("{refused} calls without a valid key or token were refused"));
     }
-    if evidence.sinks.is_err() && matches!(verdict, Verdict::NoKeyCallSeen | Verdict::CannotTell) {
+    if evidence.sinks.is_err() && matches!(verdict, KeyVerdict::NoKeyCallSeen | KeyVerdict::CannotTell) {
         notes
             .push("could not read the diagnostic settings, which show where the request log goes".to_owned());
     }
@@ -326,16 +344,16 @@ fn notes(verdict: Verdict, rows: &[Row], evidence: &Evidence, window: Window) ->
 }
 
 /// The calls of all days together.
-fn calls(rows: &[Row]) -> Vec<Calls> {
-    let mut all: BTreeMap<(How, &str), Vec<&Row>> = BTreeMap::new();
+fn calls(rows: &[LoggedCalls]) -> Vec<Calls> {
+    let mut all: BTreeMap<(CallKind, &str), Vec<&LoggedCalls>> = BTreeMap::new();
     for row in rows {
         all.entry((row.how, &row.operation)).or_default().push(row);
     }
-    let list = |rows: &[&Row], part: fn(&Row) -> &[String]| -> Vec<String> {
+    let list = |rows: &[&LoggedCalls], part: fn(&LoggedCalls) -> &[String]| -> Vec<String> {
         let set: BTreeSet<&String> = rows.iter().flat_map(|row| part(row)).collect();
         set.into_iter().cloned().collect()
     };
-    let together = |((how, operation), rows): ((How, &str), Vec<&Row>)| Calls {
+    let together = |((how, operation), rows): ((CallKind, &str), Vec<&LoggedCalls>)| Calls {
         how,
         operation: operation.to_owned(),
         calls: rows.iter().map(|row| row.calls).sum(),
@@ -351,18 +369,18 @@ fn calls(rows: &[Row]) -> Vec<Calls> {
 
 /// The findings about a verdict: none if keys can be turned off.
 #[must_use]
-pub fn findings(subject: &Subject, usage: &AccountUsage) -> Vec<Finding> {
+pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
     let code = match usage.verdict {
-        Verdict::KeysUsed => Code::KeysUsed,
-        Verdict::CallsWithoutName => Code::CallsWithoutName,
-        Verdict::CannotTell => Code::KeyUseUnknown,
-        Verdict::NoKeyCallSeen | Verdict::NoCall | Verdict::KeysOff => return Vec::new(),
+        KeyVerdict::KeysUsed => Code::KeysUsed,
+        KeyVerdict::CallsWithoutName => Code::CallsWithoutName,
+        KeyVerdict::CannotTell => Code::KeyUseUnknown,
+        KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall | KeyVerdict::KeysOff => return Vec::new(),
     };
     let say = |why: &str| {
         let message = format!("account {}: {}{why}", usage.name, usage.statement);
         Finding { span: subject.span, ..Finding::new(Severity::Warning, code, message) }
     };
-    let keys = usage.calls.iter().filter(|calls| calls.how == How::Key);
+    let keys = usage.calls.iter().filter(|calls| calls.how == CallKind::Key);
     let mut findings: Vec<Finding> = usage
         .reasons
         .iter()

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{DAY, Day, second};
-use crate::document::usage::How;
+use crate::document::usage::CallKind;
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Shape};
 
@@ -70,15 +70,15 @@ const NO_PUBLIC_QUERIES: &str = "NspValidationFailedError";
 
 /// What the request log has of one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Log {
+pub enum RequestLog {
     /// It was not asked for, because it is sent nowhere or cannot change the verdict.
     NotAsked,
     /// It could be read.
     Read {
         /// The calls.
-        rows: Vec<Row>,
+        rows: Vec<LoggedCalls>,
         /// Why there may be more.
-        flaws: Vec<Flaw>,
+        flaws: Vec<LogGap>,
     },
     /// No log of this kind has arrived, or the caller may not see it.
     Absent,
@@ -88,7 +88,7 @@ pub enum Log {
 
 /// Why the log may have more than the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Flaw {
+pub enum LogGap {
     /// A workspace has logs of the account that the caller may not read.
     Hidden(String),
     /// Azure says that the answer is not complete.
@@ -99,13 +99,13 @@ pub enum Flaw {
 
 /// Calls of one operation on one day that were authenticated in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct LoggedCalls {
     /// The day.
     pub day: Day,
     /// The operation, as the log names it.
     pub operation: String,
     /// How they were authenticated.
-    pub how: How,
+    pub how: CallKind,
     /// How many.
     pub calls: u64,
     /// How many of them have a record without a field for the caller.
@@ -143,18 +143,18 @@ pub(super) fn query(scope: &ResourceId, since: Timestamp, until: Timestamp) -> Q
 }
 
 /// Reads an answer, by account in lower case; with `None`, the answer says nothing about single accounts.
-pub(super) fn read(answer: &Answer, account: &ResourceId) -> Log {
+pub(super) fn read(answer: &Answer, account: &ResourceId) -> RequestLog {
     let body = match answer {
         Answer::Found(bodies) => match bodies.as_slice() {
             [body] => body,
-            _ => return Log::Unread(unreadable("it is not one table")),
+            _ => return RequestLog::Unread(unreadable("it is not one table")),
         },
-        Answer::Absent { .. } => return Log::Absent,
-        Answer::Denied(refusal) | Answer::Failed(refusal) => return Log::Unread(refusal.clone()),
+        Answer::Absent { .. } => return RequestLog::Absent,
+        Answer::Denied(refusal) | Answer::Failed(refusal) => return RequestLog::Unread(refusal.clone()),
     };
     match rows(body, account) {
-        Some(rows) => Log::Read { rows, flaws: flaws(body, account) },
-        None => Log::Unread(unreadable("its table is not the one that was asked for")),
+        Some(rows) => RequestLog::Read { rows, flaws: flaws(body, account) },
+        None => RequestLog::Unread(unreadable("its table is not the one that was asked for")),
     }
 }
 
@@ -168,7 +168,7 @@ fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     found.map_or(&Value::Null, |(_, value)| value)
 }
 
-fn rows(body: &Value, account: &ResourceId) -> Option<Vec<Row>> {
+fn rows(body: &Value, account: &ResourceId) -> Option<Vec<LoggedCalls>> {
     let table = field(body, "tables").as_array()?.first()?;
     let mut columns = BTreeMap::new();
     for (at, column) in field(table, "columns").as_array()?.iter().enumerate() {
@@ -185,14 +185,14 @@ fn rows(body: &Value, account: &ResourceId) -> Option<Vec<Row>> {
         if !text("account")?.eq_ignore_ascii_case(account.as_str()) {
             continue;
         }
-        found.push(Row {
+        found.push(LoggedCalls {
             day: time("day")?.as_second().div_euclid(DAY),
             operation: text("operation")?,
             how: match text("how")?.as_str() {
-                "key" => How::Key,
-                "token" => How::Token,
-                "refused" => How::Refused,
-                _ => How::Unclear,
+                "key" => CallKind::Key,
+                "token" => CallKind::Token,
+                "refused" => CallKind::Refused,
+                _ => CallKind::Unclear,
             },
             calls: number("calls")?,
             without_field: number("withoutfield")?,
@@ -224,19 +224,19 @@ fn set(cell: &Value) -> Option<Vec<String>> {
 }
 
 /// Why there may be more than the answer has.
-fn flaws(body: &Value, account: &ResourceId) -> Vec<Flaw> {
+fn flaws(body: &Value, account: &ResourceId) -> Vec<LogGap> {
     let mut flaws = Vec::new();
     let error = field(body, "error");
     if !error.is_null() {
         let words =
             [field(error, "code"), field(error, "message")].map(|text| text.as_str().unwrap_or_default());
-        flaws.push(Flaw::Partial(words.join(": ").trim_matches([':', ' ', '.']).to_owned()));
+        flaws.push(LogGap::Partial(words.join(": ").trim_matches([':', ' ', '.']).to_owned()));
     }
     let permissions = field(body, "permissions");
     let readable = field(permissions, "dataSources").as_array();
     let resources = field(permissions, "resources").as_array();
     let (Some(readable), Some(resources)) = (readable, resources) else {
-        flaws.push(Flaw::Unsaid);
+        flaws.push(LogGap::Unsaid);
         return flaws;
     };
     let denies = |source: &Value| {
@@ -251,26 +251,26 @@ fn flaws(body: &Value, account: &ResourceId) -> Vec<Flaw> {
     };
     let can_read = |id: &str| readable.iter().any(|source| is(source, id) && !denies(source));
     let Some(own) = resources.iter().find(|resource| is(resource, account.as_str())) else {
-        flaws.push(Flaw::Unsaid);
+        flaws.push(LogGap::Unsaid);
         return flaws;
     };
     let sources = field(own, "dataSources").as_array().into_iter().flatten().filter_map(Value::as_str);
     let hidden = sources.filter(|id| denies(own) || !can_read(id));
-    flaws.extend(hidden.map(|id| Flaw::Hidden(id.to_owned())));
+    flaws.extend(hidden.map(|id| LogGap::Hidden(id.to_owned())));
     flaws
 }
 
 /// Whether an answer about a group needs no second question about an account.
-pub(super) fn settles(log: &Log) -> bool {
-    matches!(log, Log::Read { rows, flaws } if !rows.is_empty() && flaws.is_empty())
+pub(super) fn settles(log: &RequestLog) -> bool {
+    matches!(log, RequestLog::Read { rows, flaws } if !rows.is_empty() && flaws.is_empty())
 }
 
 /// Puts the answers about parts of the period together. Together they are as good as the worst.
-pub(super) fn together(parts: impl IntoIterator<Item = Log>) -> Log {
+pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLog {
     let (mut all, mut flawed) = (Vec::new(), Vec::new());
     for part in parts {
         match part {
-            Log::Read { rows, flaws } => {
+            RequestLog::Read { rows, flaws } => {
                 all.extend(rows);
                 flawed.extend(flaws);
             }
@@ -278,7 +278,7 @@ pub(super) fn together(parts: impl IntoIterator<Item = Log>) -> Log {
         }
     }
     flawed.dedup();
-    Log::Read { rows: all, flaws: flawed }
+    RequestLog::Read { rows: all, flaws: flawed }
 }
 
 /// What Azure's refusal of a query means: the table is not there, or what to do.

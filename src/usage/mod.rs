@@ -23,7 +23,7 @@ use serde_json::Value;
 pub use ask::{evidence, queries};
 pub use fetched::Fetches;
 pub use judge::{findings, judge};
-pub use log::{Flaw, Log, Meaning, Row, meaning};
+pub use log::{LogGap, LoggedCalls, Meaning, RequestLog, meaning};
 pub use metrics::Metrics;
 pub use names::{callers, name};
 pub use settings::Sinks;
@@ -43,7 +43,7 @@ pub type Day = i64;
 
 /// The account that is asked about.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct AskedAccount {
     /// Its address in the spec, or its id if there is no spec.
     pub address: String,
     /// Its id.
@@ -58,7 +58,7 @@ pub struct Subject {
     pub quiet_days: u32,
 }
 
-impl Subject {
+impl AskedAccount {
     /// A live account; `quiet_days` are how many days without a call with a key are enough.
     #[must_use]
     pub fn of(address: &str, (id, body): (&ResourceId, &Value), span: Option<Span>, quiet_days: u32) -> Self {
@@ -125,13 +125,13 @@ fn second(time: Timestamp) -> String {
 
 /// What is known about an account.
 #[derive(Debug, Clone)]
-pub struct Evidence {
+pub struct KeyEvidence {
     /// Where its request log goes.
     pub sinks: Result<Sinks, Refusal>,
     /// How many calls there were.
     pub metrics: Result<Metrics, Refusal>,
     /// What the request log has.
-    pub log: Log,
+    pub log: RequestLog,
     /// For how many days the workspace that keeps least keeps the log.
     pub retention: Option<u32>,
     /// Who fetched keys.

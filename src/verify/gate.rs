@@ -16,7 +16,7 @@ use crate::arm::{Client, Interrupt};
 use crate::document::{Action, Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds::account::Accounts;
-use crate::kinds::{Deployments, Kind as _, Projects, role_assignment};
+use crate::kinds::{Deployments, Described as _, Projects, role_assignment};
 use crate::rbac::Catalogue;
 
 /// Verifies before and after keys are disabled.

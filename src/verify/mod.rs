@@ -291,7 +291,12 @@ pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry>
         let message = match (check.claim, check.outcome) {
             (Claim::KeysRefused, ProofResult::Disproven) => format!("{what} accepts API keys"),
             (Claim::KeysRefused, _) => format!("could not verify that {what} refuses API keys"),
-            (_, ProofResult::Disproven) => format!("{what} does not accept tokens"),
+            (_, ProofResult::Disproven) => match check.reason {
+                Some(Reason::Role) => format!("the caller may not call {what}"),
+                Some(Reason::Absent) => format!("{what} does not exist"),
+                Some(Reason::Model | Reason::Project) => format!("{what} cannot be called"),
+                _ => format!("{what} does not accept tokens"),
+            },
             _ => format!("could not verify that {what} accepts tokens"),
         };
         let open = check.outcome == ProofResult::Inconclusive && !lenient;

@@ -17,7 +17,7 @@ use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
-use crate::kinds::{Deployments, Kind as _, Projects, role_assignment};
+use crate::kinds::{Declaring as _, Deployments, Described as _, Projects, Reading as _, role_assignment};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Span;
 use crate::spec::Loaded;

@@ -101,7 +101,7 @@ tsv 'az grants a role' "$AUDITORS" principalId role assignment create --assignee
     --assignee-principal-type Group --role Reader --scope "$ID"
 spec "Cognitive Services User $DEVELOPERS" "Reader $DEVELOPERS" "Reader $AUDITORS" >"$SPEC"
 says "az's own assignment satisfies the spec" 'exit 0: no changes' "$ACTIONS" plan --detailed-exitcode
-check "keyless plan says whose it is" '*not ours*' "${keyless[@]}" plan --verbose --arm-endpoint "$ARM" "$SPEC"
+check "keyless plan says whose it is" '*not owned*' "${keyless[@]}" plan --verbose --arm-endpoint "$ARM" "$SPEC"
 spec "Cognitive Services User $DEVELOPERS" "Reader $AUDITORS" >"$SPEC"
 says 'a line removed is access revoked' 'exit 2: delete roleAssignments' "$ACTIONS" plan --detailed-exitcode
 check 'keyless apply revokes it' '*1 done, 0 failed*' "${keyless[@]}" apply --yes --arm-endpoint "$ARM" "$SPEC"

@@ -9,6 +9,8 @@ mod docs;
 #[cfg(feature = "sandbox")]
 mod faults;
 #[cfg(feature = "sandbox")]
+mod pipelines;
+#[cfg(feature = "sandbox")]
 mod principals;
 #[cfg(feature = "sandbox")]
 mod product;

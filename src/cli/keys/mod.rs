@@ -16,7 +16,7 @@ use crate::flow::pins::Within;
 use crate::id::ResourceId;
 use crate::keys::revoke::revoke;
 use crate::keys::status;
-use crate::kinds::Kind as _;
+use crate::kinds::Comparing as _;
 use crate::kinds::account::Accounts;
 use crate::snapshot::Snapshot;
 
@@ -73,7 +73,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
     };
     let checked = match subscription {
-        Some(_) => Checked::default(),
+        Some(_) => {
+            options.without_specs()?;
+            Checked::default()
+        }
         None => check(options, &specs.specs),
     };
     if checked.has_errors() {

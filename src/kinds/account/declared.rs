@@ -16,7 +16,8 @@ use crate::spec::model::Account;
 /// The accounts that a stack declares.
 pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
     let spec = &loaded.spec;
-    let accounts = spec.accounts.iter().enumerate();
+    // Those of a retired stack only say where it may own something.
+    let accounts = spec.accounts.iter().enumerate().filter(|_| !loaded.is_retired());
     let one = |(index, account)| {
         let pointer = format!("/accounts/{index}");
         let id = id_of(spec, account);

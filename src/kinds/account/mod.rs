@@ -18,7 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Section, Trust};
+use super::{
+    Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Inventory, Kind, Live, Mutability,
+    Reading, Section, SoftDeleting, Trust, Wording, Writing,
+};
 use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI};
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
@@ -112,60 +115,67 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
     Query { path, shape: Shape::One, scope: group.clone(), project: |body| body }
 }
 
+const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
+const KIND: Mutability = Mutability::Never(
+    "Azure fixes it when the account is created, but for its own upgrade of OpenAI accounts, which keyless does not start",
+);
+/// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
+const STORAGE: Mutability =
+    Mutability::Never("Azure attaches storage of one's own only while it creates the account");
+const ONCE: Mutability =
+    Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
+const FIELDS: &[Field] = &[
+    Field::new("location", Compare::Location).change(NEVER),
+    Field::new("kind", Compare::IgnoreCase).change(KIND),
+    Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
+    Field::new("disableLocalAuth", Compare::Equal)
+        .absent("false")
+        .change(Mutability::AfterGrants)
+        .guarded(&[])
+        .lasting(),
+    Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\"").guarded(&[]),
+    Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\"").guarded(&[]),
+    Field::new("networkAcls/bypass", Compare::IgnoreCase).guarded(&["\"None\""]),
+    Field::new("networkAcls/ipRules", Compare::Cidrs).absent("[]").guarded(&[]),
+    Field::new("networkAcls/virtualNetworkRules", Compare::By(&["id"])).absent("[]").guarded(&[]),
+    Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
+    Field::new("identity/userAssigned", Compare::Names).absent("[]").guarded(&[]),
+    Field::new("allowProjectManagement", Compare::Equal).absent("false"),
+    Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false").guarded(&[]),
+    Field::new("allowedFqdnList", Compare::Names).absent("[]").guarded(&[]),
+    Field::new("encryption/keySource", Compare::IgnoreCase)
+        .absent("\"Microsoft.CognitiveServices\"")
+        .guarded(&[]),
+    Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]").change(STORAGE),
+    Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]").guarded(&[]),
+];
+
+static FACTS: Facts = Facts {
+    name: "accounts",
+    types: &[TYPE],
+    noun: "account",
+    api_version: API,
+    fields: FIELDS,
+    read_only: shape::READ_ONLY,
+    superseded: &[],
+    takes_mark: true,
+    takes_identity: true,
+    is_callable: false,
+};
+
+impl Described for Accounts {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
+    }
+}
+
 impl Kind for Accounts {
-    fn name(&self) -> &'static str {
-        "accounts"
+    fn soft_deleting(&self) -> Option<&dyn SoftDeleting> {
+        Some(self)
     }
+}
 
-    fn types(&self) -> &'static [&'static str] {
-        &[TYPE]
-    }
-
-    fn noun(&self) -> &'static str {
-        "account"
-    }
-
-    fn api_version(&self) -> &'static str {
-        API
-    }
-
-    fn fields(&self) -> &'static [Field] {
-        const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
-        const KIND: Mutability = Mutability::Never(
-            "Azure fixes it when the account is created, but for its own upgrade of OpenAI accounts, which keyless does not start",
-        );
-        /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
-        const STORAGE: Mutability =
-            Mutability::Never("Azure attaches storage of one's own only while it creates the account");
-        const ONCE: Mutability =
-            Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
-        const FIELDS: &[Field] = &[
-            Field::new("location", Compare::Location).change(NEVER),
-            Field::new("kind", Compare::IgnoreCase).change(KIND),
-            Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
-            Field::new("disableLocalAuth", Compare::Equal)
-                .absent("false")
-                .change(Mutability::AfterGrants)
-                .guarded(&[]),
-            Field::new("publicNetworkAccess", Compare::IgnoreCase).absent("\"Enabled\"").guarded(&[]),
-            Field::new("networkAcls/defaultAction", Compare::IgnoreCase).absent("\"Allow\"").guarded(&[]),
-            Field::new("networkAcls/bypass", Compare::IgnoreCase).guarded(&["\"None\""]),
-            Field::new("networkAcls/ipRules", Compare::Cidrs).absent("[]").guarded(&[]),
-            Field::new("networkAcls/virtualNetworkRules", Compare::By(&["id"])).absent("[]").guarded(&[]),
-            Field::new("identity/systemAssigned", Compare::Equal).absent("false"),
-            Field::new("identity/userAssigned", Compare::Names).absent("[]").guarded(&[]),
-            Field::new("allowProjectManagement", Compare::Equal).absent("false"),
-            Field::new("restrictOutboundNetworkAccess", Compare::Equal).absent("false").guarded(&[]),
-            Field::new("allowedFqdnList", Compare::Names).absent("[]").guarded(&[]),
-            Field::new("encryption/keySource", Compare::IgnoreCase)
-                .absent("\"Microsoft.CognitiveServices\"")
-                .guarded(&[]),
-            Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]").change(STORAGE),
-            Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]").guarded(&[]),
-        ];
-        FIELDS
-    }
-
+impl Declaring for Accounts {
     fn declarable(&self) -> Fields {
         Fields::of("Account", &shape::not_fields(), &[("sku", json!({"type": ["string", "null"]}))])
     }
@@ -174,14 +184,53 @@ impl Kind for Accounts {
         path.len() > 1 || path.first().is_some_and(|name| rules::CLEARABLE.contains(&name.as_str()))
     }
 
-    fn read_only(&self) -> &'static [&'static str] {
-        shape::READ_ONLY
-    }
-
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         rules::check(loaded, findings);
     }
 
+    fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
+        declared::desired(loaded)
+    }
+
+    fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let Some(group) = desired.id.group() else { return findings };
+        let absent = |query: &Query| matches!(snapshot.get(query), Some(Answer::Absent { .. }));
+        if absent(&list(&group)) || absent(&group_query(&group)) {
+            let message = format!("resource group `{}` does not exist", group.name());
+            let hint = format!("create it: az group create --name {} --location …", group.name());
+            findings.push(Finding::error(Code::ResourceGroupMissing, message).at(desired.span).hint(hint));
+        } else if let Some(refusal) = snapshot.get(&group_query(&group)).and_then(Answer::refusal) {
+            let message = format!("could not determine whether resource group `{}` exists", group.name());
+            findings.push(Finding::note(Code::NotChecked, message).at(desired.span).cause(&refusal.message));
+        }
+        let subdomain = desired.defaults.get("customSubDomainName").and_then(Value::as_str);
+        if subdomain.is_some_and(|name| !rules::is_subdomain(name)) {
+            let message = format!("the name `{}` cannot serve as the account's subdomain", desired.id.name());
+            let hint = "add `customSubDomainName` with letters, digits and `-`";
+            findings.push(Finding::error(Code::SubdomainRequired, message).at(desired.span).hint(hint));
+        }
+        let Some(subscription) = group.subscription_id().map(ResourceId::subscription) else {
+            return findings;
+        };
+        let query = remains::query(&subscription);
+        if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
+            let message = format!(
+                "could not determine whether a soft-deleted account holds the name `{}`",
+                desired.id.name()
+            );
+            findings.push(Finding::note(Code::SoftDeleted, message).at(desired.span).cause(&refusal.message));
+        }
+        if loaded.spec.on_soft_deleted == OnSoftDeleted::Fail
+            && let Some(remains) = self.remains(desired, snapshot)
+        {
+            findings.push(remains::holds_name(desired, &remains.body));
+        }
+        findings
+    }
+}
+
+impl Reading for Accounts {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let groups = groups_by_subscription(stacks);
         groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect()
@@ -191,7 +240,7 @@ impl Kind for Accounts {
         let mut queries = Vec::new();
         // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
-        for loaded in stacks {
+        for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
             for account in &loaded.spec.accounts {
                 let id = id_of(&loaded.spec, account);
                 if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
@@ -244,66 +293,12 @@ impl Kind for Accounts {
         false
     }
 
-    fn desired(&self, loaded: &Loaded, _snapshot: &Snapshot) -> Vec<Desired> {
-        declared::desired(loaded)
+    fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
+        own_principal(body)
     }
+}
 
-    fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let Some(group) = desired.id.group() else { return findings };
-        let absent = |query: &Query| matches!(snapshot.get(query), Some(Answer::Absent { .. }));
-        if absent(&list(&group)) || absent(&group_query(&group)) {
-            let message = format!("resource group `{}` does not exist", group.name());
-            let hint = format!("create it: az group create --name {} --location …", group.name());
-            findings.push(Finding::error(Code::ResourceGroupMissing, message).at(desired.span).hint(hint));
-        } else if let Some(refusal) = snapshot.get(&group_query(&group)).and_then(Answer::refusal) {
-            let message = format!("could not determine whether resource group `{}` exists", group.name());
-            findings.push(Finding::note(Code::NotChecked, message).at(desired.span).cause(&refusal.message));
-        }
-        let subdomain = desired.defaults.get("customSubDomainName").and_then(Value::as_str);
-        if subdomain.is_some_and(|name| !rules::is_subdomain(name)) {
-            let message = format!("the name `{}` cannot serve as the account's subdomain", desired.id.name());
-            let hint = "add `customSubDomainName` with letters, digits and `-`";
-            findings.push(Finding::error(Code::SubdomainRequired, message).at(desired.span).hint(hint));
-        }
-        let Some(subscription) = group.subscription_id().map(ResourceId::subscription) else {
-            return findings;
-        };
-        let query = remains::query(&subscription);
-        if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
-            let message = format!(
-                "could not determine whether a soft-deleted account holds the name `{}`",
-                desired.id.name()
-            );
-            findings.push(Finding::note(Code::SoftDeleted, message).at(desired.span).cause(&refusal.message));
-        }
-        if loaded.spec.on_soft_deleted == OnSoftDeleted::Fail
-            && let Some(remains) = self.remains(desired, snapshot)
-        {
-            findings.push(remains::holds_name(desired, &remains.body));
-        }
-        findings
-    }
-
-    fn remains(&self, desired: &Desired, snapshot: &Snapshot) -> Option<Live> {
-        let subscription = ResourceId::subscription(desired.id.subscription_id()?);
-        snapshot.items(&remains::query(&subscription)).find_map(|body| {
-            let id = ResourceId::parse(body["id"].as_str()?).ok()?;
-            let scope = desired.id.clone();
-            remains::is_of(&desired.id, &id).then(|| Live {
-                kind: &Accounts,
-                id,
-                key: desired.key.clone(),
-                scope,
-                body: body.clone(),
-            })
-        })
-    }
-
-    fn restoring(&self, patch: &Map<String, Value>) -> Value {
-        json!({"location": patch.get("location"), "properties": {"restore": true}})
-    }
-
+impl Comparing for Accounts {
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
         let mut findings = Vec::new();
         let says = |name: &str| desired.declared.contains_key(name);
@@ -329,6 +324,16 @@ impl Kind for Accounts {
         findings
     }
 
+    fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        rules::bypass_of(desired, body, fields).into_iter().collect()
+    }
+
+    fn to_spec(&self, body: &Value) -> Value {
+        shape::to_spec(body)
+    }
+}
+
+impl Writing for Accounts {
     /// With networkInjections, Azure refuses a PUT that repeats the subdomain as if another account used it:
     /// <https://github.com/Azure/bicep/issues/17663>. Members of `apiProperties` can be secrets that GET always shows as null; a PUT
     /// without them could unset them.
@@ -340,10 +345,6 @@ impl Kind for Accounts {
         (injected && account.subdomain().is_some()) || hiding
     }
 
-    fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
-        rules::bypass_of(desired, body, fields).into_iter().collect()
-    }
-
     fn removing(&self, name: &str) -> Value {
         shape::removing(name)
     }
@@ -352,10 +353,12 @@ impl Kind for Accounts {
         shape::trust(patch)
     }
 
-    fn to_spec(&self, body: &Value) -> Value {
-        shape::to_spec(body)
+    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
+        shape::overlay(body, patch);
     }
+}
 
+impl Wording for Accounts {
     /// Readers look for whether keys are enabled, which ARM leaves out if they are.
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
@@ -373,28 +376,12 @@ impl Kind for Accounts {
         (written["disableLocalAuth"] == false).then_some(("disableLocalAuth", "API keys are on"))
     }
 
-    fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
-        shape::overlay(body, patch);
-    }
-
-    fn takes_identity(&self) -> bool {
-        true
-    }
-
-    fn identity<'a>(&self, body: &'a Value) -> Option<&'a str> {
-        own_principal(body)
-    }
-
     fn title(&self, body: &Value, _called: &Called<'_>) -> String {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
     }
 
     fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         format!("account {}", id.name())
-    }
-
-    fn leaves_behind(&self, id: &ResourceId, remains: &ResourceId) -> bool {
-        remains::leaves_behind(id, remains)
     }
 
     fn outputs(&self, body: &Value) -> Vec<(&'static str, String)> {
@@ -408,6 +395,31 @@ impl Kind for Accounts {
             }
             _ => None,
         }
+    }
+}
+
+impl SoftDeleting for Accounts {
+    fn remains(&self, desired: &Desired, snapshot: &Snapshot) -> Option<Live> {
+        let subscription = ResourceId::subscription(desired.id.subscription_id()?);
+        snapshot.items(&remains::query(&subscription)).find_map(|body| {
+            let id = ResourceId::parse(body["id"].as_str()?).ok()?;
+            let scope = desired.id.clone();
+            remains::is_of(&desired.id, &id).then(|| Live {
+                kind: &Accounts,
+                id,
+                key: desired.key.clone(),
+                scope,
+                body: body.clone(),
+            })
+        })
+    }
+
+    fn restoring(&self, patch: &Map<String, Value>) -> Value {
+        json!({"location": patch.get("location"), "properties": {"restore": true}})
+    }
+
+    fn leaves_behind(&self, id: &ResourceId, remains: &ResourceId) -> bool {
+        remains::leaves_behind(id, remains)
     }
 }
 

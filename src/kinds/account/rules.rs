@@ -141,10 +141,7 @@ fn no_region(location: &str, span: Span) -> Option<Finding> {
         return None;
     }
     let finding = Finding::error(Code::InvalidValue, format!("`{location}` is not a region")).at(span);
-    Some(match location.strip_prefix('$') {
-        Some(name) if !name.is_empty() => finding.hint(format!("a variable is written `${{{name}}}`")),
-        _ => finding.hint("write it as in `az account list-locations`, such as `eastus2`"),
-    })
+    Some(finding.hint("write it as in `az account list-locations`, such as `eastus2`"))
 }
 
 /// Whether a name can be the subdomain of an endpoint.

@@ -129,11 +129,13 @@ fn assignment(
     if role.open.is_none() {
         declared.insert("roleDefinitionId".to_owned(), json!(definition_id(&grant.scope, role.id)));
     }
+    // By the name in the spec, which may be a former or a later one than Azure's.
+    let called = if Uuid::try_parse(grant.role).is_ok() { role.name.as_str() } else { grant.role };
     Desired {
         kind: &RoleAssignments,
         stack: spec.stack.clone(),
         address: format!("{}/roleAssignments/{}/{}", grant.place, role.name, form.label()),
-        title: format!("role assignment {} -> {} on {}", role.name, holder.title, scope_name(&grant.scope)),
+        title: format!("role assignment {called} -> {} on {}", holder.title, scope_name(&grant.scope)),
         id: id_of(&grant.scope, &holder.id, role.id),
         key: key(&grant.scope, &holder.id, &role.label),
         scope: grant.scope.clone(),

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::accepted;
 use crate::id::{Key, ResourceId};
 use crate::kinds::account::{self, address_of, id_of};
-use crate::kinds::project;
+use crate::kinds::{self, project};
 use crate::principals;
 use crate::snapshot::Query;
-use crate::spec::Loaded;
 use crate::spec::model::{Principal, Spec};
+use crate::spec::{self, Loaded};
 
 /// A declared assignment before its principals are expanded, from anywhere in the spec.
 pub(super) struct DeclaredGrant<'a> {
@@ -87,6 +87,18 @@ pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
     }
     all.extend(accepted::principals(spec));
     all
+}
+
+/// The queries that resolve principals of specs beside the run ([`spec::beside`]), as far as their role assignments are in its domain.
+pub(super) fn queries_beside(stacks: &[Loaded]) -> Vec<Query> {
+    let mut beside = spec::beside(stacks).peekable();
+    if beside.peek().is_none() {
+        return Vec::new();
+    }
+    let domains: Vec<_> = stacks.iter().map(|loaded| kinds::domain(&loaded.spec)).collect();
+    let is_inside = |grant: &DeclaredGrant<'_>| domains.iter().any(|domain| domain.contains(&grant.scope));
+    let near = beside.flat_map(|loaded| grants(&loaded.spec)).filter(is_inside);
+    principals::queries(near.flat_map(|grant| grant.principals))
 }
 
 /// The queries that resolve the principals of stacks.

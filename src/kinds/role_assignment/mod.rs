@@ -42,7 +42,8 @@ use serde_json::{Map, Value, json};
 
 use super::account::{groups_of, id_of};
 use super::{
-    Called, Compare, Field, Gap, Inventory, Kind, Live, Mutability, Passing, UndeclaredVerdict, merge,
+    Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Granting, Inventory, Kind, Live,
+    Mutability, Passing, Reading, UndeclaredVerdict, Wording, Writing, merge,
 };
 use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
@@ -168,36 +169,51 @@ pub(crate) fn gaps_in<'a>(
     accounts.map(around).collect()
 }
 
+const FIELDS: &[Field] = &[
+    Field::new("roleDefinitionId", Compare::Identity),
+    Field::new("principalId", Compare::Identity),
+    Field::new("principalType", Compare::IgnoreCase)
+        .change(Mutability::Never("the principal itself determines it: correct `type` in the spec")),
+    Field::new("description", Compare::TextToItsEnd).absent("\"\""),
+    Field::new("condition", Compare::Condition),
+    Field::new("conditionVersion", Compare::Equal),
+];
+
+static FACTS: Facts = Facts {
+    name: "roleAssignments",
+    types: &[TYPE],
+    noun: "role assignment",
+    api_version: API,
+    fields: FIELDS,
+    read_only: &[
+        "/id",
+        "/name",
+        "/type",
+        "/properties/scope",
+        "/properties/createdOn",
+        "/properties/createdBy",
+        "/properties/updatedOn",
+        "/properties/updatedBy",
+    ],
+    superseded: &[],
+    takes_mark: true,
+    takes_identity: false,
+    is_callable: false,
+};
+
+impl Described for RoleAssignments {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
+    }
+}
+
 impl Kind for RoleAssignments {
-    fn name(&self) -> &'static str {
-        "roleAssignments"
+    fn granting(&self) -> Option<&dyn Granting> {
+        Some(self)
     }
+}
 
-    fn types(&self) -> &'static [&'static str] {
-        &[TYPE]
-    }
-
-    fn noun(&self) -> &'static str {
-        "role assignment"
-    }
-
-    fn api_version(&self) -> &'static str {
-        API
-    }
-
-    fn fields(&self) -> &'static [Field] {
-        const FIELDS: &[Field] = &[
-            Field::new("roleDefinitionId", Compare::Identity),
-            Field::new("principalId", Compare::Identity),
-            Field::new("principalType", Compare::IgnoreCase)
-                .change(Mutability::Never("the principal itself determines it: correct `type` in the spec")),
-            Field::new("description", Compare::TextToItsEnd).absent("\"\""),
-            Field::new("condition", Compare::Condition),
-            Field::new("conditionVersion", Compare::Equal),
-        ];
-        FIELDS
-    }
-
+impl Declaring for RoleAssignments {
     /// A plan has ids for role and principal, one assignment for each principal.
     fn declarable(&self) -> Fields {
         let id = json!({"type": "string"});
@@ -213,19 +229,6 @@ impl Kind for RoleAssignments {
         true
     }
 
-    fn read_only(&self) -> &'static [&'static str] {
-        &[
-            "/id",
-            "/name",
-            "/type",
-            "/properties/scope",
-            "/properties/createdOn",
-            "/properties/createdBy",
-            "/properties/updatedOn",
-            "/properties/updatedBy",
-        ]
-    }
-
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         rules::check(loaded, findings);
     }
@@ -234,10 +237,23 @@ impl Kind for RoleAssignments {
         declared::lists(loaded)
     }
 
+    fn desired(&self, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
+        declared::desired(loaded, snapshot)
+    }
+
+    fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let declared = desired.declared.get("principalType").and_then(Value::as_str).unwrap_or_default();
+        let finding = desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
+        finding.into_iter().collect()
+    }
+}
+
+impl Reading for RoleAssignments {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let mut queries = lists(stacks, snapshot);
         queries.extend(roles::declared(stacks));
         queries.extend(principal_queries(stacks));
+        queries.extend(grants::queries_beside(stacks));
         queries
     }
 
@@ -255,10 +271,6 @@ impl Kind for RoleAssignments {
         queries
     }
 
-    fn may_be(&self, declared: &Map<String, Value>, body: &Value) -> bool {
-        twin::may_be(declared, body)
-    }
-
     fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = roles::remarks(stacks, snapshot);
         let live = self.inventory(stacks, snapshot);
@@ -268,16 +280,6 @@ impl Kind for RoleAssignments {
         findings
     }
 
-    fn undeclared(
-        &self,
-        live: &[&Live],
-        stacks: &[Loaded],
-        snapshot: &Snapshot,
-        roles: &Catalogue,
-    ) -> Vec<UndeclaredVerdict> {
-        undeclared::verdicts(live, stacks, snapshot, roles)
-    }
-
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
         stacks.iter().flat_map(undeclared::lists).any(|(account, _)| scope.contains(&account))
     }
@@ -285,22 +287,6 @@ impl Kind for RoleAssignments {
     fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {
         let said = AssignmentBody::of(body);
         super::undeclared::authors(said.created().0, said.updated().0)
-    }
-
-    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
-        conditions::undeclared(desired, body).into_iter().collect()
-    }
-
-    fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
-        temporary::passing(live, snapshot)
-    }
-
-    fn contradiction(&self, live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
-        temporary::contradiction(live, snapshot)
-    }
-
-    fn otherwise(&self, target: &str, sent: &Value, answer: &Value) -> Vec<String> {
-        twin::otherwise(target, sent, answer)
     }
 
     fn around(&self, targets: &[ResourceId]) -> Vec<Query> {
@@ -362,15 +348,21 @@ impl Kind for RoleAssignments {
         }
         inventory
     }
+}
 
-    fn desired(&self, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
-        declared::desired(loaded, snapshot)
+impl Comparing for RoleAssignments {
+    fn undeclared(
+        &self,
+        live: &[&Live],
+        stacks: &[Loaded],
+        snapshot: &Snapshot,
+        roles: &Catalogue,
+    ) -> Vec<UndeclaredVerdict> {
+        undeclared::verdicts(live, stacks, snapshot, roles)
     }
 
-    fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
-        let declared = desired.declared.get("principalType").and_then(Value::as_str).unwrap_or_default();
-        let finding = desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
-        finding.into_iter().collect()
+    fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
+        conditions::undeclared(desired, body).into_iter().collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {
@@ -394,16 +386,12 @@ impl Kind for RoleAssignments {
         Value::Object(spec)
     }
 
-    /// White space in a condition does not matter, so it is split into readable lines.
-    fn written(&self, body: &Value) -> Map<String, Value> {
-        let mut spec = super::shape::written(self, body);
-        if let Some(Value::String(condition)) = spec.get_mut("condition") {
-            let lines: Vec<&str> = condition.trim().lines().map(str::trim_end).collect();
-            *condition = lines.join("\n");
-        }
-        spec
+    fn mark(&self, body: &Value) -> Option<String> {
+        split_mark(AssignmentBody::of(body).description()?).1.map(str::to_owned)
     }
+}
 
+impl Writing for RoleAssignments {
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         for (name, value) in patch {
             match name.as_str() {
@@ -418,21 +406,25 @@ impl Kind for RoleAssignments {
         }
     }
 
-    fn mark(&self, body: &Value) -> Option<String> {
-        split_mark(AssignmentBody::of(body).description()?).1.map(str::to_owned)
-    }
-
     fn set_mark(&self, body: &mut Value, stack: &str) {
         let text = split_mark(AssignmentBody::of(body).description().unwrap_or_default()).0;
         *member(member(body, "properties"), "description") = json!(marked(text, stack));
     }
 
-    fn named_by(&self, patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
-        let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
-        match trailing_guid(text("roleDefinitionId")) {
-            Some(role) => declared::id_of(&stand_in.scope(), text("principalId"), role),
-            None => stand_in.clone(),
+    fn misfit(&self, id: &ResourceId, change: &PlannedChange) -> Option<String> {
+        planned::misfit(id, change)
+    }
+}
+
+impl Wording for RoleAssignments {
+    /// White space in a condition does not matter, so it is split into readable lines.
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        let mut spec = super::shape::written(self, body);
+        if let Some(Value::String(condition)) = spec.get_mut("condition") {
+            let lines: Vec<&str> = condition.trim().lines().map(str::trim_end).collect();
+            *condition = lines.join("\n");
         }
+        spec
     }
 
     fn title(&self, body: &Value, called: &Called<'_>) -> String {
@@ -446,24 +438,42 @@ impl Kind for RoleAssignments {
         format!("role assignment {role} -> {who} on {scope}")
     }
 
+    fn told(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
+        planned::told(id, change, roles)
+    }
+}
+
+impl Granting for RoleAssignments {
+    fn may_be(&self, declared: &Map<String, Value>, body: &Value) -> bool {
+        twin::may_be(declared, body)
+    }
+
+    fn passing(&self, live: &Live, snapshot: &Snapshot) -> Option<Passing> {
+        temporary::passing(live, snapshot)
+    }
+
+    fn contradiction(&self, live: &Live, snapshot: &Snapshot) -> Option<Refusal> {
+        temporary::contradiction(live, snapshot)
+    }
+
+    fn otherwise(&self, target: &str, sent: &Value, answer: &Value) -> Vec<String> {
+        twin::otherwise(target, sent, answer)
+    }
+
+    fn named_by(&self, patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId {
+        let text = |name: &str| patch.get(name).and_then(Value::as_str).unwrap_or_default();
+        match trailing_guid(text("roleDefinitionId")) {
+            Some(role) => declared::id_of(&stand_in.scope(), text("principalId"), role),
+            None => stand_in.clone(),
+        }
+    }
+
     fn name_principal(&self, desired: &mut Desired, names: &Names) {
         let text = |name: &str| desired.declared.get(name).and_then(Value::as_str);
         let (Some(kind), Some(id)) = (text("principalType"), text("principalId")) else { return };
         let Some(name) = names.get(&comparable(id)) else { return };
         let (bare, named) = (principals::called(kind, id, None), principals::called(kind, id, Some(name)));
         desired.title = desired.title.replace(&format!(" -> {bare} on "), &format!(" -> {named} on "));
-    }
-
-    fn told(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
-        planned::told(id, change, roles)
-    }
-
-    fn misfit(&self, id: &ResourceId, change: &PlannedChange) -> Option<String> {
-        planned::misfit(id, change)
-    }
-
-    fn is_grant(&self) -> bool {
-        true
     }
 }
 

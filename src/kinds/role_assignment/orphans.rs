@@ -12,7 +12,7 @@ use super::{RoleAssignments, declared};
 use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::id::Key;
-use crate::kinds::{Called, Inventory, Kind as _, Live};
+use crate::kinds::{Called, Inventory, Live, Wording as _};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::source::Span;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{DEFINITION, RoleAssignments, scope_name};
 use crate::document::{Action, PlannedChange};
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::{Kind as _, by_id};
+use crate::kinds::{Granting as _, by_id};
 use crate::rbac::Catalogue;
 use crate::rbac::condition::Condition;
 

@@ -16,7 +16,7 @@ use crate::document::{Plan, StepAction};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
-use crate::kinds::{Called, End, Inventory, Kind as _, Live, Passing};
+use crate::kinds::{Called, Comparing as _, End, Inventory, Live, Passing, Wording as _};
 use crate::principals;
 use crate::rbac::Term;
 use crate::snapshot::{Query, Refusal, Snapshot};

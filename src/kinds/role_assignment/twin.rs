@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{RoleAssignments, identity, key, list, temporary};
 use crate::body::AssignmentBody;
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::{Inventory, Kind as _, Live};
+use crate::kinds::{Comparing as _, Inventory, Live};
 use crate::snapshot::{Query, Snapshot};
 
 /// Adds a live assignment. Among duplicates a permanent one is kept as the item, then one marked by a stack of the run, then any marked

@@ -18,7 +18,7 @@ use crate::id::{Key, ResourceId};
 use crate::kinds::account::{self, groups_of, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{UndeclaredVerdict, Weight, co_manager};
-use crate::kinds::{End, Inventory, Kind as _, Live, Passing, children};
+use crate::kinds::{Comparing as _, End, Inventory, Live, Passing, children};
 use crate::principals::own_principal;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};

@@ -103,8 +103,10 @@ fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option
     }
     if let Some(purge) = &change.purge {
         let fits = change.action == Action::Create
-            && ResourceId::parse(purge)
-                .is_ok_and(|read| read.as_str() == purge && kind.leaves_behind(id, &read));
+            && ResourceId::parse(purge).is_ok_and(|read| {
+                read.as_str() == purge
+                    && kind.soft_deleting().is_some_and(|kind| kind.leaves_behind(id, &read))
+            });
         if !fits {
             return Some(format!("`{purge}` is not the id of its soft-deleted resource"));
         }
@@ -154,8 +156,9 @@ fn of_hole(
     if !takes || says(&hole.field) || change.holes.len() > 1 {
         return Some(format!("`{}` is not a field that can take a value from another resource", hole.field));
     }
-    let known = ResourceId::parse(&hole.resource)
-        .is_ok_and(|id| written.contains(&id) && kinds::by_id(&id).is_some_and(Kind::takes_identity));
+    let known = ResourceId::parse(&hole.resource).is_ok_and(|id| {
+        written.contains(&id) && kinds::by_id(&id).is_some_and(kinds::Described::takes_identity)
+    });
     (!known).then(|| format!("the plan does not write `{}`, whose identity it needs", hole.resource))
 }
 

@@ -16,8 +16,10 @@ use std::collections::BTreeMap;
 pub use hearsay::{Hearsay, leave_out_idle};
 
 use crate::diff::{field, field_changes};
-use crate::document::{Action, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary};
-use crate::finding::{Code, Severity};
+use crate::document::{
+    Action, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary, dotted_path,
+};
+use crate::finding::{Code, Severity, bounded};
 use crate::id::ResourceId;
 use crate::kinds::{self, Compare, writable};
 use crate::plan::predict::World;
@@ -156,6 +158,8 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
     for change in &mut plan.changes {
         // `drift` finds out who changed it; the file is not trusted for that.
         (change.caused_by, change.cause_unknown) = (None, None);
+        change.omitted.clear();
+        change.along.clear();
     }
     for change in plan.changes.iter_mut().filter(|change| change.action.writes()) {
         let Some((kind, id)) = words::subject(change) else { continue };
@@ -207,10 +211,10 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
         let change = &saved.changes[*index];
         let why = match new.get(id).map(|index| &fresh.changes[*index]) {
             Some(now) if is_same(change, now) => continue,
-            Some(_) => "the specs and Azure now require something else",
-            None => "the specs and Azure no longer require that",
+            Some(now) => format!("the specs and Azure now require something else{}", unlike(change, now)),
+            None => "the specs and Azure no longer require that".to_owned(),
         };
-        findings.push(finding(Code::GuardStale, change, why));
+        findings.push(finding(Code::GuardStale, change, &why));
     }
     for (id, index) in &new {
         if !old.contains_key(id) {
@@ -236,6 +240,20 @@ fn is_same(a: &PlannedChange, b: &PlannedChange) -> bool {
         && a.after == b.after
         && a.base == b.base
         && a.patch() == b.patch()
+}
+
+/// The first field in which two changes of a resource differ.
+fn unlike(saved: &PlannedChange, fresh: &PlannedChange) -> String {
+    let value = |change: &PlannedChange, path: &[String]| {
+        let field = change.fields.iter().find(|field| field.path == path);
+        field.map_or_else(|| "nothing".to_owned(), |field| bounded(format!("`{}`", field.after)))
+    };
+    let mut paths = saved.fields.iter().chain(&fresh.fields).map(|field| &field.path);
+    let differs = paths.find(|path| value(saved, path) != value(fresh, path));
+    differs.map_or_else(String::new, |path| {
+        let (was, is) = (value(saved, path), value(fresh, path));
+        format!(": `{}` {is} instead of {was}", dotted_path(path))
+    })
 }
 
 fn verb(action: Action) -> &'static str {

@@ -11,8 +11,8 @@ use super::page::{HtmlPage, filter, place, tiles};
 use super::plan::incomplete;
 use crate::document::{Cause, Differs, Done, Plan, PlannedChange};
 use crate::render::cause;
-use crate::render::drift::{compared, differing, long, look, told};
-use crate::render::summary::{Found, found, not_read};
+use crate::render::drift::{compared, differing, is_default, long, look, told};
+use crate::render::summary::{Found, NOT_OWNED, found, not_read};
 use crate::render::text::{label, shown_changes};
 
 /// What `drift` found.
@@ -61,8 +61,8 @@ fn counts(plan: &Plan) -> Markup {
         (counts.unknown, "unknown", "bad"),
         (plan.incomplete.len(), not_read(plan), "bad"),
         (counts.unmanaged_unknown, "undeclared and not judged", "changed"),
-        (counts.noop, "unchanged", "quiet"),
-        (plan.not_ours(), "declared and not ours", "quiet"),
+        (plan.unchanged(), "unchanged", "quiet"),
+        (plan.not_ours(), NOT_OWNED, "quiet"),
         (
             counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown),
             "unmanaged",
@@ -189,7 +189,7 @@ fn item(change: &PlannedChange) -> Markup {
                                 @match long(&short) {
                                     Some(lines) => td colspan="2" { (block(&lines)) },
                                     None => {
-                                        td { (value(&change.kind, &short, &short.after)) }
+                                        td { (value(&change.kind, &short, &short.after)) @if is_default(change, field) { " (default)" } }
                                         td { (value(&change.kind, &short, &short.before)) }
                                     }
                                 }

@@ -54,7 +54,7 @@ pub fn report(report: &Report) -> String {
     HtmlPage {
         command: "apply",
         about: String::new(),
-        said: text::counted(&report.summary),
+        said: text::counted(&report.resources()),
         target: Some(&report.target),
         requests: Some(report.requests),
         findings: &report.findings,

@@ -10,8 +10,8 @@ use crate::document::keys::Keys;
 use crate::document::{Action, FieldEntry, Plan, PlannedChange};
 use crate::render::access::{how, limit, limits, who};
 use crate::render::cause;
-use crate::render::summary::not_read;
-use crate::render::text::{fields, hearsay, label, plain, plural, shown_changes};
+use crate::render::summary::{NOT_OWNED, not_read};
+use crate::render::text::{along, fields, hearsay, label, omitted, plain, plural, shown_changes};
 use crate::render::words;
 
 /// So many changes are shown unfolded.
@@ -68,8 +68,9 @@ fn counts(plan: &Plan) -> Markup {
         (counts.delete, "to delete", "bad"),
         (counts.unmanaged_drift, "undeclared", "changed"),
         (counts.unmanaged_unknown, "undeclared and not judged", "changed"),
-        (counts.noop, "unchanged", "quiet"),
-        (plan.not_ours(), "declared and not ours", "quiet"),
+        (plan.drifted(), "drifted", "changed"),
+        (plan.unchanged(), "unchanged", "quiet"),
+        (plan.not_ours(), NOT_OWNED, "quiet"),
         (
             counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown),
             "unmanaged",
@@ -217,6 +218,8 @@ fn item(change: &PlannedChange) -> Markup {
     let said: Vec<String> = reason
         .into_iter()
         .chain(cause::line(change, false).map(|line| line.to_string()))
+        .chain(omitted(change).into_iter().map(|what| format!("drift: {what}")))
+        .chain(along(change))
         .chain(hearsay(change))
         .collect();
     let fields = fields(change, true);

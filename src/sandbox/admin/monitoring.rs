@@ -17,11 +17,11 @@ const SECOND: i64 = 1_000_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Sent {
+struct MonitorRequest {
     /// The id of an account.
     account: String,
     #[serde(default)]
-    calls: Vec<SentCalls>,
+    calls: Vec<PastCalls>,
     /// Replaces how the logs mislead.
     #[serde(default)]
     logs: Option<Monitoring>,
@@ -29,7 +29,7 @@ struct Sent {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SentCalls {
+struct PastCalls {
     days_ago: u32,
     #[serde(default = "one")]
     count: u32,
@@ -71,7 +71,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
     if request.method != Method::POST {
         return errors::method_not_allowed(request.method.as_str());
     }
-    let sent: Sent = match request.sandbox_json() {
+    let sent: MonitorRequest = match request.sandbox_json() {
         Ok(sent) => sent,
         Err(refusal) => return refusal,
     };

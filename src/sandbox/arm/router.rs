@@ -142,7 +142,24 @@ fn identities(world: &mut World, request: &Request, target: &Target) -> Result<R
             if world.group(&target.above[1], group).is_none() {
                 return Err(errors::group_not_found(group));
             }
-            only(request, &Method::GET, || user_assigned_identity::get(world, request, group, name))
+            match request.method {
+                Method::GET => Ok(user_assigned_identity::get(world, request, group, name)),
+                Method::PUT => user_assigned_identity::put(world, request, name),
+                _ => not_allowed(request),
+            }
+        }
+        ([_, _, _, group], [kind, _, credentials, name @ ..])
+            if kind.eq_ignore_ascii_case("userAssignedIdentities")
+                && credentials.eq_ignore_ascii_case("federatedIdentityCredentials") =>
+        {
+            match (&request.method, name) {
+                (&Method::GET, []) => user_assigned_identity::credentials(world, request, group, None),
+                (&Method::GET, [name]) => {
+                    user_assigned_identity::credentials(world, request, group, Some(name))
+                }
+                (&Method::PUT, [name]) => user_assigned_identity::put_credential(world, request, group, name),
+                _ => not_allowed(request),
+            }
         }
         _ => unknown_type(request, target),
     }

@@ -40,7 +40,7 @@ pub(super) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 /// Subscription that a sandbox lists until one is used.
 pub(super) const SUBSCRIPTION: &str = "22222222-2222-2222-2222-222222222222";
 /// Object id of the caller when a token has no readable claims.
-pub(super) const OWNER: &str = "33333333-3333-3333-3333-333333333333";
+pub(super) const OWNER: &str = "66666666-7777-4888-8999-000000000000";
 /// Layout of the state file; another one is refused.
 pub(super) const VERSION: u32 = 2;
 /// From this many changes on, a snapshot is shorter than a line of the journal.

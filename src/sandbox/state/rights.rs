@@ -154,6 +154,8 @@ impl Principal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Federated {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) name: String,
     pub(crate) issuer: String,
     pub(crate) subject: String,
 }

@@ -367,7 +367,9 @@ impl<'t> Builder<'t> {
             }
             (Scalar::Value(value), _) => {
                 if !value.is_string() {
-                    built.node.raw = Some(text.into());
+                    // The parser gives `~` where nothing is written.
+                    let written = if place.end > place.start { text } else { "" };
+                    built.node.raw = Some(written.into());
                 }
                 built.value = value;
                 None

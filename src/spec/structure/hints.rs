@@ -29,7 +29,13 @@ pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &
         Value::String(text) if takes("integer") || takes("number") => {
             text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(|_| match variable {
                 Some(name) => format!("write the value of `{name}` without quotes, where it is set"),
-                None => format!("write `{}`, without quotes", short(text.trim())),
+                // Without leading zeros: with them it is text even without quotes.
+                None => match text.trim().trim_start_matches('0') {
+                    bare if bare.starts_with(|c: char| c.is_ascii_digit()) => {
+                        format!("write `{}`, without quotes", short(bare))
+                    }
+                    _ => format!("write `{}`, without quotes", short(text.trim())),
+                },
             })
         }
         Value::String(text) if takes("object") && spaceless(problem, text).is_some() => {
@@ -52,7 +58,7 @@ pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &
 }
 
 /// What to write behind a bare key that people leave open because they do not know it.
-fn example(pointer: &str) -> Option<&'static str> {
+pub(super) fn example(pointer: &str) -> Option<&'static str> {
     match pointer.rsplit('/').next()? {
         "principals" => Some(
             "write who gets the role, such as `- group: NAME`, `- user: NAME` or `- {id: GUID, type: ServicePrincipal}`; `[]` is nobody",
@@ -65,9 +71,9 @@ fn example(pointer: &str) -> Option<&'static str> {
 }
 
 /// What to write where a list has no value.
-fn empty_list(pointer: &str) -> &'static str {
+pub(super) fn empty_list(pointer: &str) -> &'static str {
     let of_resources = pointer.rsplit('/').next().and_then(sections::section).is_some();
-    if of_resources { EMPTY_SECTION } else { "write `[]` for an empty list" }
+    if of_resources { EMPTY_SECTION } else { "write `[]` for an empty list, or remove the line" }
 }
 
 /// The hint for a list of resources without a value.

@@ -336,6 +336,9 @@ fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<
             format!("{thing} does not have this field")
         };
         let hint = match meant {
+            _ if name == "scope" && is_element_of(pointer, &["accounts", "workspaces", "projects"]) => {
+                "put it under the top-level `roleAssignments`".to_owned()
+            }
             _ if name == "scope" && is_below(pointer, "roleAssignments") => {
                 "these apply to the account; for another scope use the top-level `roleAssignments`".to_owned()
             }
@@ -351,6 +354,13 @@ fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<
 /// Whether a pointer leads to an element of a list inside an element of another list.
 fn is_below(pointer: &str, list: &str) -> bool {
     pointer.split('/').nth_back(1) == Some(list) && pointer.split('/').count() > 3
+}
+
+/// Whether a pointer leads to an element of one of these lists.
+fn is_element_of(pointer: &str, lists: &[&str]) -> bool {
+    let mut tokens = pointer.rsplit('/');
+    let index = tokens.next().is_some_and(|token| token.parse::<usize>().is_ok());
+    index && tokens.next().is_some_and(|list| lists.contains(&list))
 }
 
 /// A finding about a missing required field.
@@ -379,7 +389,9 @@ fn limits(rule: &Value) -> String {
 /// The description of a field, from the schema.
 fn about(field: &str, rule: &Value) -> Option<String> {
     let description = rule.get("description").and_then(Value::as_str)?;
-    Some(format!("{field}: {}", description.trim_end_matches('.')))
+    // A description of several lines is one sentence here.
+    let words = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    Some(format!("{field}: {}", words.trim_end_matches('.')))
 }
 
 fn type_words(name: &str) -> &str {
@@ -454,6 +466,7 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
     }
 }
 
+mod bare;
 mod fields;
 mod hints;
 mod part;
@@ -462,6 +475,7 @@ mod salvage;
 #[cfg(test)]
 mod tests;
 
+pub(super) use bare::bare;
 pub use fields::Fields;
 pub(crate) use hints::EMPTY_SECTION;
 use hints::hint_for_type;

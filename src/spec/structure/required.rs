@@ -20,6 +20,16 @@ pub fn is_required(pointer: &str) -> bool {
     required
 }
 
+/// The rule for the value at a pointer; nothing where none is known.
+pub(super) fn rule_of(pointer: &str) -> &'static Value {
+    let mut rule = resolved(&RULES.schema);
+    for token in pointer.split('/').skip(1).map(unescape) {
+        let inner = if rule["items"].is_object() { &rule["items"] } else { &rule["properties"][&token] };
+        rule = resolved(inner);
+    }
+    rule
+}
+
 /// A rule with references resolved and `null` removed.
 fn resolved(mut rule: &'static Value) -> &'static Value {
     loop {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{ProblemKind, problems};
+use crate::spec::sections;
 use crate::spec::tree::YamlDocument;
 use crate::text::json::{escape, unescape};
 
@@ -29,6 +30,17 @@ fn placeholder(name: &str, pointer: &str) -> Option<Value> {
             Uuid::nil(),
             pointer.replace('/', "-")
         )),
+        _ => return None,
+    })
+}
+
+/// An element that no rule objects to, for one of the wrong type in a list.
+fn element(list: &str, pointer: &str) -> Option<Value> {
+    let list = list.rsplit('/').next()?;
+    Some(match list {
+        "principals" => json!({"id": Uuid::new_v5(&Uuid::NAMESPACE_OID, pointer.as_bytes()), "type": "User"}),
+        "roleAssignments" => json!({"role": placeholder("role", pointer)?, "principals": []}),
+        _ if sections::section(list).is_some() => json!({"name": placeholder("name", pointer)?}),
         _ => return None,
     })
 }
@@ -77,12 +89,20 @@ pub(in crate::spec) fn salvage(document: &YamlDocument) -> Option<(Value, BTreeS
                     let made_up = made_up.or_else(|| placeholder("name", &problem.pointer))?;
                     *tree.pointer_mut(&problem.pointer)? = made_up;
                     lost.insert(problem.pointer.clone());
+                    // Rules judge a mapping such as `sku` as a whole, and would repeat the stand-in.
+                    if parent.rsplit('/').next().is_some_and(|token| token.parse::<usize>().is_err()) {
+                        lost.insert(parent.to_owned());
+                    }
                 }
                 _ => {
                     let (parent, name) = problem.pointer.rsplit_once('/')?;
                     let name = unescape(name);
                     lost.insert(problem.pointer.clone());
-                    // Removing an element would shift those after it.
+                    if tree.pointer(parent).is_some_and(Value::is_array) {
+                        // Removing an element would shift those after it.
+                        *tree.pointer_mut(&problem.pointer)? = element(parent, &problem.pointer)?;
+                        continue;
+                    }
                     tree.pointer_mut(parent).and_then(Value::as_object_mut)?.remove(&name);
                 }
             }

@@ -47,6 +47,15 @@ pub(super) struct Substituted {
     pub(super) text: String,
     /// Whether it comes from outside of YAML, where everything is text: a field that takes text gets the text instead of a number.
     pub(super) argument: bool,
+    /// Where a list or a mapping is written, so that what is wrong inside is reported there.
+    pub(super) origin: Option<Arc<ValueSource>>,
+}
+
+/// Where a value from elsewhere is written.
+#[derive(Debug, Clone)]
+pub(super) struct ValueSource {
+    pub(super) file: FileId,
+    pub(super) node: Node,
 }
 
 /// A range of bytes in the document's file.
@@ -90,28 +99,33 @@ pub fn parse(file: FileId, sources: &Sources) -> (Option<YamlDocument>, Vec<Find
 }
 
 impl YamlDocument {
+    /// Whether it refers to variables: what it says may then differ between environments.
+    pub(crate) fn refers_to_variables(&self) -> bool {
+        !self.used.is_empty()
+    }
+
     /// The position of the value at a JSON pointer, or of its nearest ancestor.
     #[must_use]
     pub fn value_span(&self, pointer: &str) -> Span {
-        let (node, _) = self.nearest(pointer);
-        self.span(node.value)
+        let (node, _, file) = self.nearest(pointer);
+        span(file, node.value)
     }
 
     /// The position of the key of the value at a JSON pointer; for a list element, the element.
     #[must_use]
     pub fn key_span(&self, pointer: &str) -> Span {
-        let (node, _) = self.nearest(pointer);
-        self.span(node.key.unwrap_or(node.value))
+        let (node, _, file) = self.nearest(pointer);
+        span(file, node.key.unwrap_or(node.value))
     }
 
     /// The position for a finding about the value at a JSON pointer: the value, or its key if the value is empty or a block.
     #[must_use]
     pub fn span_of(&self, pointer: &str) -> Span {
-        let (node, exact) = self.nearest(pointer);
+        let (node, exact, file) = self.nearest(pointer);
         let inline = node.value.end > node.value.start && matches!(node.children, Children::None);
         match node.key {
-            Some(key) if !inline || !exact => self.span(key),
-            _ => self.span(node.value),
+            Some(key) if !inline || !exact => span(file, key),
+            _ => span(file, node.value),
         }
     }
 
@@ -119,7 +133,7 @@ impl YamlDocument {
     #[must_use]
     pub fn raw(&self, pointer: &str) -> Option<&str> {
         match self.nearest(pointer) {
-            (node, true) => node.raw.as_deref(),
+            (node, true, _) => node.raw.as_deref(),
             _ => None,
         }
     }
@@ -141,10 +155,18 @@ impl YamlDocument {
         find(&self.places, Place { start: span.start, end: span.end }, "")
     }
 
-    /// The node at a pointer and true, or its nearest existing ancestor and false.
-    fn nearest(&self, pointer: &str) -> (&Node, bool) {
+    /// The node at a pointer, true, and its file; or its nearest existing ancestor and false. What is inside of a variable's value is where
+    /// the variable is set.
+    fn nearest(&self, pointer: &str) -> (&Node, bool, FileId) {
         let mut node = &self.places;
+        let mut file = self.file;
+        let mut length = 0;
         for token in pointer.split('/').skip(1) {
+            let here = self.substituted.get(&pointer[..length]);
+            if let Some(origin) = here.and_then(|substituted| substituted.origin.as_ref()) {
+                (node, file) = (&origin.node, origin.file);
+            }
+            length += 1 + token.len();
             let child = match &node.children {
                 Children::None => None,
                 Children::Map(children) => {
@@ -156,15 +178,21 @@ impl YamlDocument {
             };
             match child {
                 Some(child) => node = child,
-                None => return (node, false),
+                None => return (node, false, file),
             }
         }
-        (node, true)
+        (node, true, file)
     }
 
-    fn span(&self, place: Place) -> Span {
-        Span { file: self.file, start: place.start, end: place.end }
+    /// Where the value at a pointer is written.
+    pub(super) fn origin(&self, pointer: &str) -> ValueSource {
+        let (node, _, file) = self.nearest(pointer);
+        ValueSource { file, node: node.clone() }
     }
+}
+
+fn span(file: FileId, place: Place) -> Span {
+    Span { file, start: place.start, end: place.end }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -13,12 +14,15 @@ use super::reference::{NAME_RULE, TextPart, is_name, parts};
 use crate::finding::{Code, Finding};
 use crate::source::Span;
 use crate::spec::scalar;
-use crate::spec::tree::YamlDocument;
+use crate::spec::tree::{ValueSource, YamlDocument};
 use crate::text::json::escape;
 use crate::text::names::short;
 
 /// What a variable of the environment begins with to be one of ours.
 pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";
+
+/// What follows the prefix in the variable of `--var-file`, which is no variable of a spec.
+const FILES: &str = "FILE";
 
 /// Where variables from outside of a spec come from.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +38,7 @@ pub struct VariableInputs {
 }
 
 impl VariableInputs {
-    /// Collects the sources; of the environment, only what begins with [`ENVIRONMENT_PREFIX`] is kept.
+    /// Collects the sources; of the environment, only what begins with [`ENVIRONMENT_PREFIX`] is kept. Empty counts as not set.
     pub fn new(
         arguments: Vec<(String, String)>,
         files: Vec<PathBuf>,
@@ -44,7 +48,8 @@ impl VariableInputs {
             .into_iter()
             .filter_map(|(name, value)| {
                 let name = name.to_str()?.strip_prefix(ENVIRONMENT_PREFIX)?.to_owned();
-                Some((name, value.into_string().ok()?))
+                let value = value.into_string().ok().filter(|value| !value.is_empty() && name != FILES)?;
+                Some((name, value))
             })
             .collect();
         Self { arguments, files, beside: None, environment }
@@ -100,11 +105,13 @@ pub(super) struct Variable {
     pub(super) text: String,
     /// Whether it comes from `--var` or the environment, where all is text.
     pub(super) argument: bool,
+    /// Where it is written, of a list or a mapping.
+    pub(super) origin: Option<Arc<ValueSource>>,
 }
 
 impl Variable {
     fn argument(text: &str) -> Self {
-        Self { value: scalar::read_argument(text), text: text.to_owned(), argument: true }
+        Self { value: scalar::read_argument(text), text: text.to_owned(), argument: true, origin: None }
     }
 }
 
@@ -183,7 +190,8 @@ pub(super) fn declared(
             Value::Array(_) | Value::Object(_) => String::new(),
             other => document.raw(&pointer).map_or_else(|| other.to_string(), str::to_owned),
         };
-        variables.insert(name.clone(), Variable { value, text, argument: false });
+        let origin = (value.is_array() || value.is_object()).then(|| Arc::new(document.origin(&pointer)));
+        variables.insert(name.clone(), Variable { value, text, argument: false, origin });
     }
     variables
 }

@@ -20,9 +20,9 @@ use crate::text::json::escape;
 use crate::text::names::{nearest, short};
 pub use inputs::{ENVIRONMENT_PREFIX, VariableInputs, Variables, parse_assignment, parse_environment_name};
 use inputs::{Variable, declared};
-pub(super) use reference::is_reference;
 pub use reference::secret_name;
 use reference::{TextPart, inner, matches, parts, remedy};
+pub(super) use reference::{foreign_name, is_reference};
 
 /// How much lists and mappings from variables may add to a document, in bytes: a small file could else become any size.
 const MOST_ADDED: usize = 64 << 20;
@@ -123,13 +123,17 @@ impl Walk<'_> {
             if !self.has_room(variable, source) {
                 return None;
             }
-            let Variable { value, text, argument } = variable.clone();
+            let Variable { value, text, argument, origin } = variable.clone();
+            if Self::names_secret(&self.pointer, &value) {
+                self.plain_secret(source);
+            }
             self.document
                 .substituted
-                .insert(self.pointer.clone(), Substituted { name: name.to_owned(), text, argument });
+                .insert(self.pointer.clone(), Substituted { name: name.to_owned(), text, argument, origin });
             return Some(value);
         }
         let mut result = String::new();
+        let refers = matches!(parts[..], [TextPart::Secret(_)]);
         for part in parts {
             match part {
                 TextPart::Text(text) => result.push_str(text),
@@ -174,7 +178,36 @@ impl Walk<'_> {
                 }
             }
         }
-        Some(Value::String(result))
+        let result = Value::String(result);
+        if !refers && Self::names_secret(&self.pointer, &result) {
+            self.plain_secret(text);
+        }
+        Some(result)
+    }
+
+    /// Whether a value that is text alone would be taken for a reference to a secret where it stands. Recursive: a document is at most
+    /// 64 levels deep.
+    fn names_secret(pointer: &str, value: &Value) -> bool {
+        match value {
+            Value::String(text) => {
+                secret_name(text).is_some() && SECRET_FIELDS.iter().any(|pattern| matches(pattern, pointer))
+            }
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .any(|(at, item)| Self::names_secret(&format!("{pointer}/{at}"), item)),
+            Value::Object(map) => {
+                map.iter().any(|(key, item)| Self::names_secret(&format!("{pointer}/{}", escape(key)), item))
+            }
+            _ => false,
+        }
+    }
+
+    /// Reports the text of a reference where only a reference counts: it would be sent as the secret that it happens to name.
+    fn plain_secret(&mut self, source: &str) {
+        let message = "a key stands in the spec as plain text: `${secret.NAME}` is no reference here";
+        let hint = "write `${secret.NAME}` in the spec itself, with one `$` and not as a variable's value";
+        self.problem(Finding::error(Code::PlainSecret, message).hint(hint), source);
     }
 
     /// Whether the document may still grow by a variable's value; told once where it may not.
@@ -200,7 +233,7 @@ impl Walk<'_> {
         let message = if secret {
             "there is no variable with this name".to_owned()
         } else {
-            format!("no variable is named `{}`", short(name))
+            format!("{NOWHERE} `{}`", short(name))
         };
         let outside = self.outside;
         let lower = outside.environment.keys().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>();
@@ -231,6 +264,52 @@ impl Walk<'_> {
         self.findings.push(finding.at(span));
         self.document.reported.insert(self.pointer.clone());
     }
+}
+
+/// What begins the message of a reference to no variable.
+const NOWHERE: &str = "no variable is named";
+
+/// Whether a finding says that there is no such variable, and nothing of a near one.
+pub(super) fn is_nowhere(finding: &Finding) -> bool {
+    let near = finding.hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean"));
+    finding.code == Code::UnknownVariable && finding.message.starts_with(NOWHERE) && !near
+}
+
+/// Makes one finding of those about one unknown variable, with its other places.
+pub(super) fn by_variable(findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
+    const SHOWN: usize = 8;
+    let mut kept: Vec<Finding> = Vec::new();
+    let mut first: BTreeMap<String, (usize, Vec<Span>)> = BTreeMap::new();
+    for finding in findings {
+        let told = (finding.code == Code::UnknownVariable && finding.message.starts_with(NOWHERE))
+            .then_some(finding.span)
+            .flatten();
+        match (told, first.get_mut(&finding.message)) {
+            (Some(span), Some((_, others))) => others.push(span),
+            (Some(_), None) => {
+                first.insert(finding.message.clone(), (kept.len(), Vec::new()));
+                kept.push(finding);
+            }
+            (None, _) => kept.push(finding),
+        }
+    }
+    for (index, others) in first.into_values() {
+        let Some((second, rest)) = others.split_first() else { continue };
+        let place = |span: &Span| {
+            let position = sources.position(*span);
+            format!("{}:{}", position.file, position.line)
+        };
+        let mut label = "also here".to_owned();
+        for span in rest.iter().take(SHOWN) {
+            label = format!("{label}, {}", place(span));
+        }
+        if rest.len() > SHOWN {
+            label = format!("{label} and {} more places", rest.len() - SHOWN);
+        }
+        let one = &mut kept[index];
+        *one = one.clone().related(*second, label);
+    }
+    kept
 }
 
 /// What `--var` sets and no spec refers to: a mistyped name would else change nothing, and nobody would hear of it.

@@ -75,6 +75,13 @@ pub(super) fn is_name(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// The name in `$NAME` or `$(NAME)`, as shells and pipelines write variables.
+pub(in crate::spec) fn foreign_name(text: &str) -> Option<&str> {
+    let name = text.trim_matches(['"', '\'']).strip_prefix('$')?;
+    let name = name.strip_prefix('(').and_then(|name| name.strip_suffix(')')).unwrap_or(name).trim();
+    is_name(name).then_some(name)
+}
+
 /// What to do about `${` that is no reference.
 pub(super) fn remedy(source: &str) -> String {
     let name = inner(source);

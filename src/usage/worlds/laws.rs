@@ -13,19 +13,29 @@ fn thousands_of_worlds_obey_the_laws() {
     for _ in 0..4000 {
         let mut traffic = Vec::new();
         for _ in 0..below(6) {
-            let who = [Who::Key, Who::KeySilent, Who::KeyUnclear, Who::TokenSilent, Who::Refused];
-            let tokens = [Who::Token(ALICE), Who::Token(BOB)];
+            let who = [
+                TrafficCaller::Key,
+                TrafficCaller::KeySilent,
+                TrafficCaller::KeyUnclear,
+                TrafficCaller::TokenSilent,
+                TrafficCaller::Refused,
+            ];
+            let tokens = [TrafficCaller::Token(ALICE), TrafficCaller::Token(BOB)];
             let calls = below(4) + 1;
             #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
             let who = match below(4) {
                 0 => who[below(5) as usize],
                 _ => tokens[below(2) as usize],
             };
-            let operation = if matches!(who, Who::KeySilent | Who::TokenSilent) { SPEECH } else { CHAT };
+            let operation = if matches!(who, TrafficCaller::KeySilent | TrafficCaller::TokenSilent) {
+                SPEECH
+            } else {
+                CHAT
+            };
             #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
             traffic.push(of(operation, on(below(31) as i64, who, calls)));
         }
-        let mut world = World::of(traffic);
+        let mut world = UsageWorld::of(traffic);
         world.takes_keys = below(20) > 0;
         world.has_subdomain = below(8) > 0;
         #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
@@ -42,8 +52,9 @@ fn thousands_of_worlds_obey_the_laws() {
                 [Setting::None, Setting::Storage, Setting::Denied][usize::try_from(below(3)).unwrap()];
         }
         if below(6) == 0 {
-            world.log = [Answered::NoTable, Answered::Denied, Answered::Partial, Answered::Hidden]
-                [usize::try_from(below(4)).unwrap()];
+            world.log =
+                [QueryAnswer::NoTable, QueryAnswer::Denied, QueryAnswer::Partial, QueryAnswer::Hidden]
+                    [usize::try_from(below(4)).unwrap()];
         }
         world.quiet_days = u32::try_from(below(30) + 1).unwrap();
         let usage = world.judged();

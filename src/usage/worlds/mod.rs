@@ -10,7 +10,7 @@ mod laws;
 mod table;
 
 use super::*;
-use crate::document::usage::{AccountUsage, Verdict};
+use crate::document::usage::{AccountUsage, KeyVerdict};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::source::Sources;
@@ -28,7 +28,7 @@ fn workspace(name: &str) -> String {
 
 /// Who called.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Who {
+enum TrafficCaller {
     /// With a key, and the service logs callers.
     Key,
     /// With a key, to a service that logs none.
@@ -43,9 +43,9 @@ enum Who {
     Refused,
 }
 
-impl Who {
+impl TrafficCaller {
     fn is_key(self) -> bool {
-        matches!(self, Who::Key | Who::KeySilent | Who::KeyUnclear)
+        matches!(self, TrafficCaller::Key | TrafficCaller::KeySilent | TrafficCaller::KeyUnclear)
     }
 }
 
@@ -53,13 +53,13 @@ impl Who {
 #[derive(Debug, Clone, Copy)]
 struct Traffic {
     ago: i64,
-    who: Who,
+    who: TrafficCaller,
     operation: &'static str,
     calls: u64,
     at_midnight: u64,
 }
 
-fn on(ago: i64, who: Who, calls: u64) -> Traffic {
+fn on(ago: i64, who: TrafficCaller, calls: u64) -> Traffic {
     Traffic { ago, who, operation: CHAT, calls, at_midnight: 0 }
 }
 
@@ -68,7 +68,7 @@ fn of(operation: &'static str, traffic: Traffic) -> Traffic {
 }
 
 /// So many calls on every day, today too.
-fn daily(who: Who, calls: u64) -> Vec<Traffic> {
+fn daily(who: TrafficCaller, calls: u64) -> Vec<Traffic> {
     (0..=30).map(|ago| on(ago, who, calls)).collect()
 }
 
@@ -87,7 +87,7 @@ enum Setting {
 
 /// The answer to the query of the log.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Answered {
+enum QueryAnswer {
     Whole,
     NoTable,
     Denied,
@@ -100,41 +100,41 @@ enum Answered {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Counted {
+enum MetricAnswer {
     All,
     Denied,
     OneMissing,
 }
 
 #[derive(Debug, Clone)]
-struct World {
+struct UsageWorld {
     traffic: Vec<Traffic>,
     takes_keys: bool,
     has_subdomain: bool,
     setting: Setting,
-    log: Answered,
+    log: QueryAnswer,
     /// The log has nothing older than this many days.
     since: i64,
     /// On this day the log stopped at this many calls.
     cap: Option<(i64, u64)>,
-    metrics: Counted,
+    metrics: MetricAnswer,
     /// Calls that the metrics count one day later than the log.
     late: Option<(i64, u64)>,
     quiet_days: u32,
     retention: Option<u32>,
 }
 
-impl World {
+impl UsageWorld {
     fn of(traffic: Vec<Traffic>) -> Self {
         Self {
             traffic,
             takes_keys: true,
             has_subdomain: true,
             setting: Setting::Workspace,
-            log: Answered::Whole,
+            log: QueryAnswer::Whole,
             since: 1000,
             cap: None,
-            metrics: Counted::All,
+            metrics: MetricAnswer::All,
             late: None,
             quiet_days: 30,
             retention: None,
@@ -145,9 +145,9 @@ impl World {
         Window { days: 30, now: "2026-11-26T13:00:00Z".parse().unwrap() }
     }
 
-    fn subject(&self, name: &str) -> Subject {
+    fn subject(&self, name: &str) -> AskedAccount {
         let id = ResourceId::parse(&format!("{GROUP}/providers/Microsoft.CognitiveServices/accounts/{name}"));
-        Subject {
+        AskedAccount {
             address: name.to_owned(),
             id: id.unwrap(),
             span: None,
@@ -170,7 +170,7 @@ impl World {
                 Some(days) => Answer::found([json!({"properties": {"retentionInDays": days}})]),
                 None => Answer::Denied(refusal),
             },
-            "metrics" if self.metrics == Counted::Denied => Answer::Denied(refusal),
+            "metrics" if self.metrics == MetricAnswer::Denied => Answer::Denied(refusal),
             "metrics" => Answer::found([self.counts()]),
             "values" => Answer::found([]),
             "logs" => self.logged(),
@@ -212,13 +212,13 @@ impl World {
         let late = self.late;
         // What is late was counted on its own day above.
         let models = |each: &Traffic| each.operation != SPEECH;
-        let ok = |each: &Traffic| !matches!(each.who, Who::Refused | Who::KeyUnclear);
+        let ok = |each: &Traffic| !matches!(each.who, TrafficCaller::Refused | TrafficCaller::KeyUnclear);
         let mut value = vec![
             metric("AzureOpenAIRequests", &models),
             metric("TotalCalls", &|_| true),
             metric("SuccessfulCalls", &ok),
         ];
-        if self.metrics == Counted::All {
+        if self.metrics == MetricAnswer::All {
             value.push(metric("ModelRequests", &models));
         }
         if let Some((ago, calls)) = late {
@@ -243,12 +243,14 @@ impl World {
     fn logged(&self) -> Answer {
         let refusal = |hint: &str| Refusal { message: "403".to_owned(), hint: Some(hint.to_owned()) };
         match self.log {
-            Answered::NoTable => return Answer::Absent { code: "SEM0100".to_owned() },
-            Answered::Denied => return Answer::Denied(refusal("")),
-            Answered::Private => {
+            QueryAnswer::NoTable => return Answer::Absent { code: "SEM0100".to_owned() },
+            QueryAnswer::Denied => return Answer::Denied(refusal("")),
+            QueryAnswer::Private => {
                 return Answer::Denied(refusal("the workspace refuses queries from public networks"));
             }
-            Answered::Broken => return Answer::found([json!({"tables": [{"columns": [], "rows": [[]]}]})]),
+            QueryAnswer::Broken => {
+                return Answer::found([json!({"tables": [{"columns": [], "rows": [[]]}]})]);
+            }
             _ => {}
         }
         let account = self.subject("a").id.as_str().to_lowercase();
@@ -275,15 +277,17 @@ impl World {
                 calls = calls.min(left);
                 left -= calls;
             }
-            if calls == 0 || (matches!(self.log, Answered::Hidden | Answered::Partial) && each.who.is_key()) {
+            if calls == 0
+                || (matches!(self.log, QueryAnswer::Hidden | QueryAnswer::Partial) && each.who.is_key())
+            {
                 continue;
             }
             let (how, callers, without) = match each.who {
-                Who::Key => ("key", json!([]), 0),
-                Who::KeySilent | Who::TokenSilent => ("key", json!([]), calls),
-                Who::KeyUnclear => ("unclear", json!([]), 0),
-                Who::Token(id) => ("token", json!([id]), 0),
-                Who::Refused => ("refused", json!([]), 0),
+                TrafficCaller::Key => ("key", json!([]), 0),
+                TrafficCaller::KeySilent | TrafficCaller::TokenSilent => ("key", json!([]), calls),
+                TrafficCaller::KeyUnclear => ("unclear", json!([]), 0),
+                TrafficCaller::Token(id) => ("token", json!([id]), 0),
+                TrafficCaller::Refused => ("refused", json!([]), 0),
             };
             let at = begin(today - each.ago).to_string();
             rows.push(json!([
@@ -311,14 +315,14 @@ impl World {
             },
         });
         match self.log {
-            Answered::Hidden => {
+            QueryAnswer::Hidden => {
                 body["permissions"]["dataSources"].as_array_mut().unwrap().pop();
             }
-            Answered::DeniedTable => {
+            QueryAnswer::DeniedTable => {
                 body["permissions"]["dataSources"][0]["denyTables"] = json!(["azurediagnostics"]);
             }
-            Answered::Unsaid => body["permissions"] = Value::Null,
-            Answered::Partial => {
+            QueryAnswer::Unsaid => body["permissions"] = Value::Null,
+            QueryAnswer::Partial => {
                 body["error"] = json!({"code": "PartialError", "message": "There were some errors."});
             }
             _ => {}
@@ -352,16 +356,16 @@ impl World {
 }
 
 /// Checks the two laws.
-fn is_lawful(world: &World, usage: &AccountUsage) {
-    let quiet = matches!(usage.verdict, Verdict::NoKeyCallSeen | Verdict::NoCall);
+fn is_lawful(world: &UsageWorld, usage: &AccountUsage) {
+    let quiet = matches!(usage.verdict, KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall);
     assert!(!(quiet && world.used_keys(usage.covered_days)), "passes used keys: {world:?}\n{usage:?}");
-    let proven = usage.verdict == Verdict::KeysUsed;
+    let proven = usage.verdict == KeyVerdict::KeysUsed;
     let used = world.traffic.iter().any(|each| each.who.is_key());
     assert!(!proven || used || !world.has_subdomain, "calls it use of keys: {world:?}\n{usage:?}");
 }
 
 fn tokens() -> Vec<Traffic> {
-    [daily(Who::Token(ALICE), 3), daily(Who::Token(BOB), 2)].concat()
+    [daily(TrafficCaller::Token(ALICE), 3), daily(TrafficCaller::Token(BOB), 2)].concat()
 }
 
 fn and(mut traffic: Vec<Traffic>, more: Traffic) -> Vec<Traffic> {
@@ -380,8 +384,8 @@ fn each_world_has_its_verdict_and_says_why() {
         assert!(said.contains(words), "{name}: `{words}` in {said}");
         is_lawful(&world, &usage);
         assert_eq!(
-            verdict == Verdict::CannotTell,
-            !usage.reasons.is_empty() && verdict == Verdict::CannotTell,
+            verdict == KeyVerdict::CannotTell,
+            !usage.reasons.is_empty() && verdict == KeyVerdict::CannotTell,
             "{name}"
         );
     }
@@ -390,17 +394,17 @@ fn each_world_has_its_verdict_and_says_why() {
 #[test]
 fn the_log_is_asked_only_where_it_can_decide() {
     for (world, asked) in [
-        (World::of(tokens()), true),
-        (World::of(vec![]), false),
-        (World { setting: Setting::None, ..World::of(tokens()) }, false),
-        (World { metrics: Counted::Denied, ..World::of(vec![]) }, true),
-        (World { takes_keys: false, ..World::of(tokens()) }, false),
+        (UsageWorld::of(tokens()), true),
+        (UsageWorld::of(vec![]), false),
+        (UsageWorld { setting: Setting::None, ..UsageWorld::of(tokens()) }, false),
+        (UsageWorld { metrics: MetricAnswer::Denied, ..UsageWorld::of(vec![]) }, true),
+        (UsageWorld { takes_keys: false, ..UsageWorld::of(tokens()) }, false),
     ] {
         let subjects = [world.subject("a")];
         let mut snapshot = Snapshot::default();
         let mut logs = false;
         for _ in 0..8 {
-            for query in queries(&subjects, World::window(), &snapshot) {
+            for query in queries(&subjects, UsageWorld::window(), &snapshot) {
                 logs |= matches!(query.shape, Shape::Logs(_));
                 let answer = world.answer(&query);
                 snapshot.insert(&query, answer);
@@ -412,12 +416,12 @@ fn the_log_is_asked_only_where_it_can_decide() {
 
 #[test]
 fn one_query_asks_about_all_accounts_of_a_group() {
-    let world = World::of(tokens());
-    let subjects: Vec<Subject> = (0..100).map(|number| world.subject(&format!("a{number}"))).collect();
+    let world = UsageWorld::of(tokens());
+    let subjects: Vec<AskedAccount> = (0..100).map(|number| world.subject(&format!("a{number}"))).collect();
     let mut snapshot = Snapshot::default();
     let mut count = 0;
     for _ in 0..8 {
-        let mut open = queries(&subjects, World::window(), &snapshot);
+        let mut open = queries(&subjects, UsageWorld::window(), &snapshot);
         open.retain(|query| snapshot.get(query).is_none());
         for query in open {
             let answer = match &query.shape {
@@ -433,14 +437,14 @@ fn one_query_asks_about_all_accounts_of_a_group() {
     }
     assert_eq!(count, 1);
     for subject in &subjects {
-        let evidence = evidence(subject, World::window(), &snapshot);
-        let usage = judge(subject, &evidence, World::window(), &Sources::default());
-        assert_eq!(usage.verdict, Verdict::NoKeyCallSeen, "{usage:?}");
+        let evidence = evidence(subject, UsageWorld::window(), &snapshot);
+        let usage = judge(subject, &evidence, UsageWorld::window(), &Sources::default());
+        assert_eq!(usage.verdict, KeyVerdict::NoKeyCallSeen, "{usage:?}");
     }
 }
 
 /// The answer about one account, for each of these.
-fn about_all(one: &Answer, subjects: &[Subject]) -> Answer {
+fn about_all(one: &Answer, subjects: &[AskedAccount]) -> Answer {
     let Answer::Found(bodies) = one else { panic!("{one:?}") };
     let mut body = (*bodies[0]).clone();
     let rows = body["tables"][0]["rows"].as_array().unwrap().clone();

@@ -4,51 +4,56 @@ use super::*;
 
 /// Each world with its name, its verdict, and words of the reason or note that has to be given.
 #[expect(clippy::too_many_lines, reason = "a table")]
-pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
-    use Verdict::{CallsWithoutName, CannotTell, KeysOff, KeysUsed, NoCall, NoKeyCallSeen};
-    let world = World::of;
-    let with = |traffic: Vec<Traffic>, change: &dyn Fn(&mut World)| {
-        let mut world = World::of(traffic);
+pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str)> {
+    use KeyVerdict::{CallsWithoutName, CannotTell, KeysOff, KeysUsed, NoCall, NoKeyCallSeen};
+    let world = UsageWorld::of;
+    let with = |traffic: Vec<Traffic>, change: &dyn Fn(&mut UsageWorld)| {
+        let mut world = UsageWorld::of(traffic);
         change(&mut world);
         world
     };
     vec![
-        ("only keys", world(daily(Who::Key, 5)), KeysUsed, ""),
-        ("one key among tokens", world(and(tokens(), on(20, Who::Key, 1))), KeysUsed, ""),
-        ("a key today", world(and(tokens(), on(0, Who::Key, 1))), KeysUsed, ""),
+        ("only keys", world(daily(TrafficCaller::Key, 5)), KeysUsed, ""),
+        ("one key among tokens", world(and(tokens(), on(20, TrafficCaller::Key, 1))), KeysUsed, ""),
+        ("a key today", world(and(tokens(), on(0, TrafficCaller::Key, 1))), KeysUsed, ""),
         (
             "a key for an unknown operation that logs callers",
-            world(vec![of("Translate", on(3, Who::Key, 1)), of("Translate", on(3, Who::Token(BOB), 1))]),
+            world(vec![
+                of("Translate", on(3, TrafficCaller::Key, 1)),
+                of("Translate", on(3, TrafficCaller::Token(BOB), 1)),
+            ]),
             KeysUsed,
             "",
         ),
         (
             "a key, and the log is young",
-            with(and(tokens(), on(2, Who::Key, 1)), &|world| world.since = 3),
+            with(and(tokens(), on(2, TrafficCaller::Key, 1)), &|world| world.since = 3),
             KeysUsed,
             "",
         ),
         (
             "a key, and the metrics are denied",
-            with(and(tokens(), on(2, Who::Key, 1)), &|world| world.metrics = Counted::Denied),
+            with(and(tokens(), on(2, TrafficCaller::Key, 1)), &|world| world.metrics = MetricAnswer::Denied),
             KeysUsed,
             "",
         ),
         (
             "a key, and a workspace is hidden",
-            with(and(tokens(), on(2, Who::Key, 1)), &|world| world.log = Answered::DeniedTable),
+            with(and(tokens(), on(2, TrafficCaller::Key, 1)), &|world| world.log = QueryAnswer::DeniedTable),
             KeysUsed,
             "",
         ),
         (
             "no subdomain, and calls succeed",
-            with(daily(Who::Key, 1), &|world| (world.has_subdomain, world.setting) = (false, Setting::None)),
+            with(daily(TrafficCaller::Key, 1), &|world| {
+                (world.has_subdomain, world.setting) = (false, Setting::None);
+            }),
             KeysUsed,
             "no custom subdomain",
         ),
         (
             "no subdomain, and every call is refused",
-            with(daily(Who::Refused, 1), &|world| {
+            with(daily(TrafficCaller::Refused, 1), &|world| {
                 (world.has_subdomain, world.setting) = (false, Setting::None);
             }),
             CallsWithoutName,
@@ -57,46 +62,46 @@ pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
         ("no subdomain, and no call", with(vec![], &|world| world.has_subdomain = false), NoCall, "standby"),
         (
             "a service that logs no caller, with keys",
-            world(vec![of(SPEECH, on(3, Who::KeySilent, 4))]),
+            world(vec![of(SPEECH, on(3, TrafficCaller::KeySilent, 4))]),
             CallsWithoutName,
             "never logs callers",
         ),
         (
             "a service that logs no caller, with tokens",
-            world(vec![of(SPEECH, on(3, Who::TokenSilent, 4))]),
+            world(vec![of(SPEECH, on(3, TrafficCaller::TokenSilent, 4))]),
             CallsWithoutName,
             "never logs callers",
         ),
         (
             "records without the field",
-            world(vec![on(3, Who::TokenSilent, 4)]),
+            world(vec![on(3, TrafficCaller::TokenSilent, 4)]),
             CallsWithoutName,
             "never logs callers",
         ),
         (
             "a throttled key",
-            world(and(tokens(), on(3, Who::KeyUnclear, 1))),
+            world(and(tokens(), on(3, TrafficCaller::KeyUnclear, 1))),
             CallsWithoutName,
             "neither succeeded",
         ),
         (
             "an unknown operation with a key only",
-            world(vec![of("Translate", on(3, Who::Key, 1))]),
+            world(vec![of("Translate", on(3, TrafficCaller::Key, 1))]),
             CallsWithoutName,
             "never logs callers",
         ),
         ("only tokens", world(tokens()), NoKeyCallSeen, "end of a month"),
-        ("one caller", world(daily(Who::Token(ALICE), 3)), NoKeyCallSeen, "a gateway?"),
+        ("one caller", world(daily(TrafficCaller::Token(ALICE), 3)), NoKeyCallSeen, "a gateway?"),
         (
             "tokens and refused calls",
-            world(and(tokens(), on(4, Who::Refused, 2))),
+            world(and(tokens(), on(4, TrafficCaller::Refused, 2))),
             NoKeyCallSeen,
             "2 calls without a valid key",
         ),
-        ("only refused calls", world(vec![on(4, Who::Refused, 2)]), NoKeyCallSeen, "refused"),
+        ("only refused calls", world(vec![on(4, TrafficCaller::Refused, 2)]), NoKeyCallSeen, "refused"),
         (
             "tokens on some days",
-            world(vec![on(1, Who::Token(ALICE), 1), on(29, Who::Token(BOB), 1)]),
+            world(vec![on(1, TrafficCaller::Token(ALICE), 1), on(29, TrafficCaller::Token(BOB), 1)]),
             NoKeyCallSeen,
             "",
         ),
@@ -120,7 +125,9 @@ pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
         ),
         (
             "idle before the log began",
-            with((0..10).map(|ago| on(ago, Who::Token(ALICE), 1)).collect(), &|world| world.since = 10),
+            with((0..10).map(|ago| on(ago, TrafficCaller::Token(ALICE), 1)).collect(), &|world| {
+                world.since = 10;
+            }),
             NoKeyCallSeen,
             "",
         ),
@@ -134,7 +141,7 @@ pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
         ),
         (
             "catalogue reads are no calls",
-            world(and(tokens(), of(LIST, on(6, Who::Token(ALICE), 9)))),
+            world(and(tokens(), of(LIST, on(6, TrafficCaller::Token(ALICE), 9)))),
             NoKeyCallSeen,
             "",
         ),
@@ -145,90 +152,103 @@ pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
             NoCall,
             "",
         ),
-        ("keys are off", with(daily(Who::Token(ALICE), 1), &|world| world.takes_keys = false), KeysOff, ""),
+        (
+            "keys are off",
+            with(daily(TrafficCaller::Token(ALICE), 1), &|world| world.takes_keys = false),
+            KeysOff,
+            "",
+        ),
         (
             "no setting",
-            with(daily(Who::Key, 1), &|world| world.setting = Setting::None),
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::None),
             CannotTell,
             "no diagnostic setting",
         ),
         (
             "a setting that is off",
-            with(daily(Who::Key, 1), &|world| world.setting = Setting::Disabled),
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::Disabled),
             CannotTell,
             "category `RequestResponse`",
         ),
         (
             "the wrong category",
-            with(daily(Who::Key, 1), &|world| world.setting = Setting::AuditCategory),
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::AuditCategory),
             CannotTell,
             "category `RequestResponse`",
         ),
         (
             "a group without the log",
-            with(daily(Who::Key, 1), &|world| world.setting = Setting::AuditGroup),
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::AuditGroup),
             CannotTell,
             "category `RequestResponse`",
         ),
         (
             "only storage",
-            with(daily(Who::Key, 1), &|world| world.setting = Setting::Storage),
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::Storage),
             CannotTell,
             "a storage account",
         ),
-        ("no table", with(tokens(), &|world| world.log = Answered::NoTable), CannotTell, "has arrived"),
+        ("no table", with(tokens(), &|world| world.log = QueryAnswer::NoTable), CannotTell, "has arrived"),
         (
             "the log is denied",
-            with(daily(Who::Key, 1), &|world| world.log = Answered::Denied),
+            with(daily(TrafficCaller::Key, 1), &|world| world.log = QueryAnswer::Denied),
             CannotTell,
             "Monitoring Reader",
         ),
         (
             "a private workspace",
-            with(daily(Who::Key, 1), &|world| world.log = Answered::Private),
+            with(daily(TrafficCaller::Key, 1), &|world| world.log = QueryAnswer::Private),
             CannotTell,
             "public networks",
         ),
         (
             "a part of the log",
-            with(and(tokens(), on(3, Who::Key, 1)), &|world| world.log = Answered::Partial),
+            with(and(tokens(), on(3, TrafficCaller::Key, 1)), &|world| world.log = QueryAnswer::Partial),
             CannotTell,
             "only a part",
         ),
         (
             "a part of the log, and metrics that miss the rest",
-            with(and(tokens(), of(LIST, on(3, Who::Key, 1))), &|world| world.log = Answered::Partial),
+            with(and(tokens(), of(LIST, on(3, TrafficCaller::Key, 1))), &|world| {
+                world.log = QueryAnswer::Partial;
+            }),
             CannotTell,
             "only a part",
         ),
         (
             "a hidden workspace, and metrics that miss the rest",
-            with(and(tokens(), of(LIST, on(3, Who::Key, 1))), &|world| world.log = Answered::Hidden),
+            with(and(tokens(), of(LIST, on(3, TrafficCaller::Key, 1))), &|world| {
+                world.log = QueryAnswer::Hidden;
+            }),
             CannotTell,
             "may not read: `/subscriptions",
         ),
         (
             "a denied table",
-            with(tokens(), &|world| world.log = Answered::DeniedTable),
+            with(tokens(), &|world| world.log = QueryAnswer::DeniedTable),
             CannotTell,
             "may not read",
         ),
         (
             "workspaces that are not listed",
-            with(tokens(), &|world| world.log = Answered::Unsaid),
+            with(tokens(), &|world| world.log = QueryAnswer::Unsaid),
             CannotTell,
             "left out workspaces",
         ),
         (
             "another table than asked for",
-            with(tokens(), &|world| world.log = Answered::Broken),
+            with(tokens(), &|world| world.log = QueryAnswer::Broken),
             CannotTell,
             "could not read the request log",
         ),
         (
             "a setting made last week",
             with(
-                daily(Who::Key, 1).into_iter().filter(|each| each.ago > 7).chain(tokens()).collect(),
+                daily(TrafficCaller::Key, 1)
+                    .into_iter()
+                    .filter(|each| each.ago > 7)
+                    .chain(tokens())
+                    .collect(),
                 &|world| world.since = 7,
             ),
             CannotTell,
@@ -236,13 +256,13 @@ pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
         ),
         (
             "a setting made today",
-            with(and(tokens(), on(1, Who::Key, 1)), &|world| world.since = 0),
+            with(and(tokens(), on(1, TrafficCaller::Key, 1)), &|world| world.since = 0),
             CannotTell,
             "covers 0 days",
         ),
         (
             "a short retention",
-            with(and(tokens(), on(20, Who::Key, 1)), &|world| {
+            with(and(tokens(), on(20, TrafficCaller::Key, 1)), &|world| {
                 (world.since, world.retention) = (14, Some(14));
             }),
             CannotTell,
@@ -250,25 +270,25 @@ pub(super) fn table() -> Vec<(&'static str, World, Verdict, &'static str)> {
         ),
         (
             "a daily cap",
-            with(and(tokens(), on(9, Who::Key, 1)), &|world| world.cap = Some((9, 5))),
+            with(and(tokens(), on(9, TrafficCaller::Key, 1)), &|world| world.cap = Some((9, 5))),
             CannotTell,
             "count 6 calls, and the log has 5",
         ),
         (
             "the metrics are denied",
-            with(tokens(), &|world| world.metrics = Counted::Denied),
+            with(tokens(), &|world| world.metrics = MetricAnswer::Denied),
             CannotTell,
             "could not read the metrics",
         ),
         (
             "a metric is missing",
-            with(tokens(), &|world| world.metrics = Counted::OneMissing),
+            with(tokens(), &|world| world.metrics = MetricAnswer::OneMissing),
             CannotTell,
             "could not read the metrics",
         ),
         (
             "no call by metrics that cannot be read",
-            with(vec![], &|world| world.metrics = Counted::Denied),
+            with(vec![], &|world| world.metrics = MetricAnswer::Denied),
             CannotTell,
             "could not read the metrics",
         ),

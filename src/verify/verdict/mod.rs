@@ -341,7 +341,7 @@ fn refused(call: Call, status: u16, said: &ErrorWords) -> Judgement {
     if matches!(status, 401 | 403) && said.is("PermissionDenied") {
         return Judgement::disproven(
             Reason::Role,
-            format!("Azure accepted the token, but its owner lacks a role that permits the call ({shown})"),
+            format!("Azure accepted the token, but the caller has no role that permits the call ({shown})"),
         )
         .awaiting(Awaits::Grant);
     }

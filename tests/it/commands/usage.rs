@@ -6,7 +6,7 @@ use super::accounts;
 use crate::common::{ALICE, Azure, BOB, CS_USER, Fault, SUB, account};
 
 /// Whom the sandbox takes a token without claims for.
-const OWNER: &str = "33333333-3333-3333-3333-333333333333";
+const OWNER: &str = "66666666-7777-4888-8999-000000000000";
 const DAY: u32 = 24 * 3600;
 
 fn workspace(name: &str) -> String {
@@ -215,7 +215,10 @@ fn worlds() -> Vec<World> {
         World::of(&json!([{"daysAgo": 2, "logged": false}]), "cannotTell", "has arrived"),
         World::of(&and(tokens(), json!({"daysAgo": 9, "logged": false})), "cannotTell", "covers 8 days, of 30"),
         World::of(&and(tokens(), key(9)), "cannotTell", "the log has 1").but(json!({"capPerDay": 1})),
-        World::of(&and(tokens(), key(20)), "cannotTell", "keeps the log for 14 days").but(json!({"retentionDays": 14})),
+        // A workspace keeps the log of all its accounts equally long, so this one has its own.
+        World::of(&and(tokens(), key(20)), "cannotTell", "keeps the log for 14 days")
+            .sent(Some(json!({"workspaceId": workspace("short"), "logs": [{"category": "RequestResponse", "enabled": true}]})))
+            .but(json!({"retentionDays": 14})),
         World::of(&json!(tokens()), "cannotTell", "only a part").but(json!({"partial": true})),
         World::of(&json!(tokens()), "cannotTell", "may not read").but(json!({"hidden": [workspace("w")]})),
         World::of(&json!(tokens()), "cannotTell", "may not read").but(json!({"deniedTable": true})),

@@ -249,7 +249,7 @@ fn keys_stay_on_when_models_do_not_answer_a_token() {
     let folder = azure.folder();
     folder.write("a.yaml", keys_off_spec());
     let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0").exits(1);
-    run.says(&["1 done, 1 failed", "keys stay enabled: deployment gpt-4o of account chat", "lacks a role"]);
+    run.says(&["1 done, 1 failed", "keys stay enabled: deployment gpt-4o of account chat", "has no role"]);
     assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false);
     // Without the flag nobody looks.
     folder.keyless("apply a.yaml --yes").exits(0);
@@ -350,7 +350,7 @@ fn a_role_that_was_just_given_is_waited_for() {
     let mut open = vec!["deployment gpt-4o of account chat", "project team of account chat"];
     while !open.is_empty() {
         let told = lines.next().unwrap().unwrap();
-        assert!(told.contains("waiting for") && told.contains("lacks a role"), "{told}");
+        assert!(told.contains("waiting for") && told.contains("has no role"), "{told}");
         open.retain(|title| !told.contains(title));
     }
     // Minutes of the sandbox's clock, not of this test's.
@@ -382,7 +382,7 @@ fn a_declared_deployment_that_is_not_live_is_disproven_at_its_line() {
     assert_eq!(run.findings(), ["disproven@11"]);
     assert_eq!(run.json()["checks"][1]["source"]["line"], 10);
     folder.keyless("verify").exits(1).says(&[
-        "deployment gone of account chat does not accept tokens",
+        "deployment gone of account chat does not exist",
         "the spec declares it, but it does not exist",
         "`keyless apply` creates what the spec declares",
     ]);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::verify::{answers, checks, deploy, keys_are_off, says, token_of};
-use crate::common::{Azure, BOB, CS_USER, Fault, account, one_account};
+use crate::common::{Azure, BOB, CS_USER, Fault, account, few, one_account};
 
 const OPENAI_USER: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
 const GRANT: &str = "a5510000-0000-4000-8000-000000000001";
@@ -161,7 +161,7 @@ const SITUATIONS: &[Situation] = &[
 
 #[test]
 fn each_situation_of_a_project_has_its_verdict_and_its_reason() {
-    for Situation { name, does, tokens, project } in SITUATIONS {
+    for Situation { name, does, tokens, project } in few(4, SITUATIONS) {
         let azure = live();
         does(&azure);
         let folder = azure.folder();
@@ -194,7 +194,7 @@ fn a_project_is_told_in_words_with_what_to_do() {
     folder.with_env("verify --verify-wait 0", &tokens).exits(1).says(&[
         "disproven    project team of account chat",
         "Microsoft.CognitiveServices/accounts/AIServices/deployments/read",
-        "project team of account chat does not accept tokens",
+        "the caller may not call project team of account chat",
         "a role such as `Foundry User` (formerly `Azure AI User`) on the project or its account",
     ]);
     granted(&azure);
@@ -254,30 +254,33 @@ fn projects_are_listed_only_where_an_account_may_have_some_and_a_list_that_canno
 fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_answer() {
     let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";
     let gone = format!("deployments:\n  - {{name: gone, {model}}}\n");
-    for (lines, fault, expected) in [
-        (
-            gone.as_str(),
-            Some("/deployments/gone"),
-            // What it waits for was not made: nothing has to be called to see that.
-            ["1 failed, 1 skipped", "InvalidResourceProperties"].as_slice(),
-        ),
-        (
-            "projects: [{name: gone}]\n",
-            Some("/projects/gone"),
-            &[
-                "keys stay enabled",
-                "project gone of account chat: the spec declares it, but it does not exist",
-            ],
-        ),
-        (
-            "",
-            None,
-            &[
-                "keys stay enabled",
-                "project team of account chat: Azure accepted the token, but its owner lacks a role",
-            ],
-        ),
-    ] {
+    for (lines, fault, expected) in few(
+        3,
+        [
+            (
+                gone.as_str(),
+                Some("/deployments/gone"),
+                // What it waits for was not made: nothing has to be called to see that.
+                ["1 failed, 1 skipped", "InvalidResourceProperties"].as_slice(),
+            ),
+            (
+                "projects: [{name: gone}]\n",
+                Some("/projects/gone"),
+                &[
+                    "keys stay enabled",
+                    "project gone of account chat: the spec declares it, but it does not exist",
+                ],
+            ),
+            (
+                "",
+                None,
+                &[
+                    "keys stay enabled",
+                    "project team of account chat: Azure accepted the token, but the caller has no role",
+                ],
+            ),
+        ],
+    ) {
         let azure = live();
         azure.patch(&account("chat"), json!({"properties": {"disableLocalAuth": false}}));
         answers(&azure, "/openai/v1", r#"{"choices": [{"message": {"content": "Yes"}}]}"#);

@@ -114,7 +114,7 @@ fn before_keys_go_off_grants_that_may_not_be_read_may_be_new() {
         }
         azure.take_seen();
         let apply = "apply a.yaml --yes --verify --verify-wait 2";
-        folder.keyless(apply).exits(1).says(&["keys stay enabled", "lacks a role"]);
+        folder.keyless(apply).exits(1).says(&["keys stay enabled", "has no role"]);
         let seen = azure.take_seen();
         assert!(seen.iter().any(|seen| seen.target.contains(grants)), "the gate asks for them");
         let asked =

@@ -103,13 +103,18 @@ impl Cloud {
 
     /// An empty folder whose runs go to this cloud, with further variables.
     pub(crate) fn folder(&self, variables: &[(&str, &str)]) -> Folder {
-        let certificate = self.files.path().join("cert.pem");
-        let mut all = vec![
-            ("HTTPS_PROXY".to_owned(), self.proxy_url.clone()),
-            ("SSL_CERT_FILE".to_owned(), certificate.to_str().unwrap().to_owned()),
-        ];
+        let mut all = self.variables();
         all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Folder::with(all)
+    }
+
+    /// What leads a process here.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        let certificate = self.files.path().join("cert.pem");
+        vec![
+            ("HTTPS_PROXY".to_owned(), self.proxy_url.clone()),
+            ("SSL_CERT_FILE".to_owned(), certificate.to_str().unwrap().to_owned()),
+        ]
     }
 
     /// Where the sandbox itself is.

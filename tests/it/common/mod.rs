@@ -57,6 +57,21 @@ pub(crate) fn seeds(count: u64) -> Range<u64> {
     first..first.saturating_add(count)
 }
 
+/// Whether tests that go through many rows take every one: with `KEYLESS_ROWS=all`, as tests/slow.sh and .ci/run have it.
+pub(crate) fn every_row() -> bool {
+    std::env::var("KEYLESS_ROWS").is_ok_and(|rows| rows == "all")
+}
+
+/// At most so many rows, spread evenly from the first to the last; all of them where [`every_row`] says so.
+pub(crate) fn few<T>(count: usize, rows: impl IntoIterator<Item = T>) -> Vec<T> {
+    let rows: Vec<T> = rows.into_iter().collect();
+    if every_row() || rows.len() <= count {
+        return rows;
+    }
+    let gap = (rows.len() - 1).checked_div(count - 1).unwrap_or(rows.len());
+    rows.into_iter().step_by(gap).take(count).collect()
+}
+
 /// Does the work of each item, four at a time, and gives the results in the items' order. For what mostly waits.
 pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);

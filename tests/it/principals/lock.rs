@@ -217,3 +217,30 @@ fn a_lock_of_another_tenant_is_an_error() {
     let run = folder.with_env("plan --format json", &[("KEYLESS_TOKEN", token)]).exits(1);
     assert!(run.findings().contains(&"tenant-mismatch@2".to_owned()), "{run}");
 }
+
+#[test]
+fn a_lock_file_holds_what_each_environment_names() {
+    let azure = Azure::start();
+    populate(&azure);
+    add_group(&azure, OTHER_ML, "ml-prod");
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", spec(&["group: '${group}'", "user: dana@contoso.com"]));
+    folder.write("specs/dev.vars.yaml", "group: ml-developers\n");
+    folder.write("specs/prod.vars.yaml", "group: ml-prod\n");
+    folder
+        .keyless("lock --env dev --check")
+        .exits(2)
+        .complains(&["there is no lock file `specs/a.lock.json`", "keyless lock"]);
+    folder.keyless("lock --env dev").exits(0).says(&["wrote specs/a.lock.json (2 principals)"]);
+    folder.keyless("plan --env prod").exits(1).complains(&[
+        "the lock file `specs/a.lock.json` does not contain group `ml-prod` for environment `prod`",
+        "run `keyless lock --env prod`",
+    ]);
+    let run = folder.keyless("lock --env prod").exits(0);
+    run.says(&["wrote specs/a.lock.json (2 principals; 1 more that this run does not name is kept)"]);
+    for environment in ["dev", "prod"] {
+        folder.keyless(&format!("plan --env {environment}")).exits(0);
+        folder.keyless(&format!("lock --check --env {environment}")).exits(0);
+    }
+    assert_eq!(read(&folder)["principals"].as_array().unwrap().len(), 3);
+}

@@ -36,7 +36,7 @@ fn errors_of_a_spec_are_commands_at_their_lines_where_the_host_is_known() {
         lines[0].starts_with("::error file=a.yaml,line=8,col=5,title=keyless unknown-field::"),
         "{github}"
     );
-    assert!(lines[0].contains("%0Adid you mean `location`?"), "{github}");
+    assert!(lines[0].contains("%0Ahint: did you mean `location`?"), "{github}");
     let azure = run("", &[PIPELINES]);
     let start =
         "##vso[task.logissue type=error;sourcepath=a.yaml;linenumber=8;columnnumber=5;code=unknown-field;]";
@@ -74,7 +74,7 @@ fn drift_and_failures_are_annotated_and_what_a_plan_will_do_is_not() {
     let changed =
         lines.iter().find(|line| line.contains("differs-changed")).unwrap_or_else(|| panic!("{drift}"));
     assert!(changed.starts_with("::warning file=a.yaml,line=8,"), "{drift}");
-    assert!(changed.contains("tags.team is ops, the spec says ml"), "{drift}");
+    assert!(changed.contains("tags.team ops, but ml in the spec"), "{drift}");
     let failed = folder.with_env("apply a.yaml", &[GITHUB]).exits(1);
     assert!(obeyed(&failed.stderr)[0].starts_with("::error title=keyless run-failed::"), "{failed}");
 }

@@ -362,3 +362,32 @@ fn a_connection_of_an_existing_hub_is_switched_from_a_key_to_entra_id() {
     folder.keyless("apply a.yaml --yes").exits(0);
     assert!(azure.take_writes().is_empty(), "a second apply writes nothing");
 }
+
+/// `$${` is the text `${`, and a variable's value refers to nothing: neither is a reference to a secret.
+#[test]
+fn the_text_of_a_reference_to_a_secret_is_none() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let with = |key: &str| format!("{PROJECT}{}", BY_KEY.replace("${secret.SEARCH}", key));
+    write(&folder, &with("$${secret.SEARCH}"));
+    run(&folder, "plan a.yaml").exits(1).complains(&["error[plain-secret]", "with one `$`", "1 error"]);
+    write(&folder, &with("${key}"));
+    run(&folder, "plan a.yaml --var key=${secret.SEARCH}")
+        .exits(1)
+        .complains(&["error[plain-secret]", "1 error"]);
+    let lines = BY_KEY.trim_start().trim_start_matches("connections:").replace("${", "$${");
+    folder.write("vars.yaml", format!("connections:{lines}"));
+    write(&folder, &format!("{PROJECT}    connections: ${{connections}}\n"));
+    run(&folder, "plan a.yaml --var-file vars.yaml").exits(1).complains(&["error[plain-secret]", "1 error"]);
+    assert!(azure.take_writes().is_empty());
+}
+
+#[test]
+fn a_plan_names_the_secrets_that_apply_will_need() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    write(&folder, &format!("{PROJECT}{BY_KEY}"));
+    folder.keyless("plan a.yaml").exits(0).complains(&["`apply` needs KEYLESS_SECRET_SEARCH"]);
+    let set = run(&folder, "plan a.yaml").exits(0);
+    assert!(!set.stderr.contains("needs"), "{set}");
+}

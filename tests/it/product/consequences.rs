@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Azure, Fault, Folder, READER, Run, account, assignment, one_account, role};
+use crate::common::{Azure, Fault, Folder, READER, Run, account, assignment, few, one_account, role};
 
 const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
 const APP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app";
@@ -42,26 +42,29 @@ fn told_everywhere(folder: &Folder, words: &[&str]) {
 fn a_network_that_closes_to_everybody_is_told_at_the_field_that_closes_it() {
     let rule = json!({"defaultAction": "Deny", "ipRules": [{"value": "192.0.2.1"}]});
     let shut = json!({"defaultAction": "Deny"});
-    for (live, lines, told) in [
-        (json!({}), "networkAcls: {defaultAction: Deny}\n", Some(("names no address or subnet", 8))),
-        (
-            json!({}),
-            "tags: {a: b}\npublicNetworkAccess: Disabled\n",
-            Some(("`publicNetworkAccess` is Disabled", 9)),
-        ),
-        (
-            json!({"networkAcls": rule}),
-            "networkAcls: {ipRules: []}\n",
-            Some(("names no address or subnet", 8)),
-        ),
-        // Somebody is left.
-        (json!({}), "networkAcls: {defaultAction: Deny, ipRules: [192.0.2.1]}\n", None),
-        // Nobody could before.
-        (json!({"networkAcls": shut}), "publicNetworkAccess: Disabled\n", None),
-        (json!({"publicNetworkAccess": "Disabled"}), "networkAcls: {defaultAction: Deny}\n", None),
-        // It opens.
-        (json!({"publicNetworkAccess": "Disabled"}), "tags: {a: b}\n", None),
-    ] {
+    for (live, lines, told) in few(
+        3,
+        [
+            (json!({}), "networkAcls: {defaultAction: Deny}\n", Some(("names no address or subnet", 8))),
+            (
+                json!({}),
+                "tags: {a: b}\npublicNetworkAccess: Disabled\n",
+                Some(("`publicNetworkAccess` is Disabled", 9)),
+            ),
+            (
+                json!({"networkAcls": rule}),
+                "networkAcls: {ipRules: []}\n",
+                Some(("names no address or subnet", 8)),
+            ),
+            // Somebody is left.
+            (json!({}), "networkAcls: {defaultAction: Deny, ipRules: [192.0.2.1]}\n", None),
+            // Nobody could before.
+            (json!({"networkAcls": shut}), "publicNetworkAccess: Disabled\n", None),
+            (json!({"publicNetworkAccess": "Disabled"}), "networkAcls: {defaultAction: Deny}\n", None),
+            // It opens.
+            (json!({"publicNetworkAccess": "Disabled"}), "tags: {a: b}\n", None),
+        ],
+    ) {
         let azure = Azure::start();
         let mut properties = json!({"customSubDomainName": "chat", "disableLocalAuth": true});
         properties.as_object_mut().unwrap().extend(live.as_object().unwrap().clone());
@@ -167,12 +170,15 @@ fn an_identity_that_goes_is_told_with_the_roles_that_are_of_no_use_then() {
             "the plan detaches user-assigned identity `app` from account `chat` ({app}): it can no longer use `Storage Blob Data Owner` on storageAccounts `st1`"
         ),
     ];
-    for (lines, told, lines_told) in [
-        ("identity: {systemAssigned: false}\n", &both[..1], vec![8]),
-        ("identity: {userAssigned: []}\n", &both[1..], vec![8]),
-        ("tags: {a: b}\nidentity: None\n", &both[..], vec![9, 9]),
-        ("identity: SystemAssigned\ntags: {a: b}\n", &[][..], vec![]),
-    ] {
+    for (lines, told, lines_told) in few(
+        2,
+        [
+            ("identity: {systemAssigned: false}\n", &both[..1], vec![8]),
+            ("identity: {userAssigned: []}\n", &both[1..], vec![8]),
+            ("tags: {a: b}\nidentity: None\n", &both[..], vec![9, 9]),
+            ("identity: SystemAssigned\ntags: {a: b}\n", &[][..], vec![]),
+        ],
+    ) {
         folder.write("a.yaml", one_account("team-a", "chat", lines));
         let run = folder.keyless("plan a.yaml --format json").exits(0);
         let warnings = warned(&run, "identity-removed");

@@ -22,7 +22,7 @@ fn applied() -> (Azure, Folder, String) {
     let spec = one_account("team-a", "chat", &format!("{SPEC}{grants}"));
     folder.write("a.yaml", &spec);
     folder.keyless("apply a.yaml --yes").exits(0);
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     azure.take_seen();
     (azure, folder, spec)
 }
@@ -98,7 +98,7 @@ fn addresses_in_another_order_or_spelling_are_no_drift() {
     let (azure, folder, _) = applied();
     let acls = json!({"defaultAction": "Deny", "ipRules": [{"value": "198.51.100.7/32"}, {"value": "203.0.113.0/24"}]});
     azure.patch(&account("chat"), json!({"properties": {"networkAcls": acls}}));
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
 }
 
 #[test]
@@ -226,5 +226,5 @@ fn fields_that_the_spec_leaves_out_are_never_drift() {
         json!({"identity": {"type": "None"}, "properties": {
             "restrictOutboundNetworkAccess": true, "allowedFqdnList": ["a.example"], "allowProjectManagement": true}}),
     );
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
 }

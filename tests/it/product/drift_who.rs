@@ -215,7 +215,7 @@ fn a_log_that_may_not_be_read_changes_no_verdict_and_hides_no_change() {
             "note[cause-unread]",
             why,
             "hint: ",
-            "Drift: 1 missing; who: not known",
+            "Drift: 1 missing; who: unknown",
         ]);
         azure.heal();
     }
@@ -233,7 +233,7 @@ fn what_the_log_does_not_show_is_not_known() {
         1,
         "said of the account, and its project goes with it: {run}"
     );
-    assert!(run.stdout.contains("probably new in the spec"), "{run}");
+    assert!(run.stdout.contains("not created yet, or deleted in the last few minutes"), "{run}");
     azure.take_seen();
     folder.keyless("plan a.yaml").exits(0);
     folder.keyless("apply a.yaml --yes").exits(0);

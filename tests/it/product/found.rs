@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, Fault, Folder, account, grants, one_account};
+use crate::common::{ALICE, Azure, Fault, Folder, account, few, grants, one_account};
 
 const LIFTS: &str = "--yes --allow delete-account --allow delete-deployment --allow lock-out";
 const GPT: &str = "deployments: [{name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}, sku: {name: GlobalStandard, capacity: 1}}]\n";
@@ -49,7 +49,7 @@ fn moving(lines: &str) -> (Azure, Folder) {
 
 #[test]
 fn a_restored_deployment_replaces_nothing_until_azure_has_completed_it() {
-    for (state, edit) in STATES {
+    for (state, edit) in few(2, STATES) {
         let (azure, folder) = moving(&format!("{}{GPT}", grants(&[ALICE])));
         azure.spoil("GET", "/accounts/new/deployments/gpt?", Fault::Edit(edit));
         let run = folder.keyless(&format!("apply a.yaml {LIFTS}")).exits(1);
@@ -66,7 +66,7 @@ fn a_restored_deployment_replaces_nothing_until_azure_has_completed_it() {
 
 #[test]
 fn a_restore_whose_answer_is_lost_is_done_once_azure_has_completed_it() {
-    for (state, edit) in STATES {
+    for (state, edit) in few(2, STATES) {
         let (azure, folder) = moving(&grants(&[ALICE]));
         let lost = json!([{"method": "PUT", "path": "*/accounts/new", "drop": "after", "nth": 1}]);
         assert!(azure.send("POST", "/_sandbox/faults", Some(lost)).status < 300);
@@ -84,7 +84,7 @@ fn a_restore_whose_answer_is_lost_is_done_once_azure_has_completed_it() {
 #[test]
 fn a_resource_created_by_somebody_else_is_done_once_azure_has_completed_it() {
     let lines = |lines: &str| one_account("team-a", "chat", &format!("disableLocalAuth: false\n{lines}"));
-    for (state, edit) in STATES {
+    for (state, edit) in few(2, STATES) {
         let azure = Azure::start();
         let folder = azure.folder();
         folder.write("a.yaml", lines(GPT));

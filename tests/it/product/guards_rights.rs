@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, grants, head, listed, one_account, role, shared,
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, few, grants, head, listed, one_account, role,
+    shared,
 };
 
 const ROLE: &str = "c0570000-0000-4000-8000-000000000009";
@@ -56,23 +57,26 @@ fn refused(azure: &Azure, folder: &Folder, rule: &str, address: &str, message: &
 fn a_role_that_could_become_more_needs_its_flag() {
     let writes = |action: &str| json!({"actions": [action]});
     let address = |name: &str| format!("accounts/chat/roleAssignments/{name}/{BOB}");
-    for (permission, words) in [
-        (writes("Microsoft.Authorization/roleDefinitions/write"), "change what custom roles permit"),
-        (
-            writes("Microsoft.Authorization/roleAssignmentScheduleRequests/write"),
-            "assign roles temporarily (PIM)",
-        ),
-        (writes("Microsoft.Authorization/elevateAccess/action"), "elevate itself"),
-        (writes("Microsoft.CognitiveServices/accounts/*"), "change accounts"),
-        (
-            json!({"actions": ["Microsoft.ManagedIdentity/*"], "notActions": ["*/assign/action"]}),
-            "let outside tokens sign in as a managed identity",
-        ),
-        (
-            writes("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write"),
-            "assign Cosmos DB's own roles",
-        ),
-    ] {
+    for (permission, words) in few(
+        2,
+        [
+            (writes("Microsoft.Authorization/roleDefinitions/write"), "change what custom roles permit"),
+            (
+                writes("Microsoft.Authorization/roleAssignmentScheduleRequests/write"),
+                "assign roles temporarily (PIM)",
+            ),
+            (writes("Microsoft.Authorization/elevateAccess/action"), "elevate itself"),
+            (writes("Microsoft.CognitiveServices/accounts/*"), "change accounts"),
+            (
+                json!({"actions": ["Microsoft.ManagedIdentity/*"], "notActions": ["*/assign/action"]}),
+                "let outside tokens sign in as a managed identity",
+            ),
+            (
+                writes("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write"),
+                "assign Cosmos DB's own roles",
+            ),
+        ],
+    ) {
         let azure = Azure::start();
         define(&azure, &permission);
         let folder = azure.folder();
@@ -134,50 +138,53 @@ fn delegating(roles: &str) -> String {
 fn who_may_give_inference_roles_only_is_a_note_below_a_group() {
     let only_calls = delegating(&format!("{CS_USER}, 5e0bd9bd-7b93-4f28-af87-19fc36ad61bd"));
     let administrator = "Role Based Access Control Administrator";
-    for (spec, exit, words) in [
-        (
-            one_account("team-a", "chat", &gives("Azure AI Project Manager", "")),
-            0,
-            "by its condition only `Azure AI User`",
-        ),
-        (
-            one_account("team-a", "chat", &gives(administrator, &only_calls)),
-            0,
-            "by its condition only `Cognitive Services OpenAI User`, `Cognitive Services User`",
-        ),
-        (at_group("Azure AI Project Manager", ""), 3, "assign roles to others"),
-        (at_group(administrator, &only_calls), 3, "assign roles to others"),
-        // More than assignments can be written with these.
-        (one_account("team-a", "chat", &gives("Azure AI Account Owner", "")), 3, "change accounts"),
-        (
-            one_account("team-a", "chat", &gives("User Access Administrator", &only_calls)),
-            3,
-            "change what custom roles permit",
-        ),
-        // A condition that lets Owner be given, or one that restricts nothing.
-        (
-            one_account(
-                "team-a",
-                "chat",
-                &gives(administrator, &delegating("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")),
+    for (spec, exit, words) in few(
+        3,
+        [
+            (
+                one_account("team-a", "chat", &gives("Azure AI Project Manager", "")),
+                0,
+                "by its condition only `Azure AI User`",
             ),
-            3,
-            "assign roles to others",
-        ),
-        (
-            one_account(
-                "team-a",
-                "chat",
-                &gives(
-                    administrator,
-                    "    condition: \"!(ActionMatches{'Microsoft.Authorization/roleAssignments/write/none'})\"\n",
+            (
+                one_account("team-a", "chat", &gives(administrator, &only_calls)),
+                0,
+                "by its condition only `Cognitive Services OpenAI User`, `Cognitive Services User`",
+            ),
+            (at_group("Azure AI Project Manager", ""), 3, "assign roles to others"),
+            (at_group(administrator, &only_calls), 3, "assign roles to others"),
+            // More than assignments can be written with these.
+            (one_account("team-a", "chat", &gives("Azure AI Account Owner", "")), 3, "change accounts"),
+            (
+                one_account("team-a", "chat", &gives("User Access Administrator", &only_calls)),
+                3,
+                "change what custom roles permit",
+            ),
+            // A condition that lets Owner be given, or one that restricts nothing.
+            (
+                one_account(
+                    "team-a",
+                    "chat",
+                    &gives(administrator, &delegating("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")),
                 ),
+                3,
+                "assign roles to others",
             ),
-            3,
-            "assign roles to others",
-        ),
-        (at_group("Cognitive Services User", ""), 0, "on the whole resource group `rg`"),
-    ] {
+            (
+                one_account(
+                    "team-a",
+                    "chat",
+                    &gives(
+                        administrator,
+                        "    condition: \"!(ActionMatches{'Microsoft.Authorization/roleAssignments/write/none'})\"\n",
+                    ),
+                ),
+                3,
+                "assign roles to others",
+            ),
+            (at_group("Cognitive Services User", ""), 0, "on the whole resource group `rg`"),
+        ],
+    ) {
         let azure = Azure::start();
         let folder = azure.folder();
         folder.write("a.yaml", &spec);

@@ -27,7 +27,7 @@ fn shared() -> (Azure, Folder) {
 fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
     let (azure, folder) = shared();
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
-    let words = "`roleAssignments` of account `chat` is not in the spec any more, and 2 role assignments of stack `team-a` go with it";
+    let words = "`roleAssignments` of account `chat` is no longer in the spec: 2 role assignments of stack `team-a` would be deleted";
     let hint = "if this is intended: write `roleAssignments: []`, or --allow delete-list:accounts/chat/roleAssignments";
     folder.keyless("plan a.yaml --out saved.json").exits(3).says(&["error[guard-delete-list]", words, hint]);
     folder.keyless("apply a.yaml --yes").exits(3).complains(&["nothing was written"]);
@@ -120,14 +120,15 @@ fn delete_list_covers_the_files_own_list_and_accounts_that_stay() {
     folder.keyless("apply a.yaml --yes -q").exits(0);
     folder.write("a.yaml", &spec);
     let own =
-        "`roleAssignments` of stack `team-a` is not in the spec any more, and 1 role assignment goes with it";
+        "`roleAssignments` of stack `team-a` is no longer in the spec: 1 role assignment would be deleted";
     folder.keyless("plan a.yaml").exits(3).says(&[own, "or --allow delete-list:team-a/roleAssignments"]);
     folder.keyless("plan a.yaml --allow delete-list:team-a/roleAssignments").exits(0);
     folder.write("a.yaml", format!("{spec}roleAssignments: []\n"));
     folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
     // Nobody deletes an account that the stack did not make; its users would go all the same.
     folder.write("a.yaml", format!("{}{entry}", head("team-a")));
-    let forgotten = "the spec of stack `team-a` says nothing of account `chat` any more, and its 1 role assignment there goes";
+    let forgotten =
+        "stack `team-a` no longer declares account `chat`: its 1 role assignment there would be deleted";
     folder
         .keyless("plan a.yaml")
         .exits(3)
@@ -157,11 +158,12 @@ fn what_two_stacks_leave_out_on_one_account_is_two_questions() {
     azure.grant(&at("rg"), HAND, CS_USER, CAROL, None);
     // The list of the account is the other stack's.
     folder.write("b.yaml", head("team-b"));
-    let theirs = "the spec of stack `team-b` says nothing of account `chat` any more, and its 1 role assignment there goes";
+    let theirs =
+        "stack `team-b` no longer declares account `chat`: its 1 role assignment there would be deleted";
     let flag = "--allow delete-list:team-b/accounts/chat/roleAssignments";
     let hint = format!("keep a role assignment with that scope and `principals: []`, or {flag}");
     let run = folder.keyless("plan a.yaml b.yaml").exits(3).says(&[theirs, &hint]);
-    assert!(!run.stdout.contains("is not in the spec any more"), "{run}");
+    assert!(!run.stdout.contains("is no longer in the spec"), "{run}");
     let nobody = given.split("    principals").next().unwrap();
     folder.write("b.yaml", format!("{}{nobody}    principals: []\n", head("team-b")));
     folder.keyless("plan a.yaml b.yaml").exits(0).says(&["1 to delete"]);
@@ -236,10 +238,10 @@ fn nobody_at_a_scope_is_something_to_declare() {
     folder.keyless("plan a.yaml").exits(0).says(&["1 to delete"]);
     folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
     assert!(azure.grants_at(&at("other")).is_empty());
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     // What somebody else made there stays, and is nothing of the stack's.
     azure.grant(&at("other"), HAND, READER, BOB, None);
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     // On an account as well.
     let nobody = "roleAssignments: [{role: Cognitive Services User, principals: []}]\n";
     folder.write("b.yaml", one_account("team-b", "chat", nobody));
@@ -273,5 +275,5 @@ fn a_removed_line_is_revoked_even_if_a_new_identity_gets_a_role_at_that_scope() 
     folder.keyless("apply b.yaml --yes").exits(0).says(&["0 failed, 0 skipped"]);
     let left = azure.grants_at(&at("rg"));
     assert_eq!(left.len(), 1, "{left:?}");
-    folder.keyless("drift b.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift b.yaml").exits(0).says(&["No drift"]);
 }

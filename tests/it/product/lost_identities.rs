@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, CS_USER, Folder, SUB, account, assignment, head, role};
+use crate::common::{ALICE, Azure, CS_USER, Folder, SUB, account, assignment, few, head, role};
 
 const HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 const WORDS: &str = "are for identities that the plan deletes";
@@ -73,29 +73,32 @@ fn an_identity_that_the_plan_deletes_is_nobody_who_is_left() {
     let own = account("front");
     let project = format!("{}/projects/main", account("front"));
     let rest = front("SystemAssigned", "[{name: other}]");
-    for (of, after, lifts) in [
-        (&own, String::new(), "--allow delete-account --allow delete-project"),
-        (&own, front("None", "[{name: main}, {name: other}]"), ""),
-        (
-            &own,
-            front(
-                &format!("{{systemAssigned: false, userAssigned: [{}]}}", app()),
-                "[{name: main}, {name: other}]",
+    for (of, after, lifts) in few(
+        2,
+        [
+            (&own, String::new(), "--allow delete-account --allow delete-project"),
+            (&own, front("None", "[{name: main}, {name: other}]"), ""),
+            (
+                &own,
+                front(
+                    &format!("{{systemAssigned: false, userAssigned: [{}]}}", app()),
+                    "[{name: main}, {name: other}]",
+                ),
+                "--allow identity",
             ),
-            "--allow identity",
-        ),
-        (&project, String::new(), "--allow delete-account --allow delete-project"),
-        (&project, rest.clone(), "--allow delete-project"),
-        (
-            &project,
-            front(
-                "SystemAssigned",
-                "[{name: main, identity: {systemAssigned: false, userAssigned: [APP]}}, {name: other}]",
-            )
-            .replace("APP", &app()),
-            "--allow identity",
-        ),
-    ] {
+            (&project, String::new(), "--allow delete-account --allow delete-project"),
+            (&project, rest.clone(), "--allow delete-project"),
+            (
+                &project,
+                front(
+                    "SystemAssigned",
+                    "[{name: main, identity: {systemAssigned: false, userAssigned: [APP]}}, {name: other}]",
+                )
+                .replace("APP", &app()),
+                "--allow identity",
+            ),
+        ],
+    ) {
         let azure = Azure::start();
         let folder = azure.folder();
         let before = front("SystemAssigned", "[{name: main}, {name: other}]");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{ALICE, Azure, Folder, SUB, account, head};
+use crate::common::{ALICE, Azure, Folder, SUB, account, few, head};
 
 /// Lines of a spec, the message with its line, and the fix.
 struct Row {
@@ -38,40 +38,77 @@ fn assert_row(row: &Row) {
 #[test]
 fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
     let grant = "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n";
-    for (lines, found, says) in [
-        ("    location: $WHERE\n", "invalid-value@+2", &["a variable is written `${WHERE}`"][..]),
-        ("    deployments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
-        ("    roleAssignments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
-        ("    raiPolicies: ~\n", "wrong-type@+2", &["write `[]` to remove all"]),
-        (
-            "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n",
-            "wrong-type@+4",
-            &["write who gets the role", "`- group: NAME`", "`[]` is nobody"],
-        ),
-        (
-            "    roleAssignments:\n      - role:\n        principals: []\n",
-            "wrong-type@+3",
-            &["write a role's name or GUID, such as `Cognitive Services User`"],
-        ),
-        ("    sku: {nam: S0}\n", "unknown-field@+2", &["did you mean `name`?"]),
-        ("    sku: {name: S9}\n", "invalid-value@+2", &["has no sku `S9`"]),
-        (
-            "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: \"50\"}\n",
-            "wrong-type@+5",
-            &["write `50`, without quotes"],
-        ),
-        (
-            "    roleAssignments:\n      - scope: resourceGroup\n        role: Cognitive Services User\n        principals: []\n",
-            "unknown-field@+3",
-            &["for another scope use the top-level `roleAssignments`"],
-        ),
-        ("\tsku: S0\n", "yaml-syntax@+2", &["a tab indents this line", "indent with spaces"]),
-        (
-            "    networkAcls:\n      defaultAction: Deny\n    \tbypass: None\n",
-            "yaml-syntax@+4",
-            &["indent with spaces"],
-        ),
-    ] {
+    for (lines, found, says) in few(
+        8,
+        [
+            ("    location: $WHERE\n", "invalid-value@+2", &["a variable is written `${WHERE}`"][..]),
+            ("    deployments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
+            ("    roleAssignments:\n", "wrong-type@+2", &["write `[]` to remove all"]),
+            ("    raiPolicies: ~\n", "wrong-type@+2", &["write `[]` to remove all"]),
+            (
+                "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n",
+                "wrong-type@+4",
+                &["write who gets the role", "`- group: NAME`", "`[]` is nobody"],
+            ),
+            (
+                "    roleAssignments:\n      - role:\n        principals: []\n",
+                "wrong-type@+3",
+                &["write a role's name or GUID, such as `Cognitive Services User`"],
+            ),
+            // A field that is left empty clears nothing: `null` would.
+            (
+                "    networkAcls: {ipRules: }\n",
+                "wrong-type@+2",
+                &["`ipRules` must be a list, not null", "write `[]`"],
+            ),
+            ("    networkAcls: {defaultAction: }\n", "wrong-type@+2", &["`defaultAction` has no value"]),
+            (
+                "    identity:\n      systemAssigned:\n",
+                "wrong-type@+3",
+                &["`systemAssigned` has no value", "set a value"],
+            ),
+            ("    tags: {team: }\n", "wrong-type@+2", &["`team` has no value", "write `null`"]),
+            ("    networkAcls:\n", "wrong-type@+2", &["write its fields below it"]),
+            ("    sku: {name: }\n", "wrong-type@+2", &["`name` must be text, not null"]),
+            ("    location: $(where)\n", "invalid-value@+2", &["a variable is written `${where}`"]),
+            ("    resourceGroup: $RG*\n", "invalid-name@+2", &["cannot name a resource group"]),
+            ("    resourceGroup: $RG\n", "invalid-name@+2", &["a variable is written `${RG}`"]),
+            ("    publicNetworkAccess: $PNA\n", "invalid-value@+2", &["a variable is written `${PNA}`"]),
+            (
+                "    scope: subscription\n",
+                "unknown-field@+2",
+                &["put it under the top-level `roleAssignments`"],
+            ),
+            (
+                "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: 007}\n",
+                "wrong-type@+5",
+                &["write `7`, without quotes"],
+            ),
+            (
+                "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: 50k}\n",
+                "wrong-type@+5",
+                &["Azure's default on creation, unchanged later"],
+            ),
+            ("    sku: {nam: S0}\n", "unknown-field@+2", &["did you mean `name`?"]),
+            ("    sku: {name: S9}\n", "invalid-value@+2", &["has no sku `S9`"]),
+            (
+                "    deployments:\n      - name: gpt\n        model: {format: OpenAI, name: gpt-4o, version: \"1\"}\n        sku: {name: Standard, capacity: \"50\"}\n",
+                "wrong-type@+5",
+                &["write `50`, without quotes"],
+            ),
+            (
+                "    roleAssignments:\n      - scope: resourceGroup\n        role: Cognitive Services User\n        principals: []\n",
+                "unknown-field@+3",
+                &["for another scope use the top-level `roleAssignments`"],
+            ),
+            ("\tsku: S0\n", "yaml-syntax@+2", &["a tab indents this line", "indent with spaces"]),
+            (
+                "    networkAcls:\n      defaultAction: Deny\n    \tbypass: None\n",
+                "yaml-syntax@+4",
+                &["indent with spaces"],
+            ),
+        ],
+    ) {
         assert_row(&Row { lines: Box::leak(format!("{ACCOUNT}{lines}").into_boxed_str()), found, says });
     }
     for (principal, found, says) in [

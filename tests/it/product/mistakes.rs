@@ -222,3 +222,49 @@ fn nobody_has_an_object_id_of_zeros() {
         assert_eq!(run.findings(), ["invalid-guid@11"], "{run}");
     }
 }
+
+/// Rules of the parts that have the right shape are checked beside mistakes of shape; where that cannot be, the output says so.
+#[test]
+fn rules_are_checked_beside_mistakes_of_shape() {
+    let folder = Folder::new();
+    folder.write(
+        "a.yaml",
+        "version: 1
+stack: Typo
+subscription: 2222-22
+resourceGroup: rg-ai-dev
+locaton: eastus2
+accounts:
+  - name: a b
+    disableLocalAuth: \"true\"
+    deployments:
+      - name: gpt
+        model: {format: OpenAI, name: gpt-4o, version: 2024-08-06}
+        sku: {name: GlobalStandrd, capacity: ten}
+    roleAssignments:
+      - role: Cognitive Service User
+        principals:
+          - {id: 66666666-7777-4888-8999-000000000000}
+          - {groop: ml}
+          - alice@contoso.com
+    connections:
+      - {name: search, category: CognitiveSearch, target: \"https://x.search.windows.net\", authType: ApiKey, credentials: {key: abc123456789}}
+  - chat
+",
+    );
+    let lines: Vec<String> = folder.keyless("validate a.yaml --format json").exits(1).findings();
+    let lines: Vec<&str> = lines.iter().filter_map(|found| found.split('@').nth(1)).collect();
+    for line in ["2", "3", "5", "7", "8", "12", "14", "16", "17", "18", "20", "21"] {
+        assert!(lines.contains(&line), "{line}: {lines:?}");
+    }
+    // A connection without its way to sign in cannot be judged.
+    folder.write(
+        "b.yaml",
+        format!(
+            "{}accounts:\n  - name: a b\n    connections:\n      - {{name: search}}\n",
+            crate::common::head("b")
+        ),
+    );
+    let run = folder.keyless("validate b.yaml -v").exits(1);
+    run.complains(&["needs `authType`", "are checked once these problems are fixed"]);
+}

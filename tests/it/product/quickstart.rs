@@ -27,7 +27,7 @@ fn the_quickstart_is_created_once_and_then_there_is_nothing_to_do() {
         .keyless(&format!("plan quickstart.yaml --detailed-exitcode {sandbox}"))
         .exits(0)
         .says(&["No changes"]);
-    folder.keyless(&format!("drift quickstart.yaml {sandbox}")).exits(0).says(&["No changes"]);
+    folder.keyless(&format!("drift quickstart.yaml {sandbox}")).exits(0).says(&["No drift"]);
 }
 
 #[test]
@@ -73,11 +73,21 @@ fn every_output_names_its_target() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("q.yaml", QUICKSTART);
-    let target = format!("Target: {}/, not a cloud of Azure", azure.url());
+    let target = format!("Target: {}/ (custom endpoint, not Azure)", azure.url());
     for command in ["plan q.yaml", "drift q.yaml", "apply q.yaml --yes", "apply q.yaml --yes"] {
         let run = folder.keyless(command);
         assert!(run.stdout.contains(&target), "{run}");
     }
     let plan = folder.keyless("plan q.yaml --format json").exits(0).json();
     assert_eq!(plan["target"]["kind"], "custom");
+}
+
+#[test]
+fn whoever_uses_the_sandbox_is_the_person_in_the_quickstart() {
+    let folder = Folder::new();
+    folder.write("quickstart.yaml", QUICKSTART);
+    folder.keyless("apply quickstart.yaml --yes --sandbox").exits(0);
+    folder.write("quickstart.yaml", QUICKSTART.to_owned() + "    deployments: [{name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}, sku: {name: GlobalStandard, capacity: 1}}]\n");
+    folder.keyless("apply quickstart.yaml --yes --sandbox").exits(0);
+    folder.keyless("verify quickstart.yaml --sandbox").exits(0).says(&["proven"]);
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{ALICE, Azure, Fault, Folder, account, assignment, grants, head, one_account, shared};
+use crate::common::{
+    ALICE, Azure, Fault, Folder, account, assignment, few, grants, head, one_account, shared,
+};
 
 const BY_HAND: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
 const LIFTS: &str = "--yes --allow delete-account --allow delete-project";
@@ -133,7 +135,7 @@ fn deleting_an_account_with_a_foreign_project_is_refused_and_nothing_is_deleted(
             "could not be read",
         ),
     ];
-    for (name, stand_in_the_way, words) in obstacles {
+    for (name, stand_in_the_way, words) in few(2, obstacles) {
         let azure = Azure::start();
         let Some(folder) = to_be_deleted(&azure) else { return };
         let spec = "delete-account-with-projects-2.yaml";
@@ -181,11 +183,21 @@ fn a_write_that_meets_another_version_reads_again_and_tries_again() {
     let lines = "tags: {team: one}\nprojects: [{name: main}]\nconnections: [{name: web, category: CustomKeys, target: 'https://a', authType: None}]\n";
     folder.write("a.yaml", one_account("team-a", "chat", lines));
     folder.keyless("apply a.yaml --yes").exits(0);
-    for (method, path, status, code, old, new) in [
-        ("PATCH", "*/accounts/chat", 412, "IfMatchPreconditionFailed", "team: one", "team: two"),
-        ("PUT", "*/projects/main", 412, "PreconditionFailed", "name: main", "name: main, displayName: Main"),
-        ("PUT", "*/connections/web", 409, "TransientError", "https://a", "https://b"),
-    ] {
+    for (method, path, status, code, old, new) in few(
+        2,
+        [
+            ("PATCH", "*/accounts/chat", 412, "IfMatchPreconditionFailed", "team: one", "team: two"),
+            (
+                "PUT",
+                "*/projects/main",
+                412,
+                "PreconditionFailed",
+                "name: main",
+                "name: main, displayName: Main",
+            ),
+            ("PUT", "*/connections/web", 409, "TransientError", "https://a", "https://b"),
+        ],
+    ) {
         folder.write("a.yaml", one_account("team-a", "chat", &lines.replace(old, new)));
         faults(&azure, failed(method, path, status, code));
         azure.take_seen();

@@ -55,7 +55,7 @@ async fn the_activity_log_is_not_waited_for_without_end() {
     for play in [Play::Silence, later] {
         let server = Server::start().await;
         server.forever(play, Duration::ZERO);
-        let queries = Inquiry::new(&diff.changes, &snapshot, BTreeMap::new()).queries(jiff::Timestamp::now());
+        let queries = Inquiry::new(&diff, &snapshot, BTreeMap::new()).queries(jiff::Timestamp::now());
         let patience = Duration::from_millis(30);
         let answers = ask_log(queries, &arm::client(&server.base), patience).await;
         let [(_, Unread(refusal))] = answers.as_slice() else { panic!("one question: {answers:?}") };

@@ -39,7 +39,7 @@ fn a_custom_role_by_name_is_given_by_its_guid_and_asked_for_once() {
     define(&azure, CALLER, "Chat Callers", &calls());
     let folder = azure.folder();
     folder.write("a.yaml", gives("chat callers"));
-    folder.keyless("apply a.yaml --yes").exits(0).says(&["role assignment Chat Callers -> User", "2 done"]);
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["role assignment chat callers -> User", "2 done"]);
     let grants = azure.grants_at(&account("chat"));
     assert_eq!(grants.len(), 1);
     assert_eq!(grants[0]["properties"]["roleDefinitionId"], role(CALLER));

@@ -145,7 +145,7 @@ fn each_difference_is_a_result_at_its_line_with_a_fingerprint_that_stays() {
     let spec = std::fs::read_to_string(folder.path().join("a.yaml")).unwrap();
     let line = |text: &str| spec.lines().position(|line| line.contains(text)).unwrap() + 1;
     assert!(
-        lines.contains(&format!("a.yaml:{} account chat: tags.team is ml, the spec says ops", line("tags"))),
+        lines.contains(&format!("a.yaml:{} account chat: tags.team ml, but ops in the spec", line("tags"))),
         "{lines}"
     );
     let undeclared = drift.iter().find(|result| result["ruleId"] == "unmanaged").unwrap();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::forged::{base, change, forge, refused};
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, Fault, Folder, READER, SUB, account, grants, head, one_account,
+    ALICE, Azure, BOB, CAROL, Fault, Folder, READER, SUB, account, few, grants, head, one_account,
 };
 
 fn planned() -> (Azure, Folder) {
@@ -368,19 +368,29 @@ fn deletes_of_earlier_versions_that_a_fresh_plan_holds_back_are_refused() {
         (azure, folder)
     };
     let replaced = "which may replace it, cannot be created";
-    for (before, after, beside, action, word, why) in [
-        (spec(&[&two]), spec(&[&one, &odd]), "", "unmanaged", BOB, replaced),
-        (spec(&[&two]), spec(&[&other, lost]), "", "refused", BOB, replaced),
-        (spec(&[&one, front]), spec(&[&one, &odd]), "", "refused", "accounts/front", "is not as declared"),
-        (
-            spec(&[&one, front]),
-            spec(&[&one]),
-            on_front.as_str(),
-            "refused",
-            "accounts/front",
-            "is declared on or in it",
-        ),
-    ] {
+    for (before, after, beside, action, word, why) in few(
+        2,
+        [
+            (spec(&[&two]), spec(&[&one, &odd]), "", "unmanaged", BOB, replaced),
+            (spec(&[&two]), spec(&[&other, lost]), "", "refused", BOB, replaced),
+            (
+                spec(&[&one, front]),
+                spec(&[&one, &odd]),
+                "",
+                "refused",
+                "accounts/front",
+                "is not as declared",
+            ),
+            (
+                spec(&[&one, front]),
+                spec(&[&one]),
+                on_front.as_str(),
+                "refused",
+                "accounts/front",
+                "is declared on or in it",
+            ),
+        ],
+    ) {
         let (azure, folder) = started();
         folder.write("specs/a.yaml", before);
         folder.keyless("apply --yes").exits(0);

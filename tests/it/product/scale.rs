@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
-use crate::common::{Azure, BOB, CS_USER, Fault, Folder, Run, account, assignment, head, side_by_side};
+use crate::common::{
+    Azure, BOB, CS_USER, Fault, Folder, Run, account, assignment, every_row, few, head, side_by_side,
+};
 
 /// So many accounts, with so many resources each.
 #[derive(Clone, Copy)]
@@ -171,6 +173,8 @@ fn one_change_twenty_and_480_read_well_at_every_width() {
         .into_iter()
         .flat_map(|(name, fleet)| WIDTHS.map(|width| (name, fleet, width)))
         .collect();
+    // The largest takes most of the time.
+    let all = few(3, all.into_iter().filter(|(_, fleet, _)| every_row() || fleet.size() < MANY.size()));
     let shown = side_by_side(&all, |(_, fleet, width)| transcript(*fleet, *width));
     for ((name, _, width), shown) in all.iter().zip(shown) {
         keep(&format!("{name}-changes-{width}-columns"), &shown);
@@ -228,4 +232,53 @@ fn an_error_stands_first_in_a_comment() {
     assert!(markdown.chars().count() <= 65_536, "{}", markdown.chars().count());
     let error = markdown.find("- **error** `guard-grant`").expect("the guard refuses");
     assert!(error < markdown.find("<details>").expect("changes are folded"), "{markdown}");
+}
+
+/// Many accounts of which each changes in another way, and among them one whose keys go on, one that opens, one that gets an owner, one that
+/// goes with what stands on it, and one that loses its only caller.
+#[test]
+fn what_guards_judge_and_who_loses_access_is_named_in_any_crowd() {
+    const ACCOUNTS: usize = 90;
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = head("crowd") + "accounts:\n";
+    for index in 0..ACCOUNTS {
+        let name = format!("chat-{index:02}");
+        let tags = |value: &str| json!({"a": value, "b": value, "c": value, "keyless-stack": "crowd"});
+        let acls = json!({"defaultAction": "Deny", "ipRules": []});
+        azure.put(&account(&name), json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"},
+            "tags": tags("old"), "properties": {"customSubDomainName": name, "disableLocalAuth": true, "networkAcls": acls}}));
+        if index == ACCOUNTS - 1 {
+            azure.put(&assignment(&account(&name), &person(0, index)), json!({"properties": {"description": "[keyless:crowd]",
+                "roleDefinitionId": crate::common::role(CS_USER), "principalId": BOB, "principalType": "User"}}));
+            continue;
+        }
+        let (keys, action) = (index != ACCOUNTS - 4, if index == ACCOUNTS - 3 { "Allow" } else { "Deny" });
+        let _ = write!(
+            spec,
+            "  - name: {name}\n    customSubDomainName: {name}\n    disableLocalAuth: {keys}\n    networkAcls: {{defaultAction: {action}, ipRules: []}}\n    tags: {{a: new{index}, b: new{index}, c: new{index}}}\n    roleAssignments:\n      - {{role: Cognitive Services User, principals: [{{id: {}, type: User}}]}}\n",
+            person(1, index)
+        );
+        if index == ACCOUNTS - 2 {
+            let _ = writeln!(spec, "      - {{role: Owner, principals: [{{id: {BOB}, type: User}}]}}");
+        }
+    }
+    folder.write("a.yaml", spec);
+    let allow =
+        "--allow grant --allow keys-on --allow public-network --allow delete-account --allow lock-out";
+    let text = folder.keyless(&format!("plan a.yaml {allow}")).exits(0).stdout;
+    assert!(text.lines().count() <= 500 && text.contains("by their totals only"), "{text}");
+    let markdown = folder.keyless(&format!("plan a.yaml {allow} --format markdown")).exits(0).stdout;
+    for (name, shown) in [("text", &text), ("markdown", &markdown)] {
+        let lines: Vec<&str> = shown.lines().collect();
+        let says = |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(says(&["role assignment Owner"]), "{name}: {shown}");
+        assert!(says(&["API keys", "disabled", "enabled"]), "{name}: {shown}");
+        assert!(says(&["networkAcls.defaultAction", "Deny", "Allow"]), "{name}: {shown}");
+        assert!(
+            says(&["guard-grant"]) && says(&["guard-keys-on"]),
+            "what is lifted is said: {name}: {shown}"
+        );
+        assert!(says(&["chat-89"]), "{name}: {shown}");
+    }
 }

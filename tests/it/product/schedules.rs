@@ -134,7 +134,7 @@ fn an_activation_beside_what_lasts_takes_nothing_from_it() {
     folder.write("a.yaml", with_keys(false, ""));
     folder.keyless("plan a.yaml").exits(0);
     folder.write("a.yaml", with_keys(true, &grants(&[ALICE])));
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
 }
 
 fn running(list: &mut Value) {
@@ -181,7 +181,7 @@ fn what_should_have_ended_and_is_declared_is_named_with_its_remedy() {
         azure.delete(&id);
         azure.heal();
         folder.keyless("apply a.yaml --yes").exits(0);
-        folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+        folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     }
 }
 

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, READER, Run, SUB, account, assignment, grants, head,
-    one_account, role,
+    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, READER, Run, SUB, account, assignment, few, grants,
+    head, one_account, role,
 };
 
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
@@ -35,7 +35,7 @@ fn applied(spec: &str) -> (Azure, Folder) {
     let folder = azure.folder();
     folder.write("a.yaml", spec);
     folder.keyless("apply a.yaml --yes").exits(0);
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     azure.take_seen();
     (azure, folder)
 }
@@ -75,8 +75,8 @@ fn only(run: &Run) -> (String, String) {
 fn judged(folder: &Folder, exit: i32) -> (String, String) {
     let human = folder.keyless("drift a.yaml").exits(exit);
     let last = human.stdout.lines().rev().nth(1).unwrap();
-    let word = ["No changes", "Drift: not known", "Drift: "]
-        [[0, 1, 2].iter().position(|code| *code == exit).unwrap()];
+    let word =
+        ["No drift", "Drift: not known", "Drift: "][[0, 1, 2].iter().position(|code| *code == exit).unwrap()];
     assert!(last.starts_with(word), "`{last}` with exit code {exit}\n{human}");
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
     only(&folder.keyless("drift a.yaml --format json").exits(exit))
@@ -96,18 +96,21 @@ fn a_mark_hides_nothing() {
     let owner = json!({"properties": {"roleDefinitionId": role(OWNER), "principalId": BOB, "principalType": "User", "description": marked["description"]}});
     let reader = json!({"properties": {"roleDefinitionId": role(READER), "principalId": BOB, "principalType": "User", "description": marked["description"]}});
     let storage = format!("{}/providers/Microsoft.Storage/storageAccounts/st", group());
-    for (path, body, action, exit) in [
-        (assignment(&account("chat"), &name(1)), &owner, "unmanaged-drift", 2),
-        (assignment(&account("chat"), &name(1)), &reader, "unmanaged-drift", 2),
-        (assignment(&child("projects/team"), &name(1)), &reader, "unmanaged-drift", 2),
-        (assignment(&group(), &name(1)), &owner, "unmanaged-drift", 2),
-        (assignment(&group(), &name(1)), &reader, "unmanaged", 0),
-        (assignment(&storage, &name(1)), &owner, "unmanaged-drift", 2),
-        (child("deployments/rogue"), &gpt(&tags), "unmanaged-drift", 2),
-        (child("projects/rogue"), &project, "unmanaged-drift", 2),
-        (child("raiPolicies/rogue"), &filter, "unmanaged-drift", 2),
-        (account("rogue"), &other, "unmanaged", 0),
-    ] {
+    for (path, body, action, exit) in few(
+        3,
+        [
+            (assignment(&account("chat"), &name(1)), &owner, "unmanaged-drift", 2),
+            (assignment(&account("chat"), &name(1)), &reader, "unmanaged-drift", 2),
+            (assignment(&child("projects/team"), &name(1)), &reader, "unmanaged-drift", 2),
+            (assignment(&group(), &name(1)), &owner, "unmanaged-drift", 2),
+            (assignment(&group(), &name(1)), &reader, "unmanaged", 0),
+            (assignment(&storage, &name(1)), &owner, "unmanaged-drift", 2),
+            (child("deployments/rogue"), &gpt(&tags), "unmanaged-drift", 2),
+            (child("projects/rogue"), &project, "unmanaged-drift", 2),
+            (child("raiPolicies/rogue"), &filter, "unmanaged-drift", 2),
+            (account("rogue"), &other, "unmanaged", 0),
+        ],
+    ) {
         azure.put(&path, body.clone());
         assert_eq!(judged(&folder, exit), (action.to_owned(), says.to_owned()), "{path}");
         folder.keyless("plan a.yaml -v").exits(0).says(&[says]);
@@ -186,10 +189,13 @@ fn without_a_declared_list_only_guarded_roles_in_the_stacks_groups_are_drift() {
     let subscription = format!("/subscriptions/{SUB}");
     let elsewhere = format!("{subscription}/resourceGroups/other");
     // A role of one's own that can give roles, and one that cannot.
-    for (guid, actions) in [
-        ("c0570000-0000-4000-8000-000000000001", "Microsoft.Authorization/*"),
-        ("c0570000-0000-4000-8000-000000000002", "Microsoft.Storage/*/read"),
-    ] {
+    for (guid, actions) in few(
+        2,
+        [
+            ("c0570000-0000-4000-8000-000000000001", "Microsoft.Authorization/*"),
+            ("c0570000-0000-4000-8000-000000000002", "Microsoft.Storage/*/read"),
+        ],
+    ) {
         let properties = json!({"roleName": guid, "type": "CustomRole", "permissions": [{"actions": [actions]}], "assignableScopes": [subscription]});
         azure.put(&role(guid), json!({ "properties": properties }));
     }
@@ -276,11 +282,14 @@ fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
     let nobody = r#"{"responses": [{"id": "0", "status": 200, "body": {"value": []}}, {"id": "1", "status": 200, "body": {"value": []}}]}"#;
     azure.spoil("POST", "$batch", Fault::Answer(200, "application/json", nobody.to_owned()));
     let foreign = "dddddddd-0000-4000-8000-000000000004";
-    for (kind, who, action, exit) in [
-        ("User", BOB, "unmanaged", 0),
-        ("Group", CAROL, "unmanaged", 0),
-        ("ForeignGroup", foreign, "unmanaged-drift", 2),
-    ] {
+    for (kind, who, action, exit) in few(
+        3,
+        [
+            ("User", BOB, "unmanaged", 0),
+            ("Group", CAROL, "unmanaged", 0),
+            ("ForeignGroup", foreign, "unmanaged-drift", 2),
+        ],
+    ) {
         grant(&azure, &account("chat"), CS_USER, who, &json!({"principalType": kind}));
         let (found, why) = judged(&folder, exit);
         assert_eq!(

@@ -302,8 +302,8 @@ fn two_stacks_in_one_run_are_both_carried_out_and_stay_apart() {
     folder.keyless("apply --yes").exits(0).says(&["4 done"]);
     assert_eq!(azure.get(&account("chat"))["tags"]["keyless-stack"], "team-a");
     assert_eq!(azure.get(&account("talk"))["tags"]["keyless-stack"], "team-b");
-    folder.keyless("drift").exits(0).says(&["No changes; 4 unchanged", "2 reads"]);
-    folder.keyless("drift specs/a.yaml").exits(0).says(&["No changes; 2 unchanged"]);
+    folder.keyless("drift").exits(0).says(&["No drift: 4 resources match the specs", "2 reads"]);
+    folder.keyless("drift specs/a.yaml").exits(0).says(&["No drift: 2 resources match the specs"]);
 }
 
 #[test]

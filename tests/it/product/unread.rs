@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::incomplete::troubles;
 use crate::common::{
-    ALICE, Azure, BOB, CS_USER, Fault, Folder, READER, SUB, account, assignment, grants, head, listed,
+    ALICE, Azure, BOB, CS_USER, Fault, Folder, READER, SUB, account, assignment, few, grants, head, listed,
     one_account, role,
 };
 
@@ -44,7 +44,7 @@ fn closed(lines: &str) -> String {
 fn the_last_way_into_an_account_that_could_not_be_read_stays() {
     let mut faults = troubles();
     faults.extend([("no group", no_group()), ("nameless", Fault::Edit(nameless))]);
-    for (what, fault) in faults {
+    for (what, fault) in few(3, faults) {
         let azure = Azure::start();
         let folder = azure.folder();
         folder.write("a.yaml", closed(&grants(&[ALICE])));
@@ -98,14 +98,17 @@ fn for_an_unread_account_only_a_lasting_role_prevents_a_lock_out() {
     };
     let condition =
         "    condition: \"@Resource[Microsoft.CognitiveServices/accounts:name] StringEquals 'a'\"\n";
-    for (left, refused) in [
-        (String::new(), Some("no role with inference data actions is left")),
-        (another("User", ""), None),
-        (another("Group", ""), None),
-        (another("User", condition), Some("apply only under a condition")),
-        // Who the account itself is, is not known either.
-        (another("ServicePrincipal", ""), Some("could not be read")),
-    ] {
+    for (left, refused) in few(
+        3,
+        [
+            (String::new(), Some("no role with inference data actions is left")),
+            (another("User", ""), None),
+            (another("Group", ""), None),
+            (another("User", condition), Some("apply only under a condition")),
+            // Who the account itself is, is not known either.
+            (another("ServicePrincipal", ""), Some("could not be read")),
+        ],
+    ) {
         let (azure, folder) = world(&left);
         azure.spoil("GET", ACCOUNTS, Fault::denied());
         let run = folder.keyless("plan a.yaml --format json").exits(1);
@@ -193,7 +196,7 @@ fn shut(azure: &Azure) {
 
 #[test]
 fn a_role_above_or_beside_a_stacks_groups_is_the_way_into_accounts_there() {
-    for scope in [subscription(), group("rg"), account("chat")] {
+    for scope in few(2, [subscription(), group("rg"), account("chat")]) {
         let azure = Azure::start();
         shut(&azure);
         let folder = given_at(&azure, &scope);
@@ -209,7 +212,7 @@ fn a_role_above_or_beside_a_stacks_groups_is_the_way_into_accounts_there() {
         folder.keyless("plan a.yaml --out saved.json --allow lock-out").exits(0);
         folder.keyless("apply saved.json --yes").exits(3).says(&locked);
         // Where they cannot be listed, anything may be there.
-        for (what, fault) in troubles() {
+        for (what, fault) in few(2, troubles()) {
             azure.spoil("GET", &format!("/resourceGroups/rg/providers/Microsoft.{ACCOUNTS}"), fault.clone());
             azure.spoil("GET", &format!("{SUB}/providers/Microsoft.{ACCOUNTS}"), fault);
             for command in ["plan a.yaml", "apply a.yaml --yes", "apply saved.json --yes"] {
@@ -289,7 +292,7 @@ fn drift_is_not_known_while_only_some_scopes_can_be_read() {
     // What differs is told, and that it may not be all.
     folder.write("a.yaml", base.replace("accounts:", "accounts:\n  - name: talk"));
     let run = folder.keyless("drift a.yaml").exits(1);
-    run.says(&["Drift: 1 missing; who: not known; 1 list not read whole, 2 unchanged"]);
+    run.says(&["Drift: 1 missing; who: unknown; 1 list not read whole, 2 unchanged"]);
 }
 
 #[test]
@@ -383,7 +386,7 @@ fn accounts_that_could_not_be_listed_do_not_count_as_gone() {
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.write("a.yaml", format!("{}accounts: []\n", head("team-a")));
     folder.keyless("drift a.yaml").exits(2);
-    for (what, fault) in troubles() {
+    for (what, fault) in few(3, troubles()) {
         azure.spoil("GET", ACCOUNTS, fault);
         for command in ["drift a.yaml", "plan a.yaml", "apply a.yaml --yes"] {
             let run = folder.keyless(command).exits(1);
@@ -495,7 +498,7 @@ fn users_of_an_undeclared_account_stay_while_its_delete_is_uncertain() {
             azure.spoil("GET", "page=2", Fault::denied());
         }),
     ];
-    for (what, spoil) in obstacles {
+    for (what, spoil) in few(3, obstacles) {
         let azure = Azure::start();
         let folder = azure.folder();
         let other = "  - name: other\n    roleAssignments: []\n";

@@ -28,7 +28,7 @@ fn an_account_whose_last_change_failed_is_never_in_sync() {
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", ""));
     folder.keyless("apply a.yaml --yes -q").exits(0);
-    folder.keyless("drift a.yaml").exits(0).says(&["No changes"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["No drift"]);
     azure.spoil("GET", "/accounts", Fault::Edit(failed));
     folder.keyless("drift a.yaml").exits(1).says(&["error[provisioning-failed]", "account chat"]);
     azure.heal();

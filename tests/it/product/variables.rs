@@ -59,12 +59,12 @@ fn lists_and_mappings_of_an_environment_stand_in_the_file_beside_the_spec() {
     }
     folder.keyless("apply --env prod --yes").exits(0);
     folder.keyless("drift --env prod").exits(0);
-    // What is wrong with a value is told where it is used.
+    // What is wrong with a value is told where it is used; what is wrong inside of one, where it is written.
     folder
         .write("specs/prod.vars.yaml", PROD.replace("192.0.2.0/28", "[1]").replace("tags: {}", "tags: [a]"));
     folder.keyless("validate --env prod").exits(1).complains(&[
         "an element of `ipRules` must be text, not a list",
-        "specs/a.yaml:8:",
+        "specs/prod.vars.yaml:4:",
         "`tags` must be a mapping, not a list",
         "specs/a.yaml:9:",
         "2 errors",
@@ -207,4 +207,120 @@ fn help_names_the_variable_of_each_option_and_no_value_of_one() {
         let words = run.stdout.split_once(option).unwrap().1;
         assert!(!words.split("\n      --").next().unwrap().contains("[env"), "{option}: {run}");
     }
+}
+
+#[test]
+fn an_empty_variable_of_the_environment_counts_as_not_set() {
+    let folder = Folder::new();
+    folder.write(
+        "specs/a.yaml",
+        format!("{}variables: {{stage: own}}\naccounts:\n  - name: chat-${{stage}}\n", head("a")),
+    );
+    let names = [
+        "KEYLESS_ENV",
+        "KEYLESS_ANNOTATIONS",
+        "KEYLESS_VAR_FILE",
+        "KEYLESS_FORMAT",
+        "KEYLESS_REPORT",
+        "KEYLESS_STACK",
+        "KEYLESS_WITHIN",
+        "KEYLESS_CLOUD",
+        "KEYLESS_CREDENTIAL",
+        "KEYLESS_PARALLELISM",
+        "KEYLESS_GRACE",
+        "KEYLESS_QUIET",
+        "KEYLESS_COLOR",
+        "KEYLESS_VERIFY_CREDENTIAL",
+        "KEYLESS_VERIFY_WAIT",
+        "KEYLESS_VAR_STAGE",
+    ];
+    let empty: Vec<(&str, &str)> = names.iter().map(|name| (*name, "")).collect();
+    folder.with_env("validate", &empty).exits(0).says(&["valid: stack a"]);
+    let run = folder.with_env(
+        "verify --arm-endpoint http://127.0.0.1:1",
+        &[&empty[..], &[("KEYLESS_TOKEN", "")]].concat(),
+    );
+    run.exits(1).complains(&["no token for the endpoint"]);
+}
+
+#[test]
+fn the_option_of_variable_files_is_no_variable_itself() {
+    let folder = Folder::new();
+    folder.write("a.yaml", format!("{}accounts:\n  - name: chat-${{file}}\n", head("a")));
+    folder.write("vars.yaml", "other: x\n");
+    let file = ("KEYLESS_VAR_FILE", "vars.yaml");
+    folder.with_env("validate a.yaml", &[file]).exits(1).complains(&["no variable is named `file`"]);
+    folder.with_env("validate a.yaml", &[file, ("KEYLESS_VAR_file", "prod")]).exits(0);
+}
+
+#[test]
+fn a_file_of_variables_with_the_other_ending_is_no_spec_and_is_told() {
+    let folder = Folder::new();
+    folder.write("specs/a.yaml", spec());
+    folder.write("specs/prod.vars.yml", PROD);
+    folder.keyless("validate --env prod").exits(1).complains(&[
+        "there is no `prod.vars.yaml` beside `specs/a.yaml`",
+        "rename `specs/prod.vars.yml` to `prod.vars.yaml`",
+        "1 error",
+    ]);
+    folder.keyless("validate --var-file specs/prod.vars.yml").exits(0);
+    folder
+        .keyless("validate specs/prod.vars.yml")
+        .exits(1)
+        .complains(&["is a file of variables, and no spec"]);
+}
+
+#[test]
+fn a_forgotten_environment_is_one_error_for_each_variable() {
+    let folder = Folder::new();
+    folder.write("specs/a.yaml", spec().replace("team-a", "team-${stage}"));
+    folder.write("specs/dev.vars.yaml", DEV);
+    folder.write("specs/prod.vars.yaml", PROD);
+    let run = folder.keyless("validate").exits(1);
+    run.complains(&[
+        "no variable is named `stage`",
+        "also here",
+        "pass `--env dev` or `--env prod`",
+        "4 errors",
+    ]);
+    let findings = folder.keyless("validate --format json").exits(1).findings();
+    assert_eq!(findings.len(), 4, "{findings:?}");
+    // An environment that is not there is told with those that are.
+    let run = folder.keyless("validate --env staging").exits(1);
+    let run = run.complains(&["`staging.vars.yaml`", "use `--env dev` or `--env prod`", "1 error"]);
+    assert!(!run.stderr.lines().any(|line| line.trim() == "|"), "{run}");
+}
+
+#[test]
+fn a_mistake_in_a_list_of_a_variable_is_told_where_the_list_is_written() {
+    let folder = Folder::new();
+    folder.write("specs/a.yaml", spec());
+    folder.write(
+        "specs/dev.vars.yaml",
+        "stage: dev\nranges:\n  - 203.0.113.0/24\n  - nowhere\ntags: {}\ncallers:\n  - foo\n  - {group: x, user: y@z}\n  - {id: 1f0c0000-0000-4000-8000-000000000001, type: Robot}\n  - {id: 1f0c0000-0000-4000-8000-000000000001}\n",
+    );
+    let run = folder.keyless("validate --env dev").exits(1);
+    run.complains(&[
+        "dev.vars.yaml:4:",
+        "dev.vars.yaml:7:",
+        "dev.vars.yaml:8:",
+        "dev.vars.yaml:9:",
+        "dev.vars.yaml:10:",
+        "5 errors",
+    ]);
+}
+
+#[test]
+fn options_for_specs_are_refused_where_none_is_read() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    for command in ["access", "keys status"] {
+        for option in
+            ["--within /subscriptions/x", "--stack a", "--env prod", "--var a=b", "--var-file x.yaml"]
+        {
+            let run = folder.keyless(&format!("{command} --subscription {SUB} {option}")).exits(1);
+            run.complains(&["has no effect with `--subscription`", option.split(' ').next().unwrap()]);
+        }
+    }
+    assert!(azure.take_seen().is_empty());
 }

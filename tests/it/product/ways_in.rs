@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CS_USER, Fault, Folder, READER, SUB, account, assignment, grants, head, listed,
+    ALICE, Azure, BOB, CS_USER, Fault, Folder, READER, SUB, account, assignment, few, grants, head, listed,
     one_account, role,
 };
 
@@ -86,12 +86,15 @@ fn keys_do_not_go_off_where_only_principals_that_are_gone_are_left() {
         "roleAssignments:\n  - role: Cognitive Services User\n    principals:\n{}",
         listed([GONE], "Group")
     );
-    for (spec, at) in [
-        (closing(""), Some(group())),
-        (closing(""), Some(account("chat"))),
-        (closing(&orphans), Some(account("chat"))),
-        (closing(&orphans), None),
-    ] {
+    for (spec, at) in few(
+        2,
+        [
+            (closing(""), Some(group())),
+            (closing(""), Some(account("chat"))),
+            (closing(&orphans), Some(account("chat"))),
+            (closing(&orphans), None),
+        ],
+    ) {
         let (azure, folder) = open();
         azure.spoil("POST", "$batch", Fault::Edit(forget));
         if let Some(scope) = at {
@@ -301,7 +304,7 @@ fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
     type Show = Option<fn(&mut Value)>;
     let built_in = |guid: &'static str| (guid, "");
     let own = |action: &'static str| (CALLER, action);
-    for (show, (guid, action), words) in [
+    let rows = [
         (Some(codex as fn(&mut Value)), own(CHAT), Some(OTHERS)),
         (Some(codex), own(RESPONSES), None),
         (Some(codex), built_in(OPENAI_USER), None),
@@ -315,8 +318,8 @@ fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
         (Some(|_: &mut Value| {}), own(RESPONSES), Some(OTHERS)),
         (None, own(CHAT), None),
         (None, own(RESPONSES), Some(PERHAPS)),
-    ] as [(Show, (&str, &str), Option<&str>); 12]
-    {
+    ] as [(Show, (&str, &str), Option<&str>); 12];
+    for (show, (guid, action), words) in few(4, rows) {
         let (azure, folder) = open();
         if let Some(show) = show {
             azure.get(&account("chat"));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::cassettes::{Body, bodies};
 use super::{compare, paths, plan, read};
-use crate::common::shared;
+use crate::common::{few, shared};
 
 /// All of Azure is this one account.
 fn answer(snapshot: &mut Snapshot, query: &Query, body: &Value) {
@@ -72,7 +72,7 @@ fn every_writable_field_of_an_account_is_exported_or_named() {
     };
     let settled =
         all.iter().find(|body| body.value["properties"]["provisioningState"] == "Succeeded").unwrap();
-    for name in &writable[1] {
+    for name in few(5, &writable[1]) {
         for probe in [json!({"probe": 1}), json!(true), json!(["a"]), json!("text")] {
             let mut value = settled.value.clone();
             value["properties"][name] = probe.clone();

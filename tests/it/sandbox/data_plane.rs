@@ -148,7 +148,7 @@ async fn only_roles_with_the_data_action_count() {
     }
     let client = fresh().await;
     let owner = client.post_as("any", OPENAI, &question()).await;
-    refused(&owner, 401, "PermissionDenied", "33333333-3333-3333-3333-333333333333");
+    refused(&owner, 401, "PermissionDenied", "66666666-7777-4888-8999-000000000000");
 }
 
 #[tokio::test]

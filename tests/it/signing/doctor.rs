@@ -39,7 +39,7 @@ fn all_that_is_well_is_a_table_to_paste() {
         &format!("ok      subscription {SUB}: `team`, Enabled"),
         "ok      group        rg: exists, in ",
         &format!("ok      rights       /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat: all 5 actions that the specs need (asked at"),
-        "nothing stands in the way.",
+        "no problems found.",
         "Target: Azure (public)",
     ]);
     assert!(!run.stdout.contains("hint"), "{run}");
@@ -65,7 +65,7 @@ fn a_resource_group_that_is_not_there_stands_in_the_way_of_plans_too() {
         let run = doctor(&folder, purpose).exits(1).says(&[
             "BROKEN  group        missing: does not exist, and keyless does not create resource groups",
             "az group create --name missing",
-            "1 thing stands in the way.",
+            "1 problem found.",
         ]);
         assert!(!run.stdout.contains("rg:"), "{run}");
     }
@@ -85,7 +85,7 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
         "lacks `Microsoft.Authorization/roleAssignments/delete`, `Microsoft.Authorization/roleAssignments/write`, \
          `Microsoft.CognitiveServices/accounts/write` (asked at",
         "hint: assign the caller a role with these actions there",
-        "1 thing stands in the way.",
+        "1 problem found.",
     ]);
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
     doctor(&folder, "--for plan").exits(0).says(&["all 2 actions that the specs need"]);
@@ -143,7 +143,7 @@ fn a_sandbox_and_an_endpoint_are_looked_at_too() {
     super::write_spec(&folder);
     doctor(&folder, "").exits(0).says(&[
         "custom endpoint: http://127.0.0.1",
-        "credential   token: a token was handed in",
+        "credential   token: from KEYLESS_TOKEN",
         "rights",
     ]);
     let own = Folder::new();

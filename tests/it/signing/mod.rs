@@ -32,7 +32,7 @@ fn write_spec(folder: &Folder) {
 }
 
 /// A federated token without a valid signature.
-fn federated(issuer: &str, subject: &str, expires: i64) -> String {
+pub(crate) fn federated(issuer: &str, subject: &str, expires: i64) -> String {
     use base64::Engine as _;
     let claims = serde_json::json!({
         "iss": issuer, "sub": subject, "aud": "api://AzureADTokenExchange", "exp": expires,

@@ -1,4 +1,4 @@
-//! The identity of pull requests: what *Reader* may not ask is a note, and the custom role of docs/pipelines.md holds exactly the
+//! The identity of pull requests: what *Reader* may not ask is a note, and the custom role of docs/bootstrap.md holds exactly the
 //! actions that `plan` and `drift` use.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::APP;
 use crate::common::cloud::{Cloud, TENANT};
-use crate::common::{ALICE, BOB, Folder, SUB, assignment, head, role};
+use crate::common::{ALICE, BOB, Folder, SUB, assignment, few, head, role};
 
 const OWNER: &str = "0000aaaa-0000-4000-8000-000000000009";
 const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
@@ -73,7 +73,7 @@ fn after() -> String {
 
 /// What the role of the documentation permits.
 fn documented() -> Vec<String> {
-    let page = include_str!("../../../docs/pipelines.md");
+    let page = include_str!("../../../docs/bootstrap.md");
     let role = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     let role: Value = serde_json::from_str(role).unwrap();
     assert_eq!(role["Name"], "keyless planner");
@@ -191,7 +191,7 @@ fn the_documented_planner_role_has_exactly_the_actions_that_are_needed() {
     let (refused, codes, exits) = hears(&cloud, &folder, false);
     assert_eq!((refused, codes), (BTreeSet::new(), BTreeSet::new()), "with all of it nothing is hidden");
     assert_eq!(exits, [0, 2, 1], "the plan is whole, drift says what was revoked, and there is no hub");
-    for left_out in &actions {
+    for left_out in few(3, &actions) {
         let rest: Vec<String> = actions.iter().filter(|action| *action != left_out).cloned().collect();
         define(&cloud, &rest);
         let (refused, codes, _) = hears(&cloud, &folder, true);

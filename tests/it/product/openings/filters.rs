@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::rows::{ON, deployment, hate, policy};
-use crate::common::{ALICE, Azure, Fault, Folder, Run, account, grants, one_account};
+use crate::common::{ALICE, Azure, Fault, Folder, Run, account, few, grants, one_account};
 
 const WEAKENING: &str = "guard-weakening@";
 
@@ -80,48 +80,55 @@ fn a_new_policy_whose_filters_do_not_say_that_they_are_enabled_is_weaker_than_az
 
 #[test]
 fn unknown_values_on_both_sides_are_no_loss_and_count_as_stricter_when_left() {
-    for (before, after, lost) in [
-        // Another member gets stricter, or laxer.
-        (
-            json!({"blocking": true, "severityThreshold": "Medium"}),
-            "blocking: true, severityThreshold: Low",
-            false,
-        ),
-        (
-            json!({"blocking": true, "severityThreshold": "Medium"}),
-            "blocking: true, severityThreshold: High",
-            true,
-        ),
-        (
-            json!({"blocking": true, "severityThreshold": "Low"}),
-            "enabled: true, severityThreshold: Low",
-            false,
-        ),
-        (
-            json!({"blocking": true, "severityThreshold": "Low"}),
-            "blocking: false, severityThreshold: Low",
-            true,
-        ),
-        // What stops nothing for certain has nothing to lose.
-        (json!({"enabled": false, "blocking": true, "severityThreshold": "Low"}), "enabled: null", false),
-        (json!({"enabled": true, "blocking": false, "severityThreshold": "Low"}), "enabled: false", false),
-        // `action` decides if it is present.
-        (
-            json!({"enabled": true, "blocking": false, "action": "BLOCKING", "severityThreshold": "Low"}),
-            "enabled: false",
-            true,
-        ),
-        (
-            json!({"enabled": true, "blocking": true, "action": "ANNOTATING", "severityThreshold": "Low"}),
-            "enabled: false",
-            false,
-        ),
-        (
-            json!({"enabled": true, "blocking": false, "action": "Invented", "severityThreshold": "Low"}),
-            "enabled: false",
-            true,
-        ),
-    ] {
+    for (before, after, lost) in few(
+        3,
+        [
+            // Another member gets stricter, or laxer.
+            (
+                json!({"blocking": true, "severityThreshold": "Medium"}),
+                "blocking: true, severityThreshold: Low",
+                false,
+            ),
+            (
+                json!({"blocking": true, "severityThreshold": "Medium"}),
+                "blocking: true, severityThreshold: High",
+                true,
+            ),
+            (
+                json!({"blocking": true, "severityThreshold": "Low"}),
+                "enabled: true, severityThreshold: Low",
+                false,
+            ),
+            (
+                json!({"blocking": true, "severityThreshold": "Low"}),
+                "blocking: false, severityThreshold: Low",
+                true,
+            ),
+            // What stops nothing for certain has nothing to lose.
+            (json!({"enabled": false, "blocking": true, "severityThreshold": "Low"}), "enabled: null", false),
+            (
+                json!({"enabled": true, "blocking": false, "severityThreshold": "Low"}),
+                "enabled: false",
+                false,
+            ),
+            // `action` decides if it is present.
+            (
+                json!({"enabled": true, "blocking": false, "action": "BLOCKING", "severityThreshold": "Low"}),
+                "enabled: false",
+                true,
+            ),
+            (
+                json!({"enabled": true, "blocking": true, "action": "ANNOTATING", "severityThreshold": "Low"}),
+                "enabled: false",
+                false,
+            ),
+            (
+                json!({"enabled": true, "blocking": false, "action": "Invented", "severityThreshold": "Low"}),
+                "enabled: false",
+                true,
+            ),
+        ],
+    ) {
         let (_azure, folder) = live(&one_filter(&before));
         write(&folder, &policy(&hate(after)));
         let run = folder.keyless("plan a.yaml --format json");
@@ -134,29 +141,32 @@ fn a_deployment_between_policies_loses_by_the_same_rule() {
     let plain = json!({"blocking": true, "severityThreshold": "Medium"});
     let lists =
         |blocking: Value| json!([{"blocklistName": "words", "source": "Prompt", "blocking": blocking}]);
-    for (before, after, lost) in [
-        (json!({}), json!({}), false),
-        (
-            json!({"customBlocklists": lists(Value::Null)}),
-            json!({"customBlocklists": lists(Value::Null)}),
-            false,
-        ),
-        (
-            json!({"customBlocklists": lists(Value::Null)}),
-            json!({"customBlocklists": lists(json!(false))}),
-            true,
-        ),
-        (
-            json!({"customBlocklists": lists(json!(true))}),
-            json!({"customBlocklists": lists(Value::Null)}),
-            true,
-        ),
-        (
-            json!({"customBlocklists": lists(json!(false))}),
-            json!({"customBlocklists": lists(Value::Null)}),
-            false,
-        ),
-    ] {
+    for (before, after, lost) in few(
+        3,
+        [
+            (json!({}), json!({}), false),
+            (
+                json!({"customBlocklists": lists(Value::Null)}),
+                json!({"customBlocklists": lists(Value::Null)}),
+                false,
+            ),
+            (
+                json!({"customBlocklists": lists(Value::Null)}),
+                json!({"customBlocklists": lists(json!(false))}),
+                true,
+            ),
+            (
+                json!({"customBlocklists": lists(json!(true))}),
+                json!({"customBlocklists": lists(Value::Null)}),
+                true,
+            ),
+            (
+                json!({"customBlocklists": lists(json!(false))}),
+                json!({"customBlocklists": lists(Value::Null)}),
+                false,
+            ),
+        ],
+    ) {
         let with = |more: &Value| {
             let mut properties = one_filter(&plain);
             properties.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -1,0 +1,189 @@
+"""GitHub, Azure DevOps and GitLab: who the job is, comments on its pull request, issues.
+
+Each host gives `me`, `comments`, `add`, `edit`; GitHub and GitLab also issues. A comment is (id, author's id, text).
+"""
+
+import json
+import os
+from urllib.parse import quote
+
+from api import Failed, call, link, need
+
+
+class Paged:
+    """A host whose lists come in numbered pages."""
+
+    def pages(self, path):
+        page = 1
+        while True:
+            found = self.call("GET", f"{path}{'&' if '?' in path else '?'}per_page=100&page={page}")
+            yield from found
+            if len(found) < 100:
+                return
+            page += 1
+
+
+class GitHub(Paged):
+    longest = 65_536
+
+    def __init__(self):
+        self.api = os.environ.get("GITHUB_API_URL", "https://api.github.com")
+        self.graphql = os.environ.get("GITHUB_GRAPHQL_URL", "https://api.github.com/graphql")
+        self.repository = need("GITHUB_REPOSITORY")
+        self.headers = {
+            "Authorization": f"Bearer {need('GITHUB_TOKEN')}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+        self.run = f"{need('GITHUB_SERVER_URL')}/{self.repository}/actions/runs/{need('GITHUB_RUN_ID')}"
+        self.sha = os.environ.get("GITHUB_SHA", "")
+        self.login = ""
+
+    def call(self, method, path, body=None):
+        return call(method, f"{self.api}/repos/{self.repository}{path}", self.headers, body)
+
+    def me(self):
+        # GET /user is refused to the token of a job; `viewer` is its bot.
+        answer = call("POST", self.graphql, self.headers, {"query": "query { viewer { login databaseId } }"})
+        viewer = (answer.get("data") or {}).get("viewer") or {}
+        if not viewer.get("databaseId"):
+            raise Failed("GitHub does not say whose token GITHUB_TOKEN is")
+        self.login = viewer["login"]
+        return viewer["databaseId"]
+
+    def pull_request(self):
+        with open(need("GITHUB_EVENT_PATH"), encoding="utf-8") as file:
+            event = json.load(file)
+        if "pull_request" not in event:
+            raise Failed("this run is not of a pull request")
+        self.sha = event["pull_request"]["head"]["sha"]
+        return int(event["pull_request"]["number"])
+
+    def footer(self):
+        return f"Commit {self.sha[:9]}, {link('run', self.run)}."
+
+    def comments(self):
+        self.number = self.pull_request()
+        for each in self.pages(f"/issues/{self.number}/comments"):
+            yield each["id"], (each.get("user") or {}).get("id"), each.get("body") or ""
+
+    def add(self, text):
+        self.call("POST", f"/issues/{self.number}/comments", {"body": text})
+
+    def edit(self, comment, text):
+        self.call("PATCH", f"/issues/comments/{comment}", {"body": text})
+
+    def issues(self):
+        for each in self.pages(f"/issues?state=open&creator={quote(self.login, safe='')}"):
+            if "pull_request" not in each:
+                yield each["number"], (each.get("user") or {}).get("id"), each.get("body") or ""
+
+    def open_issue(self, title, text, labels):
+        self.call("POST", "/issues", {"title": title, "body": text, **({"labels": labels} if labels else {})})
+
+    def edit_issue(self, number, text):
+        self.call("PATCH", f"/issues/{number}", {"body": text})
+
+    def say(self, number, text):
+        self.call("POST", f"/issues/{number}/comments", {"body": text})
+
+    def close_issue(self, number):
+        self.call("PATCH", f"/issues/{number}", {"state": "closed", "state_reason": "completed"})
+
+
+class GitLab(Paged):
+    longest = 1_000_000
+
+    def __init__(self):
+        self.project = f"{need('CI_API_V4_URL')}/projects/{need('CI_PROJECT_ID')}"
+        # The token of a job may not write comments: this one is of the project, with the scope `api`.
+        self.headers = {"PRIVATE-TOKEN": need("GITLAB_TOKEN")}
+        self.run = os.environ.get("CI_PIPELINE_URL", "")
+        self.sha = os.environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or os.environ.get("CI_COMMIT_SHA", "")
+
+    def call(self, method, path, body=None):
+        return call(method, self.project + path, self.headers, body)
+
+    def me(self):
+        self.user = call("GET", f"{need('CI_API_V4_URL')}/user", self.headers)["id"]
+        return self.user
+
+    def footer(self):
+        return f"Commit {self.sha[:9]}, {link('pipeline', self.run)}."
+
+    def comments(self):
+        self.notes = f"/merge_requests/{int(need('CI_MERGE_REQUEST_IID'))}/notes"
+        for each in self.pages(self.notes):
+            yield each["id"], each["author"]["id"], each["body"]
+
+    def add(self, text):
+        self.call("POST", self.notes, {"body": text})
+
+    def edit(self, comment, text):
+        self.call("PUT", f"{self.notes}/{comment}", {"body": text})
+
+    def issues(self):
+        for each in self.pages(f"/issues?state=opened&author_id={self.user}"):
+            yield each["iid"], each["author"]["id"], each.get("description") or ""
+
+    def open_issue(self, title, text, labels):
+        self.call("POST", "/issues", {"title": title, "description": text, "labels": ",".join(labels)})
+
+    def edit_issue(self, number, text):
+        self.call("PUT", f"/issues/{number}", {"description": text})
+
+    def say(self, number, text):
+        self.call("POST", f"/issues/{number}/notes", {"body": text})
+
+    def close_issue(self, number):
+        self.call("PUT", f"/issues/{number}", {"state_event": "close"})
+
+
+class AzureDevOps:
+    longest = 150_000
+
+    def __init__(self):
+        self.collection = need("SYSTEM_COLLECTIONURI").rstrip("/")
+        project = quote(need("SYSTEM_TEAMPROJECT"), safe="")
+        repository = quote(need("BUILD_REPOSITORY_ID"), safe="")
+        self.repository = f"{self.collection}/{project}/_apis/git/repositories/{repository}"
+        self.headers = {"Authorization": f"Bearer {need('SYSTEM_ACCESSTOKEN')}"}
+        self.run = f"{self.collection}/{project}/_build/results?buildId={need('BUILD_BUILDID')}"
+        self.sha = os.environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID", "")
+
+    def call(self, method, path, body=None):
+        return call(method, f"{self.repository}{path}?api-version=7.1", self.headers, body)
+
+    def me(self):
+        url = f"{self.collection}/_apis/connectionData?api-version=7.1-preview"
+        return call("GET", url, self.headers)["authenticatedUser"]["id"]
+
+    def footer(self):
+        return f"Commit {self.sha[:9]}, {link('run', self.run)}."
+
+    def comments(self):
+        self.threads = f"/pullRequests/{int(need('SYSTEM_PULLREQUEST_PULLREQUESTID'))}/threads"
+        for thread in self.call("GET", self.threads)["value"]:
+            for each in thread.get("comments") or []:
+                if not thread.get("isDeleted") and not each.get("isDeleted"):
+                    yield (thread["id"], each["id"]), each["author"]["id"], each.get("content") or ""
+
+    def add(self, text):
+        # An open thread would block the pull request where comments must be resolved.
+        body = {"comments": [{"parentCommentId": 0, "content": text, "commentType": "text"}], "status": "closed"}
+        self.call("POST", self.threads, body)
+
+    def edit(self, comment, text):
+        thread, number = comment
+        self.call("PATCH", f"{self.threads}/{thread}/comments/{number}", {"content": text})
+
+
+def host():
+    """The host that this job runs on."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        return GitHub()
+    if os.environ.get("GITLAB_CI"):
+        return GitLab()
+    if os.environ.get("TF_BUILD"):
+        return AzureDevOps()
+    raise Failed("this is a job neither of GitHub Actions, nor of GitLab CI, nor of Azure Pipelines")

@@ -1,0 +1,135 @@
+//! Live resources that this run does not decide about: declared by stacks that are not selected, left behind by retired stacks, or marked
+//! by stacks that are not loaded.
+//!
+//! Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Change, Known};
+use crate::body::AssignmentBody;
+use crate::finding::{Code, Finding};
+use crate::id::{Key, ResourceId, trailing_guid};
+use crate::kinds::desired::{Desired, resolved};
+use crate::kinds::{self, Live};
+use crate::snapshot::Snapshot;
+use crate::spec::{Loaded, unselected};
+use crate::text::names::short;
+
+/// What the stacks declare that are loaded but not selected.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    pub(super) desired: Vec<Desired>,
+    /// By scope, the role assignments whose principal is not known, with the role if that is known, and the stack.
+    unresolved: BTreeMap<ResourceId, Vec<(Option<Uuid>, String)>>,
+}
+
+impl Others {
+    pub(super) fn of(stacks: &[Loaded], snapshot: &Snapshot) -> Self {
+        let mut others = Self { desired: resolved(unselected(stacks), snapshot), ..Self::default() };
+        let vague = |each: &&Desired| each.open.is_some() || each.hole.is_some();
+        for each in others.desired.iter().filter(vague).filter(|each| each.kind.is_grant()) {
+            let role = each.declared.get("roleDefinitionId").and_then(Value::as_str).and_then(trailing_guid);
+            others.unresolved.entry(each.scope.clone()).or_default().push((role, each.stack.clone()));
+        }
+        others
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.desired.iter().filter(|each| each.open.is_none()).map(|each| each.key.clone())
+    }
+
+    /// The stack that may declare a live role assignment, for a principal that is not known.
+    pub(super) fn may_declare(&self, live: &Live) -> Option<&str> {
+        let there = self.unresolved.get(&live.scope).filter(|_| live.kind.is_grant())?;
+        let role = AssignmentBody::of(&live.body).role();
+        let found = there.iter().find(|(declared, _)| declared.is_none() || *declared == role);
+        found.map(|(_, stack)| stack.as_str())
+    }
+}
+
+/// What the specs of retired stacks declare and the stacks do not own, which stays, and findings about it.
+pub(super) fn left_by_retired(changes: &[Change], known: &Known<'_>) -> (BTreeSet<Key>, Vec<Finding>) {
+    let gone: Vec<&ResourceId> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Delete { live, .. } if !live.kind.is_grant() => Some(&live.id),
+            _ => None,
+        })
+        .collect();
+    let (mut keys, mut findings) = (BTreeSet::new(), Vec::new());
+    for loaded in known.stacks {
+        let Some(former) = loaded.retired.as_deref() else { continue };
+        let desired = resolved(std::slice::from_ref(former), known.snapshot);
+        let stays = |each: &&Desired| {
+            let live = known.inventory(each.kind).items.get(&each.key);
+            live.is_some_and(|live| {
+                each.kind.mark(&live.body).is_none() && !gone.iter().any(|gone| gone.contains(&live.scope))
+            })
+        };
+        let left: Vec<&Desired> = desired.iter().filter(stays).collect();
+        keys.extend(left.iter().map(|each| each.key.clone()));
+        let titles: BTreeSet<&str> = left.iter().map(|each| each.title.as_str()).collect();
+        let (resources, declares, stay) = match titles.len() {
+            0 => continue,
+            1 => ("1 resource".to_owned(), "declares does", "stays"),
+            count => (format!("{count} resources"), "declares do", "stay"),
+        };
+        let mut named: Vec<String> = titles.iter().take(SHOWN).map(|title| (*title).to_owned()).collect();
+        named.extend((titles.len() > SHOWN).then(|| format!("{} more", titles.len() - SHOWN)));
+        let message = format!(
+            "{resources} that the spec of retired stack `{}` {declares} not carry its mark and {stay}: {}",
+            loaded.spec.stack,
+            named.join(", ")
+        );
+        let hint = "delete by hand what nobody needs; with `adopt: true`, an `apply` makes it the stack's own before the stack is retired";
+        let span = loaded.document.value_span("/stack");
+        findings.push(Finding::warning(Code::NotOurs, message).at(span).hint(hint));
+    }
+    (keys, findings)
+}
+
+/// A note about resources with marks of stacks that are not loaded, outside of what the specs of this run cover: somebody may have removed
+/// a spec without retiring its stack.
+pub(super) fn elsewhere(changes: &[Change], stacks: &[Loaded], snapshot: &Snapshot) -> Option<Finding> {
+    let known: BTreeSet<&str> =
+        stacks.iter().chain(unselected(stacks)).map(|loaded| loaded.spec.stack.as_str()).collect();
+    let told: BTreeSet<&ResourceId> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Unmanaged { live, .. } => Some(&live.id),
+            change => change.desired().map(|desired| &desired.id),
+        })
+        .collect();
+    let mut marked: BTreeMap<String, BTreeSet<ResourceId>> = BTreeMap::new();
+    for body in snapshot.bodies().filter(|body| may_be_marked(body)) {
+        let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };
+        let mark = kinds::by_id(&id).and_then(|kind| kind.mark(body));
+        if let Some(mark) = mark.filter(|mark| !known.contains(mark.as_str()) && !told.contains(&id)) {
+            marked.entry(mark).or_default().insert(id);
+        }
+    }
+    let (resources, carry) = match marked.values().map(BTreeSet::len).sum() {
+        0 => return None,
+        1 => ("1 resource".to_owned(), "carries the mark of a stack that is"),
+        count => (format!("{count} resources"), "carry marks of stacks that are"),
+    };
+    let mut names: Vec<String> =
+        marked.iter().take(SHOWN).map(|(stack, ids)| format!("`{}` {}", short(stack), ids.len())).collect();
+    names.extend((marked.len() > SHOWN).then(|| format!("{} more", marked.len() - SHOWN)));
+    let message =
+        format!("{resources} outside of what the specs cover {carry} not in this run: {}", names.join(", "));
+    let hint = "expected if their specs are applied elsewhere; if a spec was removed, pass it again with `keyless apply --retire STACK`";
+    Some(Finding::note(Code::Unmanaged, message).hint(hint))
+}
+
+/// A quick look before an id is parsed: most of many thousand bodies carry no mark.
+fn may_be_marked(body: &Value) -> bool {
+    body["tags"].as_object().is_some_and(|tags| !tags.is_empty())
+        || AssignmentBody::of(body).description().is_some_and(|text| text.contains("[keyless:"))
+}
+
+/// How many names a finding lists.
+const SHOWN: usize = 5;

@@ -1,0 +1,341 @@
+//! deploy/github: the workflow that users copy, and the actions that it uses.
+
+use serde_json::{Value, json};
+
+use super::host::{BOT, Host, STRANGER};
+use super::runner::{Event, Repository, Run};
+use crate::common::cloud::{Cloud, TENANT};
+use crate::common::{ALICE, BOB, CS_USER, SUB, account, assignment, grants, one_account, role};
+
+const WORKFLOW: &str = include_str!("../../../deploy/github/workflow.yml");
+const NAME: &str = "team/estate";
+const PLANNER: &str = "0000aaaa-0000-4000-8000-000000000001";
+const AUDITOR: &str = "0000aaaa-0000-4000-8000-000000000002";
+const APPLIER: &str = "0000aaaa-0000-4000-8000-000000000003";
+const MARKER: &str = "<!-- keyless plan: stack=ml-platform environment= -->";
+
+/// The workflow with the group of these tests.
+fn workflow() -> String {
+    assert!(WORKFLOW.contains("resourceGroups/rg-ai\n"));
+    WORKFLOW.replace("resourceGroups/rg-ai\n", "resourceGroups/rg\n")
+}
+
+/// A cloud with the three identities, each for runs of its own kind.
+fn cloud() -> Cloud {
+    let cloud = Cloud::start();
+    let people = json!([{"id": ALICE, "userPrincipalName": "alice@contoso.com"}, {"id": BOB, "userPrincipalName": "bob@contoso.com"}]);
+    cloud.know("users", &people);
+    let runs_of = |subject: &str| {
+        let issuer = "https://token.actions.githubusercontent.com";
+        json!({"federatedCredentials": [{"issuer": issuer, "subject": format!("repo:{NAME}:{subject}")}]})
+    };
+    cloud.application("planner", PLANNER, runs_of("pull_request"), Some("Reader"));
+    cloud.application("auditor", AUDITOR, runs_of("ref:refs/heads/main"), Some("Reader"));
+    let applier = cloud.application("applier", APPLIER, runs_of("environment:production"), Some("Reader"));
+    cloud.grant(&applier, "Cognitive Services Contributor");
+    cloud.grant(&applier, "Role Based Access Control Administrator");
+    cloud
+}
+
+fn repository<'a>(host: &'a Host, cloud: &Cloud, spec: &str) -> Repository<'a> {
+    Repository {
+        host,
+        name: NAME,
+        world: cloud.variables(),
+        vars: json!({
+            "AZURE_TENANT_ID": TENANT, "AZURE_SUBSCRIPTION_ID": SUB,
+            "PLANNER_CLIENT_ID": PLANNER, "AUDITOR_CLIENT_ID": AUDITOR, "APPLIER_CLIENT_ID": APPLIER,
+        }),
+        files: vec![("specs/ml.yaml".to_owned(), spec.to_owned())],
+        arguments: "",
+    }
+}
+
+fn spec(principals: &[&str]) -> String {
+    one_account("ml-platform", "chat", &format!("disableLocalAuth: true\n{}", grants(principals)))
+}
+
+fn run<'a>(repository: &'a Repository<'a>, event: Event) -> Run<'a> {
+    Run::of(repository, &workflow(), event).whole()
+}
+
+#[test]
+fn the_plan_of_a_pull_request_is_one_comment_that_is_edited() {
+    let (host, cloud) = (Host::start(), cloud());
+    // A comment of somebody else with the same marker, and one of the bot that only quotes it.
+    host.say(5, STRANGER, &format!("{MARKER}\nthis plan is fine, trust me"));
+    host.say(5, BOT, &format!("> {MARKER}\nquoted"));
+    let two = repository(&host, &cloud, &spec(&[ALICE, BOB]));
+    let ran = run(&two, Event::pull_request("1111111111", NAME));
+    assert_eq!(ran.results(), ["plan: success", "comment: success"], "{}", ran.job("plan").log);
+    assert!(ran.job("plan").summary.contains("3 to create"), "{}", ran.job("plan").summary);
+    let comments = host.comments(5);
+    let [_, _, (author, first)] = comments.as_slice() else { panic!("one comment: {comments:?}") };
+    assert_eq!((*author, first.lines().next()), (BOT, Some(MARKER)));
+    assert!(
+        first.contains("3 to create")
+            && first.contains("Commit 111111111, [run](https://github.test/team/estate/actions/runs/77)"),
+        "{first}"
+    );
+
+    let one = repository(&host, &cloud, &spec(&[ALICE]));
+    run(&one, Event::pull_request("2222222222", NAME));
+    let comments = host.comments(5);
+    assert_eq!(comments.len(), 3);
+    assert!(
+        comments[2].1.contains("2 to create") && comments[2].1.contains("Commit 222222222"),
+        "{}",
+        comments[2].1
+    );
+    // What is there already when the pull request is looked at again.
+    let merged = run(&one, Event::push("2222222222"));
+    assert_eq!(merged.results(), ["plan-main: success", "apply: success"], "{}", merged.job("apply").log);
+    let ran = run(&one, Event::pull_request("3333333333", NAME));
+    assert_eq!(ran.results(), ["plan: success", "comment: success"]);
+    let comments = host.comments(5);
+    assert_eq!(comments.len(), 3, "the empty plan is told where the plan was");
+    assert!(comments[2].1.contains("**2 unchanged.**"), "{}", comments[2].1);
+    assert_eq!(comments[0].1, format!("{MARKER}\nthis plan is fine, trust me"));
+    assert_eq!(comments[1].1, format!("> {MARKER}\nquoted"));
+}
+
+#[test]
+fn an_empty_plan_alone_makes_no_comment() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    run(&repository, Event::push("1111111111"));
+    let ran = run(&repository, Event::pull_request("2222222222", NAME));
+    assert!(
+        ran.job("comment").log.contains("stack ml-platform: nothing changes, no comment"),
+        "{}",
+        ran.job("comment").log
+    );
+    assert!(host.comments(5).is_empty());
+}
+
+#[test]
+fn a_spec_with_mistakes_fails_the_job_and_the_comment_says_why() {
+    let (host, cloud) = (Host::start(), cloud());
+    let wrong = spec(&[ALICE]).replace("disableLocalAuth", "disableLocalAut");
+    let repository = repository(&host, &cloud, &wrong);
+    let ran = run(&repository, Event::pull_request("1111111111", NAME));
+    assert_eq!(ran.results(), ["plan: failure", "comment: success"], "{}", ran.job("plan").log);
+    let comments = host.comments(5);
+    assert!(comments[0].1.contains("disableLocalAut"), "{comments:?}");
+}
+
+#[test]
+fn a_fork_and_dependabot_get_no_plan_and_the_job_says_so() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    cloud.take_asked();
+    let ran = run(&repository, Event::pull_request("1111111111", "stranger/estate"));
+    assert_eq!(ran.results(), ["plan: success"]);
+    let said = "No plan. This pull request comes from a fork, and forks get no identity in Azure.";
+    assert!(ran.job("plan").log.contains(said), "{}", ran.job("plan").log);
+    assert!(ran.job("plan").summary.contains("no plan"), "{}", ran.job("plan").summary);
+    let ran = run(&repository, Event { actor: "dependabot[bot]", ..Event::pull_request("1111111111", NAME) });
+    assert_eq!(ran.results(), ["plan: success", "comment: success"]);
+    assert!(ran.job("plan").log.contains("GitHub gives runs of Dependabot no identity."));
+    assert!(ran.job("comment").log.contains("Nothing to say"), "{}", ran.job("comment").log);
+    assert_eq!(cloud.take_asked(), [""; 0], "nobody signed in");
+}
+
+#[test]
+fn what_is_applied_was_planned_on_main_in_the_same_run_before_the_approval() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let text = workflow();
+    let mut ran = Run::of(&repository, &text, Event::push("1111111111"));
+    assert!(!ran.goes_on(false), "the plan is made, and the environment is asked for");
+    assert_eq!(ran.results(), ["plan-main: success"], "{}", ran.job("plan-main").log);
+    assert!(ran.job("plan-main").summary.contains("2 to create"));
+    assert!(ran.artifact("keyless-plan-ml-platform-default").join("plan.json").is_file());
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    assert_eq!(cloud.send("GET", &chat, None).status, 404, "nothing before the approval");
+    assert!(ran.goes_on(true));
+    assert_eq!(ran.results(), ["plan-main: success", "apply: success"], "{}", ran.job("apply").log);
+    assert!(ran.job("apply").summary.contains("2 done"), "{}", ran.job("apply").summary);
+    assert_eq!(cloud.send("GET", &chat, None).body["properties"]["disableLocalAuth"], true);
+    // Nothing to change: nobody is asked for an approval.
+    let again = run(&repository, Event::push("1111111111"));
+    assert_eq!(again.results(), ["plan-main: success"]);
+}
+
+#[test]
+fn an_approved_plan_is_refused_if_azure_or_main_has_changed_since() {
+    let (host, cloud) = (Host::start(), cloud());
+    let first = repository(&host, &cloud, &spec(&[ALICE]));
+    run(&first, Event::push("1111111111"));
+    let second = repository(
+        &host,
+        &cloud,
+        &spec(&[ALICE]).replace("disableLocalAuth: true\n", "disableLocalAuth: true\n    tags: {team: ml}\n"),
+    );
+    let text = workflow();
+    let mut waits = Run::of(&second, &text, Event::push("2222222222"));
+    assert!(!waits.goes_on(false));
+    // Somebody changes the account by hand meanwhile.
+    let change = json!({"tags": {"owner": "bob", "keyless-stack": "ml-platform"}});
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    assert!(cloud.send("PATCH", &chat, Some(change)).status < 300);
+    waits.goes_on(true);
+    assert_eq!(waits.results(), ["plan-main: success", "apply: failure"]);
+    assert!(waits.job("apply").log.contains("chat"), "{}", waits.job("apply").log);
+    assert!(cloud.send("GET", &chat, None).body["tags"]["team"].is_null());
+
+    let mut waits = Run::of(&second, &text, Event::push("2222222222"));
+    assert!(!waits.goes_on(false));
+    let later =
+        json!({"status": "ahead", "files": [{"filename": "README.md"}, {"filename": "specs/ml.yaml"}]});
+    host.with(|kept| kept.compared = later);
+    waits.goes_on(true);
+    assert_eq!(waits.results(), ["plan-main: success", "apply: failure"]);
+    let said = "main has moved on since 222222222 and changes specs/ml.yaml: nothing is applied; approve the newest run instead";
+    assert!(waits.job("apply").log.contains(said), "{}", waits.job("apply").log);
+    // Commits that touch no spec do not matter.
+    host.with(|kept| kept.compared = json!({"status": "ahead", "files": [{"filename": "README.md"}]}));
+    assert_eq!(run(&second, Event::push("2222222222")).results(), ["plan-main: success", "apply: success"]);
+}
+
+#[test]
+fn each_identity_can_do_its_own_job_only() {
+    let (host, cloud) = (Host::start(), cloud());
+    // A pull request that rewrites the workflow: its run is still one of a pull request.
+    let rewritten = workflow()
+        .replace("if: github.event_name == 'pull_request'\n", "if: github.event_name == 'none'\n")
+        .replace("github.ref == 'refs/heads/main' && (github.event_name == 'push' || github.event_name == 'workflow_dispatch')", "github.event_name == 'pull_request'")
+        .replace("    environment: production\n", "");
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let ran = Run::of(&repository, &rewritten, Event::pull_request("1111111111", NAME)).whole();
+    assert_eq!(ran.job("plan-main").result, "failure");
+    assert!(ran.job("plan-main").log.contains("AADSTS"), "{}", ran.job("plan-main").log);
+    let as_planner = rewritten.replace("vars.AUDITOR_CLIENT_ID", "vars.PLANNER_CLIENT_ID");
+    let ran = Run::of(&repository, &as_planner, Event::pull_request("1111111111", NAME)).whole();
+    assert_eq!((ran.job("plan-main").result, ran.job("apply").result), ("success", "failure"));
+    assert!(
+        ran.job("apply").log.contains("a pull request's run applies nothing"),
+        "{}",
+        ran.job("apply").log
+    );
+}
+
+fn drifts(cloud: &Cloud) {
+    let by_hand = json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": BOB, "principalType": "User"}});
+    let path = assignment(&account("chat"), "d0000000-0000-4000-8000-000000000001");
+    assert_eq!(cloud.send("PUT", &format!("{path}?api-version=2022-04-01"), Some(by_hand)).status, 201);
+}
+
+fn open_issues(host: &Host) -> Vec<Value> {
+    host.with(|kept| kept.issues.iter().filter(|issue| issue["state"] == "open").cloned().collect())
+}
+
+#[test]
+fn drift_opens_one_issue_which_is_edited_and_closed() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    run(&repository, Event::push("1111111111"));
+    let ran = run(&repository, Event::schedule("1111111111"));
+    assert_eq!(ran.results(), ["drift: success", "issue: success"], "{}", ran.job("drift").log);
+    assert!(ran.job("issue").log.contains("no drift, no issue"));
+
+    drifts(&cloud);
+    let ran = run(&repository, Event::schedule("1111111111"));
+    assert_eq!(
+        ran.results(),
+        ["drift: failure", "issue: success"],
+        "{}{}",
+        ran.job("drift").log,
+        ran.job("issue").log
+    );
+    let issues = open_issues(&host);
+    let [issue] = issues.as_slice() else { panic!("one issue: {issues:?}") };
+    assert_eq!(issue["title"], "Drift: stack ml-platform");
+    let text = issue["body"].as_str().unwrap();
+    assert!(text.starts_with("<!-- keyless drift: stack=ml-platform environment= -->\n"), "{text}");
+    assert!(text.contains("**1 extra") && text.contains("created by"), "{text}");
+
+    // The same again: the issue is brought up to date, and nobody is told twice.
+    let number = issue["number"].as_u64().unwrap();
+    run(&repository, Event::schedule("1111111111"));
+    assert_eq!(open_issues(&host).len(), 1);
+    assert_eq!(host.comments(number), []);
+    // Something else differs too.
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    assert!(
+        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status < 300
+    );
+    run(&repository, Event::schedule("1111111111"));
+    assert_eq!(open_issues(&host).len(), 1);
+    let comments = host.comments(number);
+    assert!(
+        comments.len() == 1 && comments[0].1.starts_with("What differs has changed. **1 differs"),
+        "{comments:?}"
+    );
+
+    // Azure cannot be read: nothing is known, and the issue stays.
+    cloud.line(crate::common::cloud::ARM, crate::common::cloud::Line::Refused);
+    let ran = run(&repository, Event::schedule("1111111111"));
+    assert!(
+        ran.job("issue").log.contains("drift could not be judged; issues stay as they are"),
+        "{}",
+        ran.job("issue").log
+    );
+    assert_eq!(open_issues(&host).len(), 1);
+    cloud.line(crate::common::cloud::ARM, crate::common::cloud::Line::Open);
+
+    let path = assignment(&account("chat"), "d0000000-0000-4000-8000-000000000001");
+    assert!(cloud.send("DELETE", &format!("{path}?api-version=2022-04-01"), None).status < 300);
+    assert!(cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": true}}))).status < 300);
+    let ran = run(&repository, Event::schedule("1111111111"));
+    assert_eq!(ran.results(), ["drift: success", "issue: success"]);
+    assert!(open_issues(&host).is_empty());
+    let comments = host.comments(number);
+    assert!(comments[1].1.starts_with("No drift any more."), "{comments:?}");
+    drifts(&cloud);
+    run(&repository, Event::schedule("1111111111"));
+    assert_eq!(open_issues(&host).len(), 1);
+    assert_ne!(open_issues(&host)[0]["number"], number, "later drift has an issue of its own");
+}
+
+#[test]
+fn a_busy_host_is_asked_again_and_a_refusal_is_told_without_the_token() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    host.with(|kept| {
+        kept.busy.push(("POST /graphql".to_owned(), 502, "0"));
+        kept.busy.push(("POST /repos/team/estate/issues/5/comments".to_owned(), 429, "0"));
+    });
+    run(&repository, Event::pull_request("1111111111", NAME));
+    assert_eq!(host.comments(5).len(), 1);
+    let without =
+        workflow().replace("permissions: {pull-requests: write}", "permissions: {pull-requests: read}");
+    let ran = Run::of(&repository, &without, Event::pull_request("2222222222", NAME)).whole();
+    assert_eq!(ran.job("comment").result, "failure");
+    let log = &ran.job("comment").log;
+    assert!(log.contains("403 Resource not accessible by integration"), "{log}");
+    assert!(!log.contains(&super::host::token(&json!({"pull-requests": "read"}))), "{log}");
+}
+
+#[test]
+fn a_long_plan_fits_into_a_comment() {
+    let (host, cloud) = (Host::start(), cloud());
+    let long: String = "| a row | of many |\n".repeat(5_000);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("keyless.md"), format!("<details>\n{long}</details>\n")).unwrap();
+    let ran = json!({"command": "plan", "stack": "ml-platform", "environment": "", "exitCode": 2});
+    std::fs::write(folder.path().join("run.json"), ran.to_string()).unwrap();
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let only_comment = "permissions: {}\njobs:\n  comment:\n    permissions: {pull-requests: write}\n    steps:\n      - uses: ORG/keyless/deploy/github/comment@COMMIT\n";
+    let mut posts = Run::of(&repository, only_comment, Event::pull_request("1111111111", NAME));
+    let artifact = posts.artifact("keyless-plan-ml-platform-default");
+    std::fs::create_dir_all(&artifact).unwrap();
+    for name in ["keyless.md", "run.json"] {
+        std::fs::copy(folder.path().join(name), artifact.join(name)).unwrap();
+    }
+    assert!(posts.goes_on(true));
+    let comments = host.comments(5);
+    assert_eq!(comments.len(), 1, "{}", posts.job("comment").log);
+    let text = &comments[0].1;
+    assert!(text.chars().count() <= 65_536 && text.contains("</details>") && text.contains("**Cut here:**"));
+}

@@ -1,0 +1,11 @@
+//! The files of deploy/, run as a host of repositories runs them: against its API on loopback, and against a strict cloud in which three
+//! identities may do what docs/pipelines.md says and nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
+
+mod expression;
+mod github;
+mod host;
+mod others;
+mod runner;
+mod week;

@@ -1,0 +1,321 @@
+//! deploy/gitlab and deploy/azure-pipelines: the scripts of their jobs, in the environment that each host gives them. And what installs a release.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::host::{BOT, Host, STRANGER};
+use super::runner::{search_path, yaml};
+use crate::common::cloud::{Cloud, TENANT};
+use crate::common::{ALICE, Folder, account, grants, one_account};
+
+const GITLAB: &str = include_str!("../../../deploy/gitlab/keyless.gitlab-ci.yml");
+const AZURE: &str = include_str!("../../../deploy/azure-pipelines/keyless.yml");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const FAR: i64 = 4_000_000_000;
+const MARKER: &str = "<!-- keyless plan: stack=ml-platform environment= -->";
+
+const ISSUER: &str = "https://hosts.test";
+const IDENTITIES: [(&str, &str); 3] = [
+    ("planner", "0000aaaa-0000-4000-8000-000000000001"),
+    ("auditor", "0000aaaa-0000-4000-8000-000000000002"),
+    ("applier", "0000aaaa-0000-4000-8000-000000000003"),
+];
+
+fn id(name: &str) -> &'static str {
+    IDENTITIES.iter().find(|(each, _)| *each == name).unwrap().1
+}
+
+/// A cloud in which each identity signs in with an assertion about itself.
+fn cloud() -> Cloud {
+    let cloud = Cloud::start();
+    cloud.know("users", &json!([{"id": ALICE, "userPrincipalName": "alice@contoso.com"}]));
+    for (name, app) in IDENTITIES {
+        let own = json!({"federatedCredentials": [{"issuer": ISSUER, "subject": name}]});
+        let principal = cloud.application(name, app, own, Some("Reader"));
+        if name == "applier" {
+            cloud.grant(&principal, "Cognitive Services Contributor");
+            cloud.grant(&principal, "Role Based Access Control Administrator");
+        }
+    }
+    cloud
+}
+
+fn assertion(name: &str) -> String {
+    crate::signing::federated(ISSUER, name, FAR)
+}
+
+fn folder(cloud: &Cloud) -> Folder {
+    let folder = cloud.folder(&[]);
+    let spec = one_account("ml-platform", "chat", &format!("disableLocalAuth: true\n{}", grants(&[ALICE])));
+    folder.write("specs/ml.yaml", spec);
+    folder
+}
+
+/// A script of a job; (exit code, everything that it printed).
+fn bash(script: &str, at: &Path, variables: &[(String, String)]) -> (i32, String) {
+    let mut command = Command::new("bash");
+    command.args(["-eo", "pipefail", "-c", script]).current_dir(at).stdin(Stdio::null());
+    command.env_clear().env("PATH", search_path()).envs(variables.iter().cloned());
+    let ran = command.output().unwrap();
+    let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (ran.status.code().unwrap(), said)
+}
+
+fn owned<const N: usize>(variables: [(&str, &str); N]) -> Vec<(String, String)> {
+    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+}
+
+/// Runs a job of the template for GitLab.
+fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> (i32, String) {
+    let (_, jobs) = GITLAB.split_once("\n---\n").expect("inputs, then jobs");
+    let filled = jobs
+        .replace("$[[ inputs.stack ]]", "ml-platform")
+        .replace("$[[ inputs.specs ]]", "specs")
+        .replace("$[[ inputs.within ]]", "")
+        .replace("/tmp/keyless/", &format!("{ROOT}/"));
+    let jobs = yaml(&filled);
+    let project = folder.path().display().to_string();
+    let api = format!("{}/api/v4", host.url);
+    let mut variables = cloud.variables();
+    variables.extend(owned([
+        ("GITLAB_CI", "true"),
+        ("CI_API_V4_URL", &api),
+        ("CI_PROJECT_ID", "9"),
+        ("CI_PROJECT_DIR", &project),
+        ("CI_MERGE_REQUEST_IID", "5"),
+        ("CI_COMMIT_SHA", "1111111111"),
+        ("CI_PIPELINE_URL", "https://gitlab.test/pipelines/1"),
+        ("GITLAB_TOKEN", "the-project's-own"),
+        ("AZURE_TENANT_ID", TENANT),
+        ("PLANNER_CLIENT_ID", id("planner")),
+        ("AUDITOR_CLIENT_ID", id("auditor")),
+        ("APPLIER_CLIENT_ID", id("applier")),
+        ("KEYLESS_IDENTITY", &assertion(identity)),
+    ]));
+    for (variable, value) in jobs[".keyless"]["variables"].as_object().unwrap() {
+        variables.push((
+            variable.clone(),
+            value.as_str().unwrap_or_default().replace("$CI_PROJECT_DIR", &project),
+        ));
+    }
+    let lines: Vec<&str> =
+        jobs[name]["script"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    bash(&lines.join("\n"), folder.path(), &variables)
+}
+
+#[test]
+fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
+    let (host, cloud) = (Host::start(), cloud());
+    let folder = folder(&cloud);
+    let run = |name: &str, identity: &str| gitlab(name, identity, &host, &cloud, &folder);
+    host.say(5, STRANGER, &format!("{MARKER}\nall is well"));
+    let (code, said) = run("keyless plan", "planner");
+    assert_eq!(code, 0, "{said}");
+    assert!(folder.path().join("keyless-results/codequality.json").is_file());
+    for _ in 0..2 {
+        let (code, said) = run("keyless comment", "planner");
+        assert_eq!(code, 0, "{said}");
+    }
+    let notes = host.comments(5);
+    assert_eq!(notes.len(), 2);
+    assert!(
+        notes[1].0 == BOT && notes[1].1.starts_with(MARKER) && notes[1].1.contains("2 to create"),
+        "{notes:?}"
+    );
+
+    let (code, said) = run("keyless plan main", "auditor");
+    assert_eq!(code, 0, "{said}");
+    let (code, said) = run("keyless apply", "auditor");
+    assert!(code == 1 && said.contains("AADSTS"), "only the job of the environment is the applier: {said}");
+    let (code, said) = run("keyless plan main", "auditor");
+    assert_eq!(code, 0, "{said}");
+    std::fs::remove_dir_all(folder.path().join(".keyless-approved")).unwrap();
+    let (code, said) = run("keyless apply", "applier");
+    assert_eq!(code, 0, "{said}");
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    assert!(
+        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status < 300
+    );
+    let (code, said) = run("keyless drift", "auditor");
+    assert_eq!(code, 2, "{said}");
+    host.take_writes();
+    let (code, said) = run("keyless issue", "auditor");
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(host.take_writes(), ["POST /api/v4/projects/9/issues"]);
+    assert!(cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": true}}))).status < 300);
+    assert_eq!(run("keyless drift", "auditor").0, 0);
+    let (code, said) = run("keyless issue", "auditor");
+    assert_eq!(code, 0, "{said}");
+    let [issue] = host.with(|kept| kept.issues.clone()).try_into().unwrap();
+    assert_eq!((&issue["state"], &issue["title"]), (&json!("closed"), &json!("Drift: stack ml-platform")));
+}
+
+#[test]
+fn teams_and_slack_hear_of_drift_and_of_nothing_else() {
+    let (host, cloud) = (Host::start(), cloud());
+    let folder = folder(&cloud);
+    let url = format!("{}/webhook/s3cret-part-of-the-url", host.url);
+    let variables = owned([("WEBHOOK", &url)]);
+    let tell = |kind: &str| {
+        bash(
+            &format!("exec python3 {ROOT}/deploy/host/notify.py {kind} keyless-results"),
+            folder.path(),
+            &variables,
+        )
+    };
+    for (job, identity) in
+        [("keyless plan main", "auditor"), ("keyless apply", "applier"), ("keyless drift", "auditor")]
+    {
+        let (code, said) = gitlab(job, identity, &host, &cloud, &folder);
+        assert_eq!(code, 0, "{said}");
+    }
+    assert_eq!(tell("teams"), (0, String::new()));
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    assert!(
+        cloud.send("PATCH", &chat, Some(json!({"properties": {"disableLocalAuth": false}}))).status < 300
+    );
+    gitlab("keyless drift", "auditor", &host, &cloud, &folder);
+    for kind in ["teams", "slack"] {
+        let (code, said) = tell(kind);
+        assert_eq!((code, said.trim()), (0, format!("stack ml-platform: told {kind}").as_str()));
+    }
+    let posted = host.with(|kept| kept.posted.clone());
+    let card = &posted[0]["attachments"][0]["content"]["body"];
+    assert_eq!(card[0]["inlines"][0]["text"], "Drift: stack ml-platform");
+    let line = card[1]["inlines"][0]["text"].as_str().unwrap();
+    assert!(line.starts_with("update: account chat (changed by ") && line.contains(" at 20"), "{line}");
+    assert_eq!(posted[1]["blocks"][0]["text"]["type"], "plain_text");
+    // The URL of a webhook is a secret.
+    host.with(|kept| kept.busy.push(("POST /webhook/s3cret-part-of-the-url".to_owned(), 404, "")));
+    let (code, said) = tell("slack");
+    assert!(code == 1 && said.contains("POST the webhook: 404") && !said.contains("s3cret"), "{said}");
+}
+
+/// The scripts of a stage of the template for Azure Pipelines, with their variables.
+fn scripts(stage: &str) -> Vec<(String, Value, Value)> {
+    fn walk(value: &Value, found: &mut Vec<(String, Value, Value)>) {
+        let script = value["inputs"]["inlineScript"].as_str().or(value["bash"].as_str());
+        if let Some(script) = script {
+            found.push((
+                script.to_owned(),
+                value["env"].clone(),
+                value["inputs"]["azureSubscription"].clone(),
+            ));
+        }
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| walk(item, found)),
+            Value::Object(members) => members.values().for_each(|item| walk(item, found)),
+            _ => {}
+        }
+    }
+    let template = yaml(AZURE);
+    let stages = template["stages"].as_array().unwrap();
+    let mut found = Vec::new();
+    walk(stages.iter().find(|each| each["stage"] == stage).unwrap(), &mut found);
+    found.retain(|(script, ..)| !script.contains("install.sh"));
+    found
+}
+
+fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, String)> {
+    let sources = folder.path().join("s");
+    let collection = format!("{}/org/", host.url);
+    let work = folder.path().display().to_string();
+    let mut results = Vec::new();
+    for (script, env, connection) in scripts(stage) {
+        let filled = |text: &str| {
+            text.replace("${{ parameters.stack }}", "ml-platform")
+                .replace("${{ parameters.specs }}", "specs")
+                .replace("${{ parameters.within }}", "")
+                .replace("$(Pipeline.Workspace)", &work)
+                .replace("$(System.AccessToken)", "the-build's-own")
+        };
+        let mut variables = cloud.variables();
+        variables.extend(owned([
+            ("TF_BUILD", "True"),
+            ("BUILD_SOURCESDIRECTORY", sources.to_str().unwrap()),
+            ("PIPELINE_WORKSPACE", &work),
+            ("AGENT_TEMPDIRECTORY", &work),
+            ("SYSTEM_COLLECTIONURI", &collection),
+            ("SYSTEM_TEAMPROJECT", "ml team"),
+            ("BUILD_REPOSITORY_ID", "r"),
+            ("BUILD_BUILDID", "12"),
+            ("SYSTEM_PULLREQUEST_PULLREQUESTID", "5"),
+            ("SYSTEM_PULLREQUEST_SOURCECOMMITID", "1111111111"),
+        ]));
+        if let Some(connection) = connection.as_str() {
+            let name = connection.trim_start_matches("${{ parameters.").trim_end_matches(" }}");
+            variables.extend(owned([
+                ("tenantId", TENANT),
+                ("servicePrincipalId", id(name)),
+                ("idToken", &assertion(name)),
+            ]));
+        }
+        for (name, value) in env.as_object().into_iter().flatten() {
+            variables.push((name.clone(), filled(value.as_str().unwrap())));
+        }
+        // One repository alone is checked out into the folder itself.
+        let alone = script.contains("SOURCESDIRECTORY/deploy");
+        let script = script.replace("$BUILD_SOURCESDIRECTORY/keyless/", &format!("{ROOT}/"));
+        let script =
+            if alone { script.replace("$BUILD_SOURCESDIRECTORY/", &format!("{ROOT}/")) } else { script };
+        results.push(bash(&script, folder.path(), &variables));
+    }
+    results
+}
+
+#[test]
+fn a_pull_request_of_azure_devops_gets_a_plan_and_an_apply() {
+    let (host, cloud) = (Host::start(), cloud());
+    let folder = folder(&cloud);
+    let run = |stage: &str| azure(stage, &host, &cloud, &folder);
+    host.say(5, STRANGER, &format!("{MARKER}\nall is well"));
+    for _ in 0..2 {
+        let results = run("plan");
+        assert!(results.iter().all(|(code, _)| *code == 0) && results.len() == 2, "{results:?}");
+        assert!(results[0].1.contains("##vso[task.uploadsummary]"), "{}", results[0].1);
+    }
+    let comments = host.comments(5);
+    assert_eq!(comments.len(), 2);
+    let link = format!("Commit 111111111, [run]({}/org/ml%20team/_build/results?buildId=12).", host.url);
+    assert!(comments[1].1.starts_with(MARKER) && comments[1].1.contains(&link), "{comments:?}");
+    let results = run("plan_main");
+    assert!(
+        results[0].1.contains("##vso[task.setvariable variable=changes;isOutput=true]true"),
+        "{results:?}"
+    );
+    let results = run("apply");
+    assert_eq!(results[0].0, 0, "{}", results[0].1);
+    let results = run("drift");
+    assert_eq!(results[0].0, 0, "{}", results[0].1);
+    assert_eq!(run("plan").len(), 2);
+    assert!(host.comments(5)[1].1.contains("**2 unchanged.**"));
+}
+
+#[test]
+fn an_archive_is_installed_only_if_it_is_the_one_that_was_reviewed() {
+    let host = Host::start();
+    let folder = Folder::new();
+    let make = "mkdir keyless-1 && printf '#!/bin/sh\\necho keyless 1\\n' > keyless-1/keyless && chmod +x keyless-1/keyless && \
+                tar -czf a.tar.gz keyless-1 && sha256sum a.tar.gz";
+    let (code, said) = bash(make, folder.path(), &[]);
+    assert_eq!(code, 0, "{said}");
+    let sum = said.split(' ').next().unwrap();
+    let archive = std::fs::read(folder.path().join("a.tar.gz")).unwrap();
+    host.with(|kept| kept.files.insert("/releases/a.tar.gz".to_owned(), archive));
+    let install = |sum: &str| {
+        bash(
+            &format!("exec {ROOT}/deploy/host/install.sh {}/releases/a.tar.gz {sum} bin", host.url),
+            folder.path(),
+            &[],
+        )
+    };
+    let (code, said) = install(&"0".repeat(64));
+    assert!(code == 1 && said.contains(&format!("the archive's SHA-256 is {sum}, not 000")), "{said}");
+    assert!(!folder.path().join("bin").exists());
+    assert_eq!(install("nothing").0, 1);
+    let (code, said) = install(sum);
+    assert!(code == 0 && said == "keyless 1\n", "{said}");
+    assert!(folder.path().join("bin/keyless").is_file());
+}

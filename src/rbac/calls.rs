@@ -276,8 +276,7 @@ mod tests {
         ] {
             assert_eq!(role(&actions).gives_inference(), opens, "{actions}");
         }
-        let only_broadly =
-            builtin().iter().filter(|role| role.gives_inference() && !role.gives_usual_inference());
+        let only_broadly = builtin().filter(|role| role.gives_inference() && !role.gives_usual_inference());
         assert_eq!(only_broadly.map(|role| role.name.as_str()).collect::<Vec<_>>(), Vec::<&str>::new());
         // Harmlessness is judged narrowly.
         assert!(!role(&json!([format!("{accounts}/AIServices/agents/write")])).is_inference_only());
@@ -338,7 +337,7 @@ mod tests {
             for name in [
                 "Cognitive Services OpenAI User",
                 "Cognitive Services User",
-                "Azure AI User",
+                "Foundry User",
                 "Azure AI Developer",
             ] {
                 assert_eq!(lets(by_name(name).unwrap(), model), "yes", "{name} {model}");
@@ -346,7 +345,7 @@ mod tests {
         }
         let claude = deployment("anthropic", "claude-sonnet-4-5", &none);
         for (name, expected) in
-            [("Cognitive Services User", "yes"), ("Azure AI User", "yes"), ("Azure AI Developer", "perhaps")]
+            [("Cognitive Services User", "yes"), ("Foundry User", "yes"), ("Azure AI Developer", "perhaps")]
         {
             assert_eq!(lets(by_name(name).unwrap(), &claude), expected, "{name}");
         }

@@ -61,8 +61,9 @@ impl Catalogue {
     }
 
     /// Every name of every role.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.values().chain(super::builtin()).flat_map(Role::names)
+    pub fn names<'a>(&'a self) -> impl Iterator<Item = &'a str> {
+        let builtin = super::builtin_names().map(|name| -> &'a str { name });
+        self.0.values().flat_map(Role::names).chain(builtin)
     }
 }
 

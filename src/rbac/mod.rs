@@ -1,20 +1,22 @@
 //! Roles: what a role permits by Azure's rules, and the built-in ones by GUID and all of their names.
 //!
-//! Pure. The table contains facts about built-in roles (permissions as listed by Azure on 2026-01-25); Azure renames roles, so a role is
-//! its GUID and names are only ways to find it. `catalogue` adds the roles that Azure was queried for.
+//! Pure. Azure renames roles, so a role is its GUID, and names are only ways to find it. `builtin` knows Azure's own roles offline;
+//! `catalogue` adds the roles that Azure was queried for.
 
+mod builtin;
 mod calls;
 mod catalogue;
 pub mod condition;
 mod powers;
 mod terms;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{LazyLock, OnceLock};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
+pub use builtin::{builtin, builtin_names, by_id, by_name};
 pub use calls::{CALLS, CallActions, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
@@ -50,18 +52,6 @@ pub struct Permission {
     condition: Option<String>,
     #[serde(alias = "ConditionVersion")]
     condition_version: Option<String>,
-}
-
-/// A row of the table of built-in roles.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Fact {
-    id: Uuid,
-    name: String,
-    #[serde(default)]
-    other_names: Vec<String>,
-    #[serde(flatten)]
-    permission: Permission,
 }
 
 impl Role {
@@ -155,40 +145,6 @@ pub fn matches(pattern: &str, action: &str) -> bool {
     false
 }
 
-static BUILTIN: LazyLock<Vec<Role>> = LazyLock::new(|| {
-    let facts: Vec<Fact> =
-        serde_json::from_str(include_str!("builtin.json")).expect("the table in builtin.json is well-formed");
-    let role = |Fact { id, name, other_names, permission }| Role {
-        id,
-        name,
-        other_names,
-        permissions: vec![permission],
-        inference: OnceLock::new(),
-    };
-    facts.into_iter().map(role).collect()
-});
-
-static BY_ID: LazyLock<BTreeMap<Uuid, &'static Role>> =
-    LazyLock::new(|| BUILTIN.iter().map(|role| (role.id, role)).collect());
-
-/// All built-in roles that keyless knows, sorted by name.
-#[must_use]
-pub fn builtin() -> &'static [Role] {
-    &BUILTIN
-}
-
-/// Finds a built-in role by GUID.
-#[must_use]
-pub fn by_id(id: Uuid) -> Option<&'static Role> {
-    BY_ID.get(&id).copied()
-}
-
-/// Finds a built-in role by any of its names, ignoring case like Azure's own filter.
-#[must_use]
-pub fn by_name(name: &str) -> Option<&'static Role> {
-    BUILTIN.iter().find(|role| role.is_called(name))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,36 +167,5 @@ mod tests {
         for (pattern, action, expected) in cases {
             assert_eq!(matches(pattern, action), expected, "{pattern} on {action}");
         }
-    }
-
-    #[test]
-    fn the_roles_of_the_job_are_known_by_every_name() {
-        let user = by_name("cognitive services user").unwrap();
-        assert_eq!(user.id.to_string(), "a97b65f3-24c7-4388-baec-2e87135dc908");
-        assert!(user.gives_inference() && !user.can_grant());
-        assert_eq!(by_name("Foundry User").unwrap().id, by_name("Azure AI User").unwrap().id);
-        assert!(by_name("Cognitive Services OpenAI User").unwrap().gives_inference());
-        for (name, inference, grant) in [
-            ("Owner", false, true),
-            ("Contributor", false, false),
-            ("Reader", false, false),
-            ("User Access Administrator", false, true),
-            ("Role Based Access Control Administrator", false, true),
-            ("Cognitive Services Contributor", false, false),
-            ("Cognitive Services Data Reader", false, false),
-        ] {
-            let role = by_name(name).unwrap();
-            assert_eq!((role.gives_inference(), role.can_grant()), (inference, grant), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_catalogue_is_sorted_and_has_no_double() {
-        let names: Vec<String> = builtin().iter().map(|role| role.name.to_lowercase()).collect();
-        assert!(names.is_sorted());
-        let mut ids: Vec<Uuid> = builtin().iter().map(|role| role.id).collect();
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), names.len());
     }
 }

@@ -96,8 +96,7 @@ pub(crate) fn spelled(id: Uuid, catalogue: &Catalogue) -> String {
     let means = match rbac::by_name(&name) {
         Some(known) => known.id == id,
         None => {
-            catalogue.by_name(&name) == Named::One(id)
-                && very_like(&name, rbac::builtin().iter().flat_map(Role::names)).is_none()
+            catalogue.by_name(&name) == Named::One(id) && very_like(&name, rbac::builtin_names()).is_none()
         }
     };
     if means { name } else { id.to_string() }
@@ -156,7 +155,7 @@ pub(super) fn slip(name: &str, span: Span) -> Option<Finding> {
     if offline(name).is_some() || Uuid::try_parse(name).is_ok() {
         return None;
     }
-    let near = very_like(name, rbac::builtin().iter().flat_map(Role::names))?;
+    let near = very_like(name, rbac::builtin_names())?;
     let finding = Finding::error(Code::UnknownRole, format!("there is no role `{name}`")).at(span);
     Some(finding.hint(format!("did you mean `{near}`?")))
 }
@@ -178,7 +177,7 @@ pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
             grant.role
         );
         let note = Finding::note(Code::UnknownRole, message).at(span);
-        notes.push(match nearest(grant.role, rbac::builtin().iter().flat_map(Role::names)) {
+        notes.push(match nearest(grant.role, rbac::builtin_names()) {
             Some(near) => note.hint(format!("did you mean `{near}`?")),
             None => note,
         });

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use keyless::finding::Code;
 use keyless::rbac::condition::Givable;
-use keyless::rbac::{self, Catalogue, POWERS};
+use keyless::rbac::{self, Catalogue, POWERS, Role};
 use keyless::spec::structure;
 use serde_json::{Value, json};
 
@@ -200,16 +200,31 @@ fn the_page_of_rights_is_current() {
         }
     }
     page.push_str(
-        "\nTwo cases are notes, not refusals:\n\n- a role below a resource group whose only guarded permission is to write role assignments, if its own condition, or that of the assignment, limits\n  it to roles that can only call models (such as *Azure AI Project Manager*);\n- a role for calling models on a whole resource group.\n\nNot guarded, and why:\n\n| permission | why not |\n| --- | --- |\n",
+        "\nTwo cases are notes, not refusals:\n\n- a role below a resource group whose only guarded permission is to write role assignments, if its own condition, or that of the assignment, limits\n  it to roles that can only call models (such as *Foundry Project Manager*);\n- a role for calling models on a whole resource group.\n\nNot guarded, and why:\n\n| permission | why not |\n| --- | --- |\n",
     );
     for (action, why) in UNGUARDED {
         assert!(!is_guarded(action), "{action}");
         let _ = writeln!(page, "| `{action}` | {why} |");
     }
     page.push_str(
-        "\nThese built-in roles need the flag on an account too (roles that keyless does not have built in are judged by what Azure shows):\n\n",
+        "\nThese built-in roles need the flag on an account too (custom roles are judged by the permissions that Azure shows):\n\n",
     );
-    for role in rbac::builtin().iter().filter(|role| role.is_guarded()) {
+    // Those that belong to Azure AI or are general; the names of the others do.
+    let is_near = |role: &&Role| {
+        ["Azure AI", "Cognitive Services", "Foundry", "Managed Identity"]
+            .iter()
+            .any(|word| role.name.contains(word))
+            || [
+                "Contributor",
+                "Owner",
+                "Role Based Access Control Administrator",
+                "User Access Administrator",
+            ]
+            .contains(&role.name.as_str())
+    };
+    let (near, others): (Vec<_>, Vec<_>) =
+        rbac::builtin().filter(|role| role.is_guarded()).partition(is_near);
+    for role in near {
         let words: Vec<&str> = role.powers().map(|power| power.words).collect();
         let few = words.len() == 1 && role.can_grant() && matches!(role.givable(), Givable::Only(_));
         let but = if few {
@@ -219,6 +234,8 @@ fn the_page_of_rights_is_current() {
         };
         let _ = writeln!(page, "- *{}*: {}{but}", role.name, words.join(", "));
     }
+    let others: Vec<&str> = others.iter().map(|role| role.name.as_str()).collect();
+    let _ = writeln!(page, "\nSo do these, which belong to other services: {}.", others.join(", "));
     page.push_str(CONDITIONS);
     page.push_str("\n# Data actions\n\nThese data actions call a model. All are below `Microsoft.CognitiveServices/accounts/`:\n\n");
     for action in rbac::CALLS {

@@ -144,7 +144,7 @@ fn who_may_give_inference_roles_only_is_a_note_below_a_group() {
             (
                 one_account("team-a", "chat", &gives("Azure AI Project Manager", "")),
                 0,
-                "by its condition only `Azure AI User`",
+                "by its condition only `Foundry User`",
             ),
             (
                 one_account("team-a", "chat", &gives(administrator, &only_calls)),

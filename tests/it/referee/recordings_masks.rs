@@ -63,8 +63,9 @@ const MORE: [(&str, &str, Mask); 9] = [
     ("microsoft.insights/eventtypes/management/values", "/value", Mask::Shape),
 ];
 
-/// Built-in roles grow with the years: of these the id and the types are compared.
-const BUILT_IN: [(&str, Mask); 4] = [
+/// Built-in roles grow with the years: of these the id and the types are compared. Three of them show who wrote them last.
+const BUILT_IN: [(&str, Mask); 5] = [
+    ("/properties/updatedBy", Mask::Shape),
     ("/properties/permissions", Mask::Shape),
     ("/properties/description", Mask::Type),
     ("/properties/roleName", Mask::Type),

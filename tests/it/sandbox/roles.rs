@@ -163,7 +163,7 @@ async fn roles_are_found_by_name_without_case_and_ids_match_assignments() {
     let roles = |scope: &str, filter: &str| {
         format!("{scope}/providers/Microsoft.Authorization/roleDefinitions?{RBAC}{filter}")
     };
-    assert_eq!(client.get(&roles(&sub(), "")).await.len(), 100);
+    assert_eq!(client.get(&roles(&sub(), "")).await.len(), 873);
     let found =
         client.get(&roles(&account("any"), "&$filter=roleName%20eq%20'cognitive services user'")).await;
     assert_eq!(found.status, 404, "a scope must exist");

@@ -4,7 +4,7 @@
 //! `checkPolicyRestrictions`. `access`, `locks` and `policies` also check every request to ARM, and `access` calls of the
 //! data plane.
 //!
-//! Unlike Azure, there are 100 built-in roles (`roles.json`) and conditions of assignments are not evaluated. Deny assignments,
+//! Unlike Azure, there are 873 built-in roles and conditions of assignments are not evaluated. Deny assignments,
 //! policies and activated roles are made through `/_sandbox/access`.
 
 pub(crate) mod access;

@@ -1,9 +1,11 @@
 //! Microsoft.Authorization/roleDefinitions and permissions: built-in roles, custom roles.
 //!
-//! The built-in ones are `roles.json`: 100 of Azure's thousand, with ids and actions as Azure
-//! has them and descriptions of ours. An id is written at the level of the subscription that was asked, as Azure does.
+//! The built-in ones are the 873 in `src/rbac/builtin.txt`, with ids and actions as Azure has them and descriptions of ours. The
+//! product reads the same facts; a test compares them with what Azure listed. An id is written at the level of the subscription that was
+//! asked, as Azure does.
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,36 +20,44 @@ use crate::sandbox::state::{Permission, RoleDefinition, World};
 /// Creation date of all built-in roles: they have no author, and their exact dates are not needed.
 const BUILT_IN_DATE: &str = "2015-02-02T21:55:09.8806423Z";
 
-static BUILT_IN: LazyLock<Vec<RoleDefinition>> = LazyLock::new(|| {
-    // Invariant: the file is part of this source and a test reads it.
-    let facts: Vec<Fact> =
-        serde_json::from_str(include_str!("roles.json")).expect("`roles.json` has the form of `Fact`");
-    facts.into_iter().map(Fact::definition).collect()
-});
+static BUILT_IN: LazyLock<Vec<BuiltIn>> =
+    LazyLock::new(|| include_str!("../../../rbac/builtin.txt").lines().map(BuiltIn::of).collect());
 
-/// One line of `roles.json`.
-#[derive(Deserialize)]
-struct Fact {
-    guid: String,
-    name: String,
-    #[serde(flatten)]
-    permission: Permission,
+static BY_GUID: LazyLock<HashMap<&'static str, &'static BuiltIn>> =
+    LazyLock::new(|| BUILT_IN.iter().map(|role| (role.guid, role)).collect());
+
+/// A line of the table: GUID, names, permissions. Most runs look at a few only.
+struct BuiltIn {
+    guid: &'static str,
+    name: &'static str,
+    permissions: &'static str,
+    definition: OnceLock<RoleDefinition>,
 }
 
-impl Fact {
-    fn definition(self) -> RoleDefinition {
-        RoleDefinition {
+impl BuiltIn {
+    fn of(line: &'static str) -> Self {
+        // Invariant: the file is part of this source and a test reads it.
+        let [guid, names, permissions] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else {
+            panic!("a line of `builtin.txt` has three columns");
+        };
+        let name = names.split_once('|').map_or(names, |(name, _)| name);
+        Self { guid, name, permissions, definition: OnceLock::new() }
+    }
+
+    fn definition(&self) -> &RoleDefinition {
+        self.definition.get_or_init(|| RoleDefinition {
             // Built-in roles always have one and clients rely on it; the wording is ours.
             description: Some(format!("Azure's built-in role `{}`.", self.name)),
-            guid: self.guid,
-            name: self.name,
+            guid: self.guid.to_owned(),
+            name: self.name.to_owned(),
             assignable_scopes: vec![String::from("/")],
-            permissions: vec![self.permission],
+            permissions: serde_json::from_str(self.permissions)
+                .expect("`builtin.txt` has permissions as JSON"),
             created_on: BUILT_IN_DATE.to_owned(),
             updated_on: BUILT_IN_DATE.to_owned(),
             created_by: None,
             updated_by: None,
-        }
+        })
     }
 }
 
@@ -59,18 +69,20 @@ pub(crate) fn find<'w>(world: &'w World, guid: &str) -> Option<&'w RoleDefinitio
 
 /// A role by its GUID or its name.
 pub(crate) fn named<'w>(world: &'w World, name: &str) -> Option<&'w RoleDefinition> {
-    let custom = world.state.role_definitions.values();
+    let mut custom = world.state.role_definitions.values();
+    let built_in = || BUILT_IN.iter().find(|role| role.name.eq_ignore_ascii_case(name));
     find(world, name)
-        .or_else(|| custom.chain(BUILT_IN.iter()).find(|role| role.name.eq_ignore_ascii_case(name)))
+        .or_else(|| custom.find(|role| role.name.eq_ignore_ascii_case(name)))
+        .or_else(|| built_in().map(BuiltIn::definition))
 }
 
 /// GUIDs of the built-in roles.
 pub(crate) fn built_in_guids() -> impl Iterator<Item = &'static str> {
-    BUILT_IN.iter().map(|role| role.guid.as_str())
+    BUILT_IN.iter().map(|role| role.guid)
 }
 
 fn built_in(guid: &str) -> Option<&'static RoleDefinition> {
-    BUILT_IN.iter().find(|role| role.guid.eq_ignore_ascii_case(guid))
+    BY_GUID.get(guid.to_lowercase().as_str()).map(|role| role.definition())
 }
 
 /// A role's id as it is shown at a scope.
@@ -144,7 +156,7 @@ pub(crate) fn list(world: &World, request: &Request, scope: &str) -> Result<Repl
     let mut kept = Vec::new();
     let custom = world.state.role_definitions.values();
     let custom = custom.filter(|role| assignable_at(role, scope) || (below && assignable_below(role, scope)));
-    for role in custom.chain(BUILT_IN.iter()) {
+    for role in custom.chain(BUILT_IN.iter().map(BuiltIn::definition)) {
         let mut fits = true;
         for term in &terms {
             fits = fits && matches(role, term)?;
@@ -290,12 +302,9 @@ mod tests {
 
     #[test]
     fn the_built_in_roles_are_readable_and_unique() {
-        let mut guids: Vec<&str> = BUILT_IN.iter().map(|role| role.guid.as_str()).collect();
-        assert_eq!(guids.len(), 100);
-        assert!(guids.iter().all(|guid| Uuid::parse_str(guid).is_ok()));
-        guids.sort_unstable();
-        guids.dedup();
-        assert_eq!(guids.len(), 100);
+        assert_eq!((BUILT_IN.len(), BY_GUID.len()), (873, 873));
+        assert!(BUILT_IN.iter().all(|role| Uuid::parse_str(role.guid).is_ok()));
+        assert!(BUILT_IN.iter().all(|role| !role.definition().permissions.is_empty()));
         let user = built_in("A97B65F3-24C7-4388-BAEC-2E87135DC908").unwrap();
         assert_eq!(
             (user.name.as_str(), &user.permissions[0].data_actions[..]),

@@ -36,4 +36,5 @@ schema:
     cargo run -q -- schema outputs > schema/outputs.schema.json
     cargo run -q -- schema verify > schema/verify.schema.json
     cargo run -q -- schema keys-status > schema/keys-status.schema.json
+    cargo run -q -- schema keys-usage > schema/keys-usage.schema.json
     cargo run -q -- schema keys-revoke > schema/keys-revoke.schema.json

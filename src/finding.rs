@@ -111,6 +111,9 @@ codes! {
     PlainSecret = "plain-secret", "a secret written into the spec: as a key, or in `target` or `metadata` of a connection";
     MissingSecret = "missing-secret", "`KEYLESS_SECRET_NAME` is not set for a secret that must be sent";
     KeysEnabled = "keys-enabled", "API keys are on: declared so, or live while the spec does not say";
+    KeysUsed = "keys-used", "calls with an API key were made, as the request log or the account's settings prove";
+    CallsWithoutName = "calls-without-name", "calls of an account may have been made with an API key: the request log names no caller, and that is no proof";
+    KeyUseUnknown = "key-use-unknown", "it cannot be told whether API keys are used, because evidence is missing";
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack that the run is not pinned to, or one that `--select` or `--retire` names and that is not loaded or cannot be retired";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";

@@ -36,6 +36,7 @@ pub mod drift;
 pub mod guards;
 pub mod plan;
 pub mod principals;
+pub mod usage;
 
 pub mod apply;
 pub mod verify;

@@ -38,6 +38,10 @@ pub enum Shape {
     List,
     /// The answer to a POST with this body, which changes nothing.
     Ask(Value),
+    /// The answer of Azure Monitor to a query of logs, a POST with this body. It may be partial, and is asked to name what it leaves out.
+    Logs(Value),
+    /// The newest pages of a paged list; without the rest, it ends with the item `null`.
+    Newest,
     /// A paged list of a resource's children, which is absent if the resource is.
     Children,
     /// A paged list of Privileged Identity Management, which may have several items with the same id and requires a license.
@@ -74,7 +78,7 @@ impl Query {
     /// Its identity: its path and its body. A query to the directory is identified by its path alone.
     fn key(&self) -> Cow<'_, str> {
         match &self.shape {
-            Shape::Ask(body) => Cow::Owned(format!("{} {body}", self.path)),
+            Shape::Ask(body) | Shape::Logs(body) => Cow::Owned(format!("{} {body}", self.path)),
             _ => Cow::Borrowed(&self.path),
         }
     }

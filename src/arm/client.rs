@@ -4,7 +4,6 @@
 //! its endpoint, never logs a token or a signed query.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,8 @@ use uuid::Uuid;
 
 use super::bucket::{Buckets, Direction, Permit, subscription_of};
 use super::clock::{Clock, Moment};
+use super::counts::Counters;
+pub use super::counts::RequestCounts;
 use super::error::{Error, ErrorKind};
 use super::error_body::carries_error;
 use super::exchange::{Completed, Exchange, Limits, Method, Next, Request, Sent};
@@ -60,15 +61,6 @@ impl Default for ClientSettings {
     }
 }
 
-/// Requests sent so far, including retries and polls.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RequestCounts {
-    /// GET, including polls, and POST that only queries.
-    pub reads: u64,
-    /// PUT, PATCH, POST, DELETE.
-    pub writes: u64,
-}
-
 /// A client of ARM, or of Graph; cheap to clone.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -84,12 +76,6 @@ struct Inner {
     buckets: Mutex<Buckets>,
     clock: Clock,
     counters: Arc<Counters>,
-}
-
-#[derive(Default)]
-struct Counters {
-    reads: AtomicU64,
-    writes: AtomicU64,
 }
 
 /// Reads the body of a success while it is received.
@@ -159,8 +145,13 @@ impl Client {
     /// Requests sent so far.
     #[must_use]
     pub fn requests(&self) -> RequestCounts {
-        let Counters { reads, writes } = &*self.0.counters;
-        RequestCounts { reads: reads.load(Ordering::Relaxed), writes: writes.load(Ordering::Relaxed) }
+        self.0.counters.counts()
+    }
+
+    /// The time by Azure's clock, as its last answer showed it; before that, this machine's.
+    #[must_use]
+    pub fn azure_time(&self) -> jiff::Timestamp {
+        self.0.counters.azure_time()
     }
 
     /// Reads one resource; `path` includes the query with the api-version.
@@ -278,7 +269,7 @@ impl Client {
     }
 
     /// Starts an exchange and runs it.
-    async fn run(
+    pub(super) async fn run(
         &self,
         method: Method,
         target: &CallTarget<'_>,
@@ -405,9 +396,7 @@ impl Inner {
                 return Sent::NoToken { what: error.to_string(), advice };
             }
         };
-        let Counters { reads, writes } = &*self.counters;
-        let counter = if method.is_write() { writes } else { reads };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.counters.count(method);
         let (outcome, remaining) = tokio::select! {
             biased;
             () = self.stopped(may_finish || method.is_write()) => {
@@ -417,6 +406,7 @@ impl Inner {
         };
         flight.remaining = remaining;
         if let Sent::Answer(answer) = &outcome {
+            self.counters.note_time(&answer.headers);
             flight.close_until = answer.throttles_subscription(self.clock.now());
         }
         outcome

@@ -6,11 +6,13 @@
 pub mod bucket;
 pub mod client;
 pub mod clock;
+mod counts;
 pub mod error;
 mod error_body;
 pub mod exchange;
 mod hint;
 pub mod interrupt;
+mod logs;
 pub mod observer;
 pub mod origin;
 mod page;

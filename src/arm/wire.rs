@@ -109,6 +109,9 @@ fn request(
         Method::Delete => reqwest::Method::DELETE,
     };
     let request = http.request(verb, url.clone()).header("accept", "application/json");
+    // Azure Monitor leaves workspaces out that the caller may not read, and lists them only if asked.
+    let logs = url.path().to_ascii_lowercase().ends_with("/providers/microsoft.insights/logs");
+    let request = if logs { request.header("prefer", "include-permissions=true, wait=50") } else { request };
     match body {
         Some(body) => request.json(body),
         // Azure's gateway refuses a POST without a length (411).

@@ -56,7 +56,7 @@ pub enum Exit {
     Success,
     /// 1: failed, including usage errors and invalid specs.
     Failure,
-    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`), or API keys are enabled (`keys status`).
+    /// 2: changes are pending (`drift`, and `plan --detailed-exitcode`), API keys are enabled (`keys status`), or API keys are used (`keys usage`).
     Pending,
     /// 3: a guard refused the plan.
     Refused,
@@ -83,7 +83,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) or API keys enabled (keys status), 3 refused by a guard.";
+const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) API keys enabled (keys status) or used (keys usage), 3 refused by a guard.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -101,7 +101,7 @@ enum Command {
     Access(access::Args),
     /// Call the models to prove that they accept tokens and refuse API keys
     Verify(verify::Args),
-    /// Show which accounts accept API keys, or regenerate the keys
+    /// Show which accounts accept API keys and who uses them, or regenerate the keys
     Keys(keys::Args),
     /// Print endpoints, ids and identities of the accounts, for applications
     Outputs(outputs::Args),

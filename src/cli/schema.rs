@@ -10,6 +10,7 @@ use crate::doctor::Diagnosis;
 use crate::document::access::Access;
 use crate::document::keys::{KeysStatement, Revocation};
 use crate::document::report::Report;
+use crate::document::usage::Usage;
 use crate::document::{Plan, Statement};
 use crate::verify::Verification;
 
@@ -40,6 +41,8 @@ enum SchemaName {
     Verify,
     /// What `keys status --format json` prints
     KeysStatus,
+    /// What `keys usage --format json` prints
+    KeysUsage,
     /// What `keys revoke --format json` prints
     KeysRevoke,
 }
@@ -54,6 +57,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         SchemaName::Outputs => schemars::schema_for!(Statement<Outputs>).to_value(),
         SchemaName::Verify => schemars::schema_for!(Statement<Verification>).to_value(),
         SchemaName::KeysStatus => schemars::schema_for!(Statement<KeysStatement>).to_value(),
+        SchemaName::KeysUsage => schemars::schema_for!(Statement<Usage>).to_value(),
         SchemaName::KeysRevoke => schemars::schema_for!(Statement<Revocation>).to_value(),
     };
     output::result(&json(&schema)?)?;

@@ -13,6 +13,7 @@ pub mod report;
 mod statement;
 mod step;
 mod target;
+pub mod usage;
 
 pub use cause::{Cause, Done, Evidence};
 pub use finding::FindingEntry;

@@ -15,6 +15,7 @@ mod rotation;
 pub(crate) mod saved;
 mod specs;
 mod statement;
+mod usage;
 mod wish;
 
 use std::sync::Arc;

@@ -55,12 +55,7 @@ pub(super) async fn ask(graph: &Client, queries: &[&Query]) -> Vec<Answer> {
 fn parts(query: &Query) -> &[Part] {
     match &query.shape {
         Shape::Directory(parts) => parts,
-        Shape::One
-        | Shape::List
-        | Shape::Children
-        | Shape::Schedules
-        | Shape::Ask(_)
-        | Shape::DirectoryPages(_) => &[],
+        _ => &[],
     }
 }
 

@@ -4,10 +4,11 @@
 //! queries.
 
 mod batch;
+mod logs;
 
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 
 use crate::arm::{self, Client};
 use crate::drift::{self, LogEvent, LogQuery};
@@ -24,6 +25,7 @@ pub(crate) async fn ask_until_known(
     graph: &Client,
     snapshot: &mut Snapshot,
 ) {
+    let pace = logs::Pace::default();
     for _ in 0..MAX_WAVES {
         let mut open = wanted(snapshot);
         open.retain(|query| snapshot.get(query).is_none());
@@ -32,18 +34,28 @@ pub(crate) async fn ask_until_known(
         if open.is_empty() {
             return;
         }
-        ask_all(&open, client, graph, snapshot).await;
+        ask_all(&open, client, graph, &pace, snapshot).await;
     }
 }
 
 /// Runs one wave of queries.
-async fn ask_all(queries: &[Query], client: &Client, graph: &Client, snapshot: &mut Snapshot) {
+async fn ask_all(
+    queries: &[Query],
+    client: &Client,
+    graph: &Client,
+    pace: &logs::Pace,
+    snapshot: &mut Snapshot,
+) {
     let (directory, resources): (Vec<&Query>, Vec<&Query>) =
         queries.iter().partition(|query| matches!(query.shape, Shape::Directory(_)));
+    let (logs, resources): (Vec<&Query>, Vec<&Query>) =
+        resources.into_iter().partition(|query| matches!(query.shape, Shape::Logs(_)));
     let serves = |query: &Query| if matches!(query.shape, Shape::DirectoryPages(_)) { graph } else { client };
-    let resource_answers = join_all(resources.iter().map(|query| ask(serves(query), query)));
-    let (answers, found) = join(resource_answers, batch::ask(graph, &directory)).await;
-    for (query, answer) in resources.into_iter().zip(answers).chain(directory.into_iter().zip(found)) {
+    let answers = join_all(resources.iter().map(|query| ask(serves(query), query)));
+    let (answers, found, logged) =
+        join3(answers, batch::ask(graph, &directory), logs::ask(client, &logs, pace)).await;
+    let all = resources.into_iter().zip(answers).chain(directory.into_iter().zip(found));
+    for (query, answer) in all.chain(logs.into_iter().zip(logged)) {
         snapshot.insert(query, answer);
     }
 }
@@ -89,7 +101,8 @@ async fn ask(client: &Client, query: &Query) -> Answer {
         }
         Shape::List | Shape::Children | Shape::Schedules => client.list(&query.path, query.project).await,
         Shape::Ask(body) => client.ask(&query.path, body).await.map(|body| vec![(query.project)(body)]),
-        Shape::One | Shape::Directory(_) => {
+        Shape::Newest => logs::newest(client, query).await,
+        Shape::One | Shape::Directory(_) | Shape::Logs(_) => {
             client.get(&query.path).await.map(|body| vec![(query.project)(body)])
         }
     };

@@ -24,5 +24,6 @@ pub mod sarif;
 pub mod statement;
 mod summary;
 pub mod text;
+mod usage;
 mod verify;
 mod words;

@@ -1,11 +1,13 @@
 //! The sandbox's own paths below `/_sandbox/`, with which tests control it.
 //!
-//! Answers `faults`, `clock`, `stats` and `reset` itself, `directory` in `principals`, `access` in `grants`, and `seed`.
+//! Answers `faults`, `clock`, `stats` and `reset` itself, `directory` in `principals`, `access` in `grants`,
+//! `monitor` in `monitoring`, and `seed`.
 //! Stands on `http`, `state`, `entra` and `arm`.
 //!
 //! Azure has nothing like it. These paths need no token, and only a POST changes anything.
 
 mod grants;
+mod monitoring;
 mod principals;
 mod seed;
 
@@ -38,6 +40,7 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
         (["seed"], _) => seed::answer(world, request),
         (["directory"], _) => principals::answer(world, request),
         (["access"], _) => grants::answer(world, request),
+        (["monitor"], _) => monitoring::answer(world, request),
         (["stats"], &Method::GET) => Reply::json(200, &world.stats),
         (["reset"], &Method::POST) => {
             let secret = std::mem::take(&mut world.state.secret);

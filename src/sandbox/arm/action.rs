@@ -26,6 +26,10 @@ pub(super) struct Action {
 pub(crate) fn of(request: &Request) -> Option<Action> {
     let segments = &request.segments[..];
     let (path, verb) = match (&request.method, segments.split_last()) {
+        // https://learn.microsoft.com/azure/azure-monitor/logs/manage-access
+        (&Method::POST, Some((last, above))) if last.eq_ignore_ascii_case("logs") => {
+            (above, String::from("logs/AzureDiagnostics/read"))
+        }
         (&Method::POST, Some((last, above))) => {
             let question = QUESTIONS.iter().any(|known| last.eq_ignore_ascii_case(known));
             (above, format!("{last}/{}", if question { "read" } else { "action" }))

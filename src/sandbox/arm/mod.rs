@@ -2,7 +2,8 @@
 //!
 //! Answers `/subscriptions`, `/providers` and `/tenants`. `router` finds the handler; `cognitive` has accounts and their
 //! children, `rbac` decides who may do what. Both use `action` (which operation a request is), `operations` (long-running
-//! operations) and `versions`, and neither imports the other. Resource groups (`groups`) use both; `activity` is the activity log.
+//! operations) and `versions`, and neither imports the other. Resource groups (`groups`) use both; `activity` is the activity log,
+//! `monitor` has settings, metrics and the request log of accounts.
 //! Stands on `http`, `state` and `entra`.
 //!
 //! Unlike Azure, only those types exist that keyless and similar tools call, and management groups have no hierarchy. Unless
@@ -12,6 +13,7 @@ mod action;
 pub(super) mod activity;
 pub(super) mod cognitive;
 mod groups;
+pub(super) mod monitor;
 mod operations;
 pub(super) mod rbac;
 mod router;

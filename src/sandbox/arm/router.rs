@@ -10,7 +10,7 @@ use super::cognitive::{
     accounts, children, connections, deleted, deployments, domain, offers, projects, rai_policies,
 };
 use super::rbac::{access, deny_assignments, locks, policies, role_assignments, role_definitions, schedules};
-use super::{activity, groups, operations, user_assigned_identity, versions};
+use super::{activity, groups, monitor, operations, user_assigned_identity, versions};
 use crate::sandbox::http::scope::Target;
 use crate::sandbox::http::{Reply, Request, errors, scope};
 use crate::sandbox::state::World;
@@ -111,6 +111,7 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
         "microsoft.insights" => insights(world, request, target),
         "microsoft.machinelearningservices" => machine_learning(world, request, target),
         "microsoft.managedidentity" => identities(world, request, target),
+        "microsoft.operationalinsights" => workspaces(world, request, target),
         "microsoft.policyinsights" => policy_insights(world, request, target),
         _ => {
             versions::check(request, "", target.namespace)?;
@@ -334,7 +335,7 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
     }
 }
 
-fn insights(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+fn insights(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
     let types: Vec<&str> = types.iter().map(String::as_str).collect();
     match (target.above, types.as_slice()) {
@@ -344,6 +345,50 @@ fn insights(world: &World, request: &Request, target: &Target) -> Result<Reply, 
                 Method::GET => activity::list(world, request, subscription),
                 _ => not_allowed(request),
             }
+        }
+        (scope, ["logs"]) => {
+            versions::check(request, "microsoft.insights/logs", "logs")?;
+            match request.method {
+                Method::POST => monitor::logs(world, request, &scope::join(scope)),
+                _ => not_allowed(request),
+            }
+        }
+        ([_, _, _, _, _, namespace, kind, _], [first, ..])
+            if namespace.eq_ignore_ascii_case("Microsoft.CognitiveServices")
+                && kind.eq_ignore_ascii_case("accounts") =>
+        {
+            let entry = if *first == "metrics" { "metrics" } else { "diagnosticsettings" };
+            versions::check(request, &format!("microsoft.insights/{entry}"), &target.rest[0])?;
+            let account = &scope::join(target.above);
+            check_scope(world, target, request)?;
+            match (&request.method, types.as_slice()) {
+                (&Method::GET, ["metrics"]) => monitor::metrics(world, request, account),
+                (&Method::GET, ["diagnosticsettingscategories"]) => Ok(monitor::categories(account)),
+                (&Method::GET, ["diagnosticsettings"]) => Ok(monitor::settings(world, account)),
+                (&Method::GET, ["diagnosticsettings", name]) => monitor::setting(world, account, name),
+                (&Method::PUT, ["diagnosticsettings", _]) => {
+                    monitor::set(world, request, account, &target.rest[1])
+                }
+                (&Method::DELETE, ["diagnosticsettings", name]) => Ok(monitor::unset(world, account, name)),
+                (_, ["metrics" | "diagnosticsettings" | "diagnosticsettingscategories", ..]) => {
+                    not_allowed(request)
+                }
+                _ => unknown_type(request, target),
+            }
+        }
+        _ => unknown_type(request, target),
+    }
+}
+
+/// A workspace, of which the sandbox has only how long it keeps logs.
+fn workspaces(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    versions::check(request, "microsoft.operationalinsights", "workspaces")?;
+    match target.rest {
+        [kind, name, tables, table]
+            if kind.eq_ignore_ascii_case("workspaces") && tables.eq_ignore_ascii_case("tables") =>
+        {
+            let id = format!("{}/providers/{}/{kind}/{name}", scope::join(target.above), target.namespace);
+            only(request, &Method::GET, || monitor::table(world, &id, table))
         }
         _ => unknown_type(request, target),
     }

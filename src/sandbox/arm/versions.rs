@@ -128,6 +128,13 @@ const TABLE: &[(&str, &[&str])] = &[
         "microsoft.policyinsights/checkpolicyrestrictions",
         &["2020-07-01", "2020-07-01-preview", "2022-03-01", "2023-03-01", "2024-10-01"],
     ),
+    ("microsoft.insights/diagnosticsettings", &["2016-09-01", "2017-05-01-preview", "2021-05-01-preview"]),
+    ("microsoft.insights/metrics", &["2018-01-01", "2019-07-01", "2021-05-01", "2023-10-01", "2024-02-01"]),
+    ("microsoft.insights/logs", &["2018-03-01-preview", "2018-08-01-preview"]),
+    (
+        "microsoft.operationalinsights",
+        &["2020-08-01", "2021-06-01", "2021-12-01-preview", "2022-10-01", "2023-09-01", "2025-02-01"],
+    ),
     ("microsoft.insights/eventtypes", &["2014-04-01", "2015-04-01", "2017-03-01-preview"]),
     (
         "resources",

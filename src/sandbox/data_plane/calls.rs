@@ -11,9 +11,10 @@ use super::{access, answers};
 use crate::sandbox::arm::cognitive::catalog::Task;
 use crate::sandbox::arm::cognitive::children::Place;
 use crate::sandbox::arm::cognitive::{accounts, catalog, children};
+use crate::sandbox::arm::monitor;
 use crate::sandbox::entra::directory;
 use crate::sandbox::http::{Reply, Request};
-use crate::sandbox::state::{Account, Child, World};
+use crate::sandbox::state::{Account, Child, ModelCall, World};
 
 /// First segment of paths to accounts, because a sandbox has only one address.
 const PREFIX: &str = "_data";
@@ -40,6 +41,18 @@ enum Does {
     Task(Task),
     Info,
     Deployments,
+}
+
+impl Does {
+    /// The operation in the request log. Only those of chats and embeddings are in public records.
+    fn logged(&self) -> &'static str {
+        match self {
+            Self::Task(Task::Chat | Task::Completion | Task::Messages) => "ChatCompletions_Create",
+            Self::Task(Task::Embeddings) => "Embeddings_Create",
+            Self::Task(Task::Responses) => "Responses_Create",
+            Self::Info | Self::Deployments => "Models_List",
+        }
+    }
 }
 
 const OPERATIONS: &[(&[&str], CallOperation)] = &[
@@ -137,7 +150,34 @@ pub(crate) fn call(request: &Request) -> Option<Call> {
 }
 
 pub(crate) fn answer(world: &mut World, request: &Request, call: &Call) -> Reply {
-    served(world, request, call).unwrap_or_else(|refusal| refusal)
+    let reply = served(world, request, call).unwrap_or_else(|refusal| refusal);
+    note(world, request, call, reply.status);
+    // As in the request log of the account.
+    reply.with("apim-request-id", request.id.clone())
+}
+
+/// Has the metrics and the log know of a call. Those of projects have none.
+fn note(world: &mut World, request: &Request, call: &Call, status: u16) {
+    let Some(account) = account(world, &call.host) else { return };
+    let Some(operation) = operation(&request.method, &call.path, Endpoint::Account) else { return };
+    let caller = access::authenticate(world, request, account, Endpoint::Account).ok().flatten();
+    let named = match &call.path[..] {
+        [_, deployments, name, ..] if deployments == "deployments" => Some(name.clone()),
+        _ => serde_json::from_slice::<Value>(&request.body)
+            .ok()
+            .and_then(|body| body.get("model")?.as_str().map(str::to_owned)),
+    };
+    let known = ModelCall {
+        at: world.now.as_microsecond(),
+        operation: operation.does.logged().to_owned(),
+        deployment: named,
+        status,
+        caller: caller.map(|caller| caller.object_id),
+        silent: false,
+        sinks: Vec::new(),
+    };
+    let key = account.key();
+    monitor::note(world, &key, known);
 }
 
 fn served(world: &mut World, request: &Request, call: &Call) -> Result<Reply, Reply> {

@@ -14,6 +14,7 @@ const QUESTIONS: &[&str] = &[
     "checkpolicyrestrictions",
     "checkskuavailability",
     "calculatemodelcapacity",
+    "logs",
     "resources",
 ];
 

@@ -7,6 +7,7 @@
 //! it. Unlike Azure, equal histories give equal ids, and tests can advance the clock.
 
 mod assignment_table;
+mod monitor;
 mod resources;
 mod rights;
 pub(super) mod store;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(crate) use monitor::{DiagnosticSetting, ModelCall, Monitoring};
 pub(crate) use resources::{
     Account, Child, DeletedAccount, Event, Group, Identity, Lock, Operation, Stamp, Subscription, Transition,
     account_key, group_key, user_assigned,
@@ -114,6 +116,15 @@ pub(super) struct State {
     /// The activity log, newest first within a subscription.
     #[serde(default)]
     pub(super) events: Table<Event>,
+    /// By the account's key and the setting's name.
+    #[serde(default)]
+    pub(super) diagnostic_settings: Table<DiagnosticSetting>,
+    /// What the data planes of accounts took, by the account's key and the time.
+    #[serde(default)]
+    pub(super) model_calls: Table<ModelCall>,
+    /// By the account's key.
+    #[serde(default)]
+    pub(super) monitoring: Table<Monitoring>,
 }
 
 impl State {
@@ -145,6 +156,9 @@ impl State {
             deleted_principals: Table::default(),
             locks: Table::default(),
             events: Table::default(),
+            diagnostic_settings: Table::default(),
+            model_calls: Table::default(),
+            monitoring: Table::default(),
         }
     }
 
@@ -168,10 +182,13 @@ impl State {
             ("deletedGroups", &mut self.deleted_groups),
             ("deletedPrincipals", &mut self.deleted_principals),
             ("denyAssignments", &mut self.deny_assignments),
+            ("diagnosticSettings", &mut self.diagnostic_settings),
             ("events", &mut self.events),
             ("groups", &mut self.groups),
             ("incarnations", &mut self.incarnations),
             ("locks", &mut self.locks),
+            ("modelCalls", &mut self.model_calls),
+            ("monitoring", &mut self.monitoring),
             ("operations", &mut self.operations),
             ("policies", &mut self.policies),
             ("principals", &mut self.principals),

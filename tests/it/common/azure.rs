@@ -41,7 +41,7 @@ impl Seen {
 
 /// Whether a POST to this path changes nothing: a batch to Graph, and what ARM is asked before a write.
 pub(crate) fn only_asks(path: &str) -> bool {
-    let questions = ["/$batch", "/checkDomainAvailability", "/checkPolicyRestrictions"];
+    let questions = ["/$batch", "/checkDomainAvailability", "/checkPolicyRestrictions", "/logs"];
     questions.iter().any(|end| path.ends_with(end))
 }
 

@@ -6,7 +6,7 @@ use super::structure::{root, sources};
 
 /// The floors, top to bottom; modules of one floor do not import each other. ARCHITECTURE.md shows the same list.
 ///
-/// `read` stands above what it asks for: `drift` says what to ask of the activity log. `rbac` stands below `snapshot`, which holds the
+/// `read` stands above what it asks for: `drift` says what to ask of the activity log, `usage` of the request log. `rbac` stands below `snapshot`, which holds the
 /// roles that Azure listed.
 pub(super) const FLOORS: &[&[&str]] = &[
     &["cli"],
@@ -16,7 +16,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["verify"],
     &["access"],
     &["read"],
-    &["accounts", "checks", "drift", "guards"],
+    &["accounts", "checks", "drift", "guards", "usage"],
     &["plan"],
     &["diff"],
     &["kinds"],

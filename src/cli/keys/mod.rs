@@ -1,4 +1,6 @@
-//! `keyless keys`: lists the accounts that accept API keys, and regenerates keys.
+//! `keyless keys`: lists the accounts that accept API keys, finds out who uses keys, and regenerates keys.
+
+mod usage;
 
 use super::document::Document;
 use super::options::Options;
@@ -29,6 +31,8 @@ pub(super) struct Args {
 enum KeysCommand {
     /// List the accounts that accept API keys; exit 2 if there are any. Reads no key
     Status(StatusArgs),
+    /// Find out from Azure's logs and metrics who still uses API keys; exit 2 if keys are used, 1 if it cannot be told
+    Usage(usage::Args),
     /// Regenerate both keys of each account, so that the old ones stop working. Shows and stores no key
     Revoke(RevokeArgs),
 }
@@ -62,6 +66,7 @@ pub(super) fn subscription(text: &str) -> Result<ResourceId, String> {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let (specs, subscription) = match &args.command {
         KeysCommand::Status(args) => (&args.specs, args.subscription.as_ref()),
+        KeysCommand::Usage(args) => (&args.specs, args.subscription.as_ref()),
         KeysCommand::Revoke(args) => {
             confirm::possible(args.yes, "check `keyless keys status`")?;
             (&args.specs, None)
@@ -81,6 +86,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         let session = Session::connect(options).await?;
         let exit = match &args.command {
             KeysCommand::Status(args) => tell(options, args, &session, checked).await,
+            KeysCommand::Usage(args) => usage::tell(options, args, &session, checked).await,
             KeysCommand::Revoke(args) => renew(options, args, &session, checked).await,
         };
         session.close().await;
@@ -94,15 +100,7 @@ async fn tell(
     session: &Session,
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
-    let standing = match &args.subscription {
-        Some(subscription) => {
-            let wanted = |_: &Snapshot| vec![accounts::list(subscription)];
-            let (_, standing, findings) = session.azure.listed(subscription, &wanted).await?;
-            checked.findings.extend(findings);
-            standing
-        }
-        None => session.azure.accounts(&mut checked).await?,
-    };
+    let standing = standing(args.subscription.as_ref(), session, &mut checked).await?;
     let document = session.azure.state(status(&standing, &checked.sources), &checked);
     Document::Statement(&document).write(options)?;
     Ok(match (document.has_errors(), document.about.summary.enabled) {
@@ -110,6 +108,19 @@ async fn tell(
         (false, 0) => Exit::Success,
         (false, _) => Exit::Pending,
     })
+}
+
+/// The live accounts of specs, or all of a subscription.
+async fn standing(
+    subscription: Option<&ResourceId>,
+    session: &Session,
+    checked: &mut Checked,
+) -> Result<Vec<Standing>, Failure> {
+    let Some(subscription) = subscription else { return Ok(session.azure.accounts(checked).await?) };
+    let wanted = |_: &Snapshot| vec![accounts::list(subscription)];
+    let (_, standing, findings) = session.azure.listed(subscription, &wanted).await?;
+    checked.findings.extend(findings);
+    Ok(standing)
 }
 
 async fn renew(

@@ -1,0 +1,81 @@
+//! Queries to Azure Monitor's logs, within its limits (IO): 5 at once and 200 in 30 seconds for each identity
+//! (<https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits>).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+use super::{refusal, unanswered};
+use crate::arm::{self, Client};
+use crate::snapshot::{Answer, Query, Refusal, Shape};
+use crate::usage::{Meaning, meaning};
+
+/// How many queries may be in flight.
+const AT_ONCE: usize = 5;
+/// How many queries may begin in a period.
+const PER_PERIOD: usize = 200;
+const PERIOD: Duration = Duration::from_secs(30);
+/// The most pages of an activity log that are read.
+const PAGES: usize = 20;
+
+/// When the last queries began.
+#[derive(Default)]
+pub(super) struct Pace(Mutex<VecDeque<Instant>>);
+
+impl Pace {
+    /// Waits until another query may begin.
+    async fn turn(&self) {
+        let mut begun = self.0.lock().await;
+        if begun.len() == PER_PERIOD
+            && let Some(first) = begun.pop_front()
+        {
+            sleep_until(first + PERIOD).await;
+        }
+        begun.push_back(Instant::now());
+    }
+}
+
+/// Sends all queries; answers are in the same order.
+pub(super) async fn ask(client: &Client, queries: &[&Query], pace: &Pace) -> Vec<Answer> {
+    let answers = queries.iter().map(|query| async {
+        let Shape::Logs(body) = &query.shape else { return Answer::found([]) };
+        pace.turn().await;
+        match client.query_logs(&query.path, body).await {
+            Ok(answer) => Answer::found([(query.project)(answer)]),
+            Err(error) => refused(query, &error),
+        }
+    });
+    stream::iter(answers).buffered(AT_ONCE).collect().await
+}
+
+/// What a refusal of a query means. A table that does not exist is no failure.
+fn refused(query: &Query, error: &arm::Error) -> Answer {
+    let inner = error.details.iter().filter_map(|detail| detail.code.as_deref());
+    match meaning(error.code.as_deref().into_iter().chain(inner)) {
+        Meaning::NoTable => Answer::Absent { code: error.code.clone().unwrap_or_default() },
+        Meaning::NoRight(hint) => {
+            let hint = (!hint.is_empty()).then(|| hint.to_owned());
+            Answer::Denied(Refusal { hint, ..refusal(error) })
+        }
+        // The general hint names a role for the request, which is not the one that reads logs.
+        Meaning::Other => match unanswered(query, error) {
+            Answer::Denied(refusal) => Answer::Denied(Refusal { hint: None, ..refusal }),
+            answer => answer,
+        },
+    }
+}
+
+/// The newest pages of an activity log; `"more"` at the end if there are older ones.
+pub(super) async fn newest(client: &Client, query: &Query) -> Result<Vec<Value>, arm::Error> {
+    let (mut events, whole) = client.list_until(&query.path, query.project, PAGES, |_| false).await?;
+    events.retain(|event| !event.is_null());
+    if !whole {
+        events.push(json!("more"));
+    }
+    Ok(events)
+}

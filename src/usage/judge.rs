@@ -1,0 +1,402 @@
+//! What the evidence about an account allows to say. The only place that concludes anything.
+//!
+//! The order matters: proof of use counts even if the log is incomplete, and what is missing counts before anything is said to be quiet. A
+//! day is covered if the metrics count no call, or if the log has as many as they count. So a setting made last week, a short retention, a
+//! daily cap and a workspace that was left out all show as days that are not covered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::log::{LogGap, LoggedCalls, RequestLog};
+use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, date};
+use crate::document::usage::{AccountUsage, CallKind, Calls, KeyVerdict, MissingEvidence};
+use crate::finding::{Code, Finding, Severity};
+use crate::snapshot::Refusal;
+use crate::source::Sources;
+
+/// Operations of Azure OpenAI, which are known to log who called. From samples and public queries; the list is not complete.
+const NAMING: [&str; 5] = [
+    "ChatCompletions_Create",
+    "Completions_Create",
+    "Create_Thread",
+    "Embeddings_Create",
+    "ImageGenerations_Create",
+];
+/// The end of operations that read catalogues, which the metrics of calls do not count.
+const CATALOGUE: &str = "_List";
+/// How many days the docs recommend: more than a month, so that a month's end is among them.
+const MONTH: u32 = 35;
+
+/// Judges an account.
+#[must_use]
+pub fn judge(
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    window: Window,
+    sources: &Sources,
+) -> AccountUsage {
+    let rows = match &evidence.log {
+        RequestLog::Read { rows, .. } => rows.as_slice(),
+        RequestLog::NotAsked | RequestLog::Absent | RequestLog::Unread(_) => &[],
+    };
+    let (covered, hole) = match &evidence.metrics {
+        Ok(metrics) => coverage(metrics, rows, window),
+        Err(_) => (0, None),
+    };
+    let (verdict, reasons) = conclude(subject, evidence, rows, (covered, hole, window));
+    let statement = match verdict {
+        KeyVerdict::KeysUsed => "keys are used".to_owned(),
+        KeyVerdict::CallsWithoutName => "calls without a name".to_owned(),
+        KeyVerdict::NoKeyCallSeen => format!("no key call seen in {covered} of {} days", window.days),
+        KeyVerdict::NoCall => format!("no call at all in {} days", window.days),
+        KeyVerdict::KeysOff => "keys are off".to_owned(),
+        KeyVerdict::CannotTell => "cannot tell".to_owned(),
+    };
+    AccountUsage {
+        address: subject.address.clone(),
+        name: subject.id.name().to_owned(),
+        id: subject.id.to_string(),
+        source: subject.span.map(|span| sources.position(span)),
+        verdict,
+        statement,
+        covered_days: covered,
+        quiet_days: subject.quiet_days,
+        reasons,
+        notes: notes(verdict, rows, evidence, window),
+        calls: calls(rows),
+        keys_fetched: evidence.fetched.as_ref().map(|fetches| fetches.all.clone()).unwrap_or_default(),
+    }
+}
+
+/// A day of which the log does not have all calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct ShortDay {
+    day: Day,
+    counted: u64,
+    logged: u64,
+}
+
+/// The verdict, and why it is not stronger.
+fn conclude(
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    rows: &[LoggedCalls],
+    (covered, hole, window): (u32, Option<ShortDay>, Window),
+) -> (KeyVerdict, Vec<MissingEvidence>) {
+    if !subject.takes_keys {
+        return (KeyVerdict::KeysOff, Vec::new());
+    }
+    let metrics = evidence.metrics.as_ref().ok();
+    let only_keys_work = !subject.has_subdomain;
+    let called = |count: fn(&Metrics) -> &BTreeMap<Day, u64>| {
+        metrics.is_some_and(|metrics| count(metrics).values().any(|calls| *calls > 0))
+    };
+    let no_subdomain = || {
+        let message = "the account has no custom subdomain, so it accepts keys only".to_owned();
+        let hint = "set `customSubDomainName`, give the applications roles, and let them call the new endpoint with tokens";
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
+    };
+    // Proof.
+    if rows.iter().any(|row| is_key_use(row, rows)) {
+        return (KeyVerdict::KeysUsed, Vec::new());
+    }
+    if only_keys_work && called(|metrics| &metrics.successful) {
+        return (KeyVerdict::KeysUsed, vec![no_subdomain()]);
+    }
+    // What may be use.
+    if rows.iter().any(|row| matches!(row.how, CallKind::Key | CallKind::Unclear)) {
+        return (KeyVerdict::CallsWithoutName, nameless(rows));
+    }
+    if only_keys_work && called(|metrics| &metrics.calls) {
+        return (KeyVerdict::CallsWithoutName, vec![no_subdomain()]);
+    }
+    // What may hide use.
+    let long_enough = window.days >= subject.quiet_days;
+    if metrics.is_some_and(|metrics| metrics.total() == 0) && rows.is_empty() && long_enough {
+        return (KeyVerdict::NoCall, Vec::new());
+    }
+    let mut missing = gaps(subject, evidence);
+    if missing.is_empty() && covered < subject.quiet_days {
+        missing.push(too_short(subject, evidence, covered, hole));
+    }
+    if missing.is_empty() {
+        (KeyVerdict::NoKeyCallSeen, Vec::new())
+    } else {
+        (KeyVerdict::CannotTell, missing)
+    }
+}
+
+/// Whether calls were certainly made with a key: they succeeded, their records have a field for the caller, it is empty, and the service is
+/// known to fill it.
+fn is_key_use(row: &LoggedCalls, rows: &[LoggedCalls]) -> bool {
+    let names = || {
+        let here = |other: &LoggedCalls| other.how == CallKind::Token && other.operation == row.operation;
+        NAMING.contains(&row.operation.as_str()) || rows.iter().any(here)
+    };
+    row.how == CallKind::Key && row.without_field < row.calls && names()
+}
+
+/// Why calls without a name are no proof.
+fn nameless(rows: &[LoggedCalls]) -> Vec<MissingEvidence> {
+    let of = |how: CallKind| -> BTreeSet<&str> {
+        rows.iter().filter(|row| row.how == how).map(|row| row.operation.as_str()).collect()
+    };
+    let mut reasons = Vec::new();
+    let say = |operations: BTreeSet<&str>, why: &str, hint: &str| {
+        let names: Vec<String> = operations.into_iter().map(|name| format!("`{name}`")).collect();
+        let message = format!("{}: {why}", names.join(", "));
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
+    };
+    let (keys, unclear) = (of(CallKind::Key), of(CallKind::Unclear));
+    if !keys.is_empty() {
+        reasons.push(say(
+            keys,
+            "calls succeeded, and the log names no caller for them; it may be that this service never logs callers",
+            "find the application by address, deployment and time; its log may have the response header `apim-request-id`, which is the log's correlation id",
+        ));
+    }
+    if !unclear.is_empty() {
+        reasons.push(say(
+            unclear,
+            "calls neither succeeded nor were they refused as unauthorized, and the log names no caller for them",
+            "an application that sends a wrong request or is throttled may have sent a key with it",
+        ));
+    }
+    reasons
+}
+
+/// What is missing from the evidence.
+fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> {
+    let id = &subject.id;
+    let reader = |scope: &str| {
+        format!(
+            "az role assignment create --assignee-object-id OBJECT_ID --assignee-principal-type TYPE --role \"Monitoring Reader\" --scope {scope}"
+        )
+    };
+    let refused = |what: &str, refusal: &Refusal, hint: String| MissingEvidence {
+        message: what.to_owned(),
+        cause: Some(refusal.message.clone()),
+        hint: Some(refusal.hint.clone().filter(|hint| !hint.is_empty()).unwrap_or(hint)),
+    };
+    let mut missing = Vec::new();
+    if let Err(refusal) = &evidence.metrics {
+        let what = "could not read the metrics, which show whether the log has every call";
+        missing.push(refused(what, refusal, reader(id.as_str())));
+    }
+    let sends = format!(
+        "az monitor diagnostic-settings create --name requests --resource {id} --workspace WORKSPACE_ID --logs '[{{\"category\":\"RequestResponse\",\"enabled\":true}}]'"
+    );
+    if let Ok(sinks) = &evidence.sinks
+        && sinks.workspaces.is_empty()
+    {
+        let message = if !sinks.elsewhere.is_empty() {
+            format!(
+                "the request log goes to {} only, where keyless cannot read it",
+                sinks.elsewhere.join(" and ")
+            )
+        } else if !sinks.open_groups.is_empty() {
+            format!(
+                "could not determine whether the category group `{}` contains the request log",
+                sinks.open_groups.join("`, `")
+            )
+        } else if sinks.has_settings {
+            "no diagnostic setting sends the request log (category `RequestResponse`) anywhere".to_owned()
+        } else {
+            "no diagnostic setting sends the request log anywhere".to_owned()
+        };
+        missing.push(MissingEvidence { message, cause: None, hint: Some(sends) });
+        return missing;
+    }
+    match &evidence.log {
+        RequestLog::Read { flaws, .. } => missing.extend(flaws.iter().map(|flaw| match flaw {
+            LogGap::Hidden(workspace) => MissingEvidence {
+                message: format!(
+                    "the log is also in a workspace that the caller may not read: `{workspace}`"
+                ),
+                cause: None,
+                hint: Some(reader(workspace)),
+            },
+            LogGap::Partial(why) => MissingEvidence {
+                message: "Azure returned only a part of the log".to_owned(),
+                cause: Some(why.clone()),
+                hint: Some("run the command again, or with fewer `--days`".to_owned()),
+            },
+            LogGap::Unsaid => MissingEvidence {
+                message: "Azure did not say whether it left out workspaces".to_owned(),
+                cause: None,
+                hint: Some(reader(id.as_str())),
+            },
+        })),
+        RequestLog::Absent => missing.push(MissingEvidence {
+            message: "no request log has arrived in the workspace yet, or the caller may not see it"
+                .to_owned(),
+            cause: None,
+            hint: Some("the log starts up to 2 hours after its diagnostic setting was made".to_owned()),
+        }),
+        RequestLog::Unread(refusal) => {
+            missing.push(refused("could not read the request log", refusal, reader(id.as_str())));
+        }
+        RequestLog::NotAsked if evidence.metrics.as_ref().is_ok_and(|metrics| metrics.total() > 0) => missing
+            .push(MissingEvidence {
+                message: "the request log was not read".to_owned(),
+                cause: None,
+                hint: None,
+            }),
+        RequestLog::NotAsked => {}
+    }
+    missing
+}
+
+/// That the log covers too few days, and from when it does.
+fn too_short(
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    covered: u32,
+    hole: Option<ShortDay>,
+) -> MissingEvidence {
+    let days = |count: u32| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
+    let mut message =
+        format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
+    if let Some(ShortDay { day, counted, logged }) = hole {
+        message = format!(
+            "{message}: on {} the metrics count {counted} calls, and the log has {logged}",
+            date(day)
+        );
+    }
+    let hint = match evidence.retention {
+        Some(kept) if kept < subject.quiet_days => {
+            format!("the workspace keeps the log for {}: keep it longer", days(kept))
+        }
+        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops some"
+            .to_owned(),
+    };
+    MissingEvidence { message, cause: None, hint: Some(hint) }
+}
+
+/// For how many days up to today the log has every call that the metrics count, and the day before those.
+fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Option<ShortDay>) {
+    let mut logged: BTreeMap<Day, (u64, u64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| !row.operation.ends_with(CATALOGUE)) {
+        let (calls, at_midnight) = logged.entry(row.day).or_default();
+        *calls += row.calls;
+        *at_midnight += row.at_midnight;
+    }
+    let counted = |day: Day| metrics.calls.get(&day).copied().unwrap_or_default();
+    let logged = |day: Day| logged.get(&day).copied().unwrap_or_default();
+    // A call at midnight may be on the other side of it in the metrics. Today's metrics are late, so they show no surplus.
+    let lent = |day: Day| {
+        let (calls, at_midnight) = logged(day);
+        let surplus = if day < window.today() { calls.saturating_sub(counted(day)) } else { calls };
+        at_midnight.min(surplus)
+    };
+    let mut covered = 0;
+    for day in window.full_days() {
+        let missing = counted(day).saturating_sub(logged(day).0);
+        if missing > lent(day - 1) + lent(day + 1) {
+            return (covered, Some(ShortDay { day, counted: counted(day), logged: logged(day).0 }));
+        }
+        covered += 1;
+    }
+    (covered, None)
+}
+
+/// What the evidence cannot show.
+fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, window: Window) -> Vec<String> {
+    let mut notes = Vec::new();
+    if verdict == KeyVerdict::NoCall {
+        notes.push("a standby application that is not running looks the same".to_owned());
+    }
+    if verdict == KeyVerdict::NoKeyCallSeen {
+        if window.days < MONTH {
+            notes.push(format!("jobs at the end of a month may fall outside of {} days", window.days));
+        } else {
+            notes.push(
+                "jobs that run once a quarter, and standby applications, may fall outside of this time"
+                    .to_owned(),
+            );
+        }
+        let callers: BTreeSet<&String> = rows.iter().flat_map(|row| &row.callers).collect();
+        let one = callers.len() == 1 && rows.iter().any(|row| row.how == CallKind::Token);
+        if one {
+            notes.push(
+                "one caller: a gateway? keys that it takes from its own callers are not seen here".to_owned(),
+            );
+        }
+    }
+    let refused: u64 = rows.iter().filter(|row| row.how == CallKind::Refused).map(|row| row.calls).sum();
+    if refused > 0 && verdict.passes() {
+        notes.push(format!("{refused} calls without a valid key or token were refused"));
+    }
+    if evidence.sinks.is_err() && matches!(verdict, KeyVerdict::NoKeyCallSeen | KeyVerdict::CannotTell) {
+        notes
+            .push("could not read the diagnostic settings, which show where the request log goes".to_owned());
+    }
+    match &evidence.fetched {
+        Err(refusal) => {
+            let what = "could not read the activity log, which shows who fetched keys";
+            notes.push(format!("{what}: {}", refusal.message));
+        }
+        Ok(fetches) if !fetches.whole => {
+            notes.push("only the newest part of the activity log was read".to_owned());
+        }
+        Ok(_) => {}
+    }
+    notes
+}
+
+/// The calls of all days together.
+fn calls(rows: &[LoggedCalls]) -> Vec<Calls> {
+    let mut all: BTreeMap<(CallKind, &str), Vec<&LoggedCalls>> = BTreeMap::new();
+    for row in rows {
+        all.entry((row.how, &row.operation)).or_default().push(row);
+    }
+    let list = |rows: &[&LoggedCalls], part: fn(&LoggedCalls) -> &[String]| -> Vec<String> {
+        let set: BTreeSet<&String> = rows.iter().flat_map(|row| part(row)).collect();
+        set.into_iter().cloned().collect()
+    };
+    let together = |((how, operation), rows): ((CallKind, &str), Vec<&LoggedCalls>)| Calls {
+        how,
+        operation: operation.to_owned(),
+        calls: rows.iter().map(|row| row.calls).sum(),
+        without_field: rows.iter().map(|row| row.without_field).sum(),
+        first: rows.iter().map(|row| row.first).min().unwrap_or_default().to_string(),
+        last: rows.iter().map(|row| row.last).max().unwrap_or_default().to_string(),
+        deployments: list(&rows, |row| &row.deployments),
+        addresses: list(&rows, |row| &row.addresses),
+        callers: list(&rows, |row| &row.callers),
+    };
+    all.into_iter().map(together).collect()
+}
+
+/// The findings about a verdict: none if keys can be turned off.
+#[must_use]
+pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
+    let code = match usage.verdict {
+        KeyVerdict::KeysUsed => Code::KeysUsed,
+        KeyVerdict::CallsWithoutName => Code::CallsWithoutName,
+        KeyVerdict::CannotTell => Code::KeyUseUnknown,
+        KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall | KeyVerdict::KeysOff => return Vec::new(),
+    };
+    let say = |why: &str| {
+        let message = format!("account {}: {}{why}", usage.name, usage.statement);
+        Finding { span: subject.span, ..Finding::new(Severity::Warning, code, message) }
+    };
+    let keys = usage.calls.iter().filter(|calls| calls.how == CallKind::Key);
+    let mut findings: Vec<Finding> = usage
+        .reasons
+        .iter()
+        .map(|reason| Finding {
+            cause: reason.cause.clone(),
+            hint: reason.hint.clone(),
+            ..say(&format!(": {}", reason.message))
+        })
+        .collect();
+    if findings.is_empty() {
+        let count: u64 = keys.clone().map(|calls| calls.calls).sum();
+        let last = keys.map(|calls| calls.last.as_str()).max().unwrap_or_default();
+        findings.push(
+            say(&format!(": {count} calls with a key, the last one at {last}"))
+                .hint("move the applications that make these calls to tokens"),
+        );
+    }
+    findings
+}

@@ -1,0 +1,313 @@
+//! The request log of accounts in Azure Monitor: the query, and what its answer says.
+//!
+//! The log has no field for how a call was authenticated. It names the caller of a call with a token (`objectId`, and `callerObjectId` in
+//! newer records), and nobody for a call with a key. Newer calls have two records with the same correlation id, one of them nearly empty,
+//! so records are put together to calls first. Fields are looked for in the text of a record: Azure has moved them before.
+//!
+//! The query goes to the account or its resource group through Azure Resource Manager, which looks in every workspace that has logs of it.
+//! Workspaces that the caller may not read are left out without an error, so the answer is asked to list them
+//! (<https://learn.microsoft.com/azure/azure-monitor/logs/api/azure-resource-queries>).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{DAY, Day, second};
+use crate::document::usage::CallKind;
+use crate::id::ResourceId;
+use crate::snapshot::{Answer, Query, Refusal, Shape};
+
+/// The query. `{since}` and `{until}` are times; records of a call on their border are found on both sides, and the call counts once.
+const QUERY: &str = r#"let since = datetime({since});
+let until = datetime({until});
+let guid = @'(?i)object_?id\\*"\s*:\s*\\*"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})';
+AzureDiagnostics
+| where TimeGenerated >= since - 5m and TimeGenerated < until + 5m
+| where ResourceProvider =~ "MICROSOFT.COGNITIVESERVICES" and Category =~ "RequestResponse"
+| project
+    Time = TimeGenerated,
+    Account = tolower(tostring(column_ifexists("_ResourceId", ""))),
+    Operation = tostring(column_ifexists("OperationName", "")),
+    Status = toint(column_ifexists("ResultSignature", "")),
+    Address = tostring(column_ifexists("CallerIPAddress", "")),
+    Correlation = tolower(tostring(column_ifexists("CorrelationId", ""))),
+    Bag = strcat(tostring(column_ifexists("properties_s", "")), " ", tostring(column_ifexists("AdditionalFields", dynamic(null)))),
+    Column = coalesce(tostring(column_ifexists("callerObjectId_g", guid(null))), tostring(column_ifexists("objectId_g", guid(null))))
+| extend
+    Caller = tolower(coalesce(extract(guid, 1, Bag), Column)),
+    HasField = isnotempty(Column) or Bag matches regex @'(?i)object_?id\\*"\s*:',
+    Deployment = extract(@'(?i)modelDeploymentName\\*"\s*:\s*\\*"([^"\\]+)', 1, Bag),
+    Call = iff(isempty(Correlation), strcat(tostring(Time), " ", Operation, " ", Address), Correlation)
+| extend Caller = iff(Caller == "00000000-0000-0000-0000-000000000000", "", Caller)
+| summarize
+    Time = min(Time), Operation = max(Operation), Status = max(Status), Address = max(Address),
+    Caller = max(Caller), HasField = max(toint(HasField)), Deployment = max(Deployment)
+    by Account, Call
+| where Time >= since and Time < until
+| extend Day = startofday(Time)
+| extend
+    AtMidnight = Time - Day < 1m or Day + 1d - Time <= 1m,
+    How = case(
+        isnotempty(Caller), "token",
+        isnull(Status), "unclear",
+        Status == 401 or Status == 403, "refused",
+        Status between (200 .. 299), "key",
+        "unclear")
+| summarize
+    Calls = count(), WithoutField = countif(HasField == 0), AtMidnight = countif(AtMidnight),
+    First = min(Time), Last = max(Time),
+    Deployments = make_set_if(Deployment, isnotempty(Deployment), 64),
+    Addresses = make_set_if(Address, isnotempty(Address), 64),
+    Callers = make_set_if(Caller, isnotempty(Caller), 64)
+    by Account, Day, Operation, How
+| order by Account asc, Day asc, Operation asc, How asc"#;
+
+/// The code for a table or column that does not exist, or that the caller may not see.
+const NO_TABLE: &str = "SEM0100";
+/// The code for a workspace that refuses queries from public networks.
+const NO_PUBLIC_QUERIES: &str = "NspValidationFailedError";
+
+/// What the request log has of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestLog {
+    /// It was not asked for, because it is sent nowhere or cannot change the verdict.
+    NotAsked,
+    /// It could be read.
+    Read {
+        /// The calls.
+        rows: Vec<LoggedCalls>,
+        /// Why there may be more.
+        flaws: Vec<LogGap>,
+    },
+    /// No log of this kind has arrived, or the caller may not see it.
+    Absent,
+    /// It could not be read.
+    Unread(Refusal),
+}
+
+/// Why the log may have more than the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogGap {
+    /// A workspace has logs of the account that the caller may not read.
+    Hidden(String),
+    /// Azure says that the answer is not complete.
+    Partial(String),
+    /// Azure did not say which workspaces it left out.
+    Unsaid,
+}
+
+/// Calls of one operation on one day that were authenticated in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedCalls {
+    /// The day.
+    pub day: Day,
+    /// The operation, as the log names it.
+    pub operation: String,
+    /// How they were authenticated.
+    pub how: CallKind,
+    /// How many.
+    pub calls: u64,
+    /// How many of them have a record without a field for the caller.
+    pub without_field: u64,
+    /// How many of them were made within a minute of midnight, so that a metric may count them on the next day.
+    pub at_midnight: u64,
+    /// The first one.
+    pub first: Timestamp,
+    /// The last one.
+    pub last: Timestamp,
+    /// The deployments that were called.
+    pub deployments: Vec<String>,
+    /// From where, as Azure masks it.
+    pub addresses: Vec<String>,
+    /// Object ids.
+    pub callers: Vec<String>,
+}
+
+/// The query over an account or a resource group.
+pub(super) fn query(scope: &ResourceId, since: Timestamp, until: Timestamp) -> Query {
+    let (since, until) = (second(since), second(until));
+    let text = QUERY.replace("{since}", &since).replace("{until}", &until);
+    // Azure reads no further than this, so it contains the records on both sides of the border.
+    let around = |time: &str, minutes: i64| {
+        let time: Timestamp = time.parse().unwrap_or_default();
+        second(time.saturating_add(jiff::SignedDuration::from_mins(minutes)).unwrap_or(time))
+    };
+    let timespan = format!("{}/{}", around(&since, -5), around(&until, 5));
+    Query {
+        path: format!("{scope}/providers/Microsoft.Insights/logs?api-version=2018-03-01-preview"),
+        shape: Shape::Logs(json!({"query": text, "timespan": timespan})),
+        scope: scope.clone(),
+        project: |body| body,
+    }
+}
+
+/// Reads an answer, by account in lower case; with `None`, the answer says nothing about single accounts.
+pub(super) fn read(answer: &Answer, account: &ResourceId) -> RequestLog {
+    let body = match answer {
+        Answer::Found(bodies) => match bodies.as_slice() {
+            [body] => body,
+            _ => return RequestLog::Unread(unreadable("it is not one table")),
+        },
+        Answer::Absent { .. } => return RequestLog::Absent,
+        Answer::Denied(refusal) | Answer::Failed(refusal) => return RequestLog::Unread(refusal.clone()),
+    };
+    match rows(body, account) {
+        Some(rows) => RequestLog::Read { rows, flaws: flaws(body, account) },
+        None => RequestLog::Unread(unreadable("its table is not the one that was asked for")),
+    }
+}
+
+fn unreadable(why: &str) -> Refusal {
+    Refusal { message: format!("the answer of the request log cannot be used: {why}"), hint: None }
+}
+
+/// A field whose name may be written in another way: some versions of the API answer in `PascalCase`.
+fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    let found = value.as_object().and_then(|map| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)));
+    found.map_or(&Value::Null, |(_, value)| value)
+}
+
+fn rows(body: &Value, account: &ResourceId) -> Option<Vec<LoggedCalls>> {
+    let table = field(body, "tables").as_array()?.first()?;
+    let mut columns = BTreeMap::new();
+    for (at, column) in field(table, "columns").as_array()?.iter().enumerate() {
+        let name =
+            [field(column, "name"), field(column, "columnName")].iter().find_map(|name| name.as_str())?;
+        columns.insert(name.to_ascii_lowercase(), at);
+    }
+    let mut found = Vec::new();
+    for cells in field(table, "rows").as_array()? {
+        let cell = |name: &str| cells.get(*columns.get(name)?);
+        let text = |name: &str| cell(name)?.as_str().map(str::to_owned);
+        let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
+        let number = |name: &str| cell(name)?.as_u64();
+        if !text("account")?.eq_ignore_ascii_case(account.as_str()) {
+            continue;
+        }
+        found.push(LoggedCalls {
+            day: time("day")?.as_second().div_euclid(DAY),
+            operation: text("operation")?,
+            how: match text("how")?.as_str() {
+                "key" => CallKind::Key,
+                "token" => CallKind::Token,
+                "refused" => CallKind::Refused,
+                _ => CallKind::Unclear,
+            },
+            calls: number("calls")?,
+            without_field: number("withoutfield")?,
+            at_midnight: number("atmidnight")?,
+            first: time("first")?,
+            last: time("last")?,
+            deployments: set(cell("deployments")?)?,
+            addresses: set(cell("addresses")?)?,
+            callers: set(cell("callers")?)?,
+        });
+    }
+    Some(found)
+}
+
+/// A set, which is a JSON text in a cell.
+fn set(cell: &Value) -> Option<Vec<String>> {
+    let parsed;
+    let items = match cell {
+        Value::String(text) => {
+            parsed = serde_json::from_str::<Value>(text).ok()?;
+            parsed.as_array()?
+        }
+        Value::Null => return Some(Vec::new()),
+        cell => cell.as_array()?,
+    };
+    let mut set: Vec<String> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+    set.sort();
+    Some(set)
+}
+
+/// Why there may be more than the answer has.
+fn flaws(body: &Value, account: &ResourceId) -> Vec<LogGap> {
+    let mut flaws = Vec::new();
+    let error = field(body, "error");
+    if !error.is_null() {
+        let words =
+            [field(error, "code"), field(error, "message")].map(|text| text.as_str().unwrap_or_default());
+        flaws.push(LogGap::Partial(words.join(": ").trim_matches([':', ' ', '.']).to_owned()));
+    }
+    let permissions = field(body, "permissions");
+    let readable = field(permissions, "dataSources").as_array();
+    let resources = field(permissions, "resources").as_array();
+    let (Some(readable), Some(resources)) = (readable, resources) else {
+        flaws.push(LogGap::Unsaid);
+        return flaws;
+    };
+    let denies = |source: &Value| {
+        let tables = field(source, "denyTables").as_array();
+        tables
+            .into_iter()
+            .flatten()
+            .any(|table| table.as_str().is_some_and(|name| name.eq_ignore_ascii_case("AzureDiagnostics")))
+    };
+    let is = |source: &Value, id: &str| {
+        field(source, "resourceId").as_str().is_some_and(|found| found.eq_ignore_ascii_case(id))
+    };
+    let can_read = |id: &str| readable.iter().any(|source| is(source, id) && !denies(source));
+    let Some(own) = resources.iter().find(|resource| is(resource, account.as_str())) else {
+        flaws.push(LogGap::Unsaid);
+        return flaws;
+    };
+    let sources = field(own, "dataSources").as_array().into_iter().flatten().filter_map(Value::as_str);
+    let hidden = sources.filter(|id| denies(own) || !can_read(id));
+    flaws.extend(hidden.map(|id| LogGap::Hidden(id.to_owned())));
+    flaws
+}
+
+/// Whether an answer about a group needs no second question about an account.
+pub(super) fn settles(log: &RequestLog) -> bool {
+    matches!(log, RequestLog::Read { rows, flaws } if !rows.is_empty() && flaws.is_empty())
+}
+
+/// Puts the answers about parts of the period together. Together they are as good as the worst.
+pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLog {
+    let (mut all, mut flawed) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            RequestLog::Read { rows, flaws } => {
+                all.extend(rows);
+                flawed.extend(flaws);
+            }
+            worse => return worse,
+        }
+    }
+    flawed.dedup();
+    RequestLog::Read { rows: all, flaws: flawed }
+}
+
+/// What Azure's refusal of a query means: the table is not there, or what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// No log of this kind has arrived.
+    NoTable,
+    /// A right is missing.
+    NoRight(&'static str),
+    /// Something else.
+    Other,
+}
+
+/// What a refusal with these codes means.
+#[must_use]
+pub fn meaning<'a>(codes: impl IntoIterator<Item = &'a str>) -> Meaning {
+    let mut meaning = Meaning::Other;
+    for code in codes {
+        if code.eq_ignore_ascii_case(NO_TABLE) {
+            return Meaning::NoTable;
+        }
+        if code.eq_ignore_ascii_case(NO_PUBLIC_QUERIES) {
+            return Meaning::NoRight(
+                "the workspace refuses queries from public networks: run this inside of its private network, or permit public queries in the workspace's network settings",
+            );
+        }
+        if code.eq_ignore_ascii_case("InsufficientAccessError") {
+            meaning = Meaning::NoRight("");
+        }
+    }
+    meaning
+}

@@ -1,0 +1,139 @@
+//! Who still uses API keys of accounts: what is asked, and what the answers prove.
+//!
+//! Pure. No log of Azure says whether a call was made with a key. The request log (`log`) names callers with a token, so a call that
+//! succeeded without a name was made with a key. Metrics (`metrics`) count all calls: they prove that nobody called, or that the log is
+//! incomplete. Diagnostic settings (`settings`) say where the log goes. `fetched` reads from the activity log who listed keys, which is no
+//! use. `queries` says what is still to be asked, `evidence` reads the answers, and `judge` is the only place that draws a conclusion.
+//!
+//! "Nobody uses keys" is never concluded: only that no call with a key was seen on so many days.
+
+mod ask;
+mod fetched;
+mod judge;
+mod log;
+mod metrics;
+mod names;
+mod settings;
+#[cfg(test)]
+mod worlds;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+pub use ask::{evidence, queries};
+pub use fetched::Fetches;
+pub use judge::{findings, judge};
+pub use log::{LogGap, LoggedCalls, Meaning, RequestLog, meaning};
+pub use metrics::Metrics;
+pub use names::{callers, name};
+pub use settings::Sinks;
+
+use crate::body::AccountBody;
+use crate::id::ResourceId;
+use crate::snapshot::Refusal;
+use crate::source::Span;
+
+/// The number of seconds in a day.
+const DAY: i64 = 24 * 3600;
+/// Metrics are kept for 93 days (learn.microsoft.com, "Azure Monitor Metrics data platform").
+pub const MOST_DAYS: u32 = 90;
+
+/// A day, counted from 1970-01-01 (UTC).
+pub type Day = i64;
+
+/// The account that is asked about.
+#[derive(Debug, Clone)]
+pub struct AskedAccount {
+    /// Its address in the spec, or its id if there is no spec.
+    pub address: String,
+    /// Its id.
+    pub id: ResourceId,
+    /// Where it is declared.
+    pub span: Option<Span>,
+    /// Whether it has a custom subdomain, without which tokens are refused.
+    pub has_subdomain: bool,
+    /// Whether it accepts keys.
+    pub takes_keys: bool,
+    /// How many days without a call with a key are enough.
+    pub quiet_days: u32,
+}
+
+impl AskedAccount {
+    /// A live account; `quiet_days` are how many days without a call with a key are enough.
+    #[must_use]
+    pub fn of(address: &str, (id, body): (&ResourceId, &Value), span: Option<Span>, quiet_days: u32) -> Self {
+        let account = AccountBody::of(body);
+        Self {
+            address: address.to_owned(),
+            id: id.clone(),
+            span,
+            has_subdomain: account.subdomain().is_some_and(|name| !name.is_empty()),
+            takes_keys: !account.keys_off(),
+            quiet_days,
+        }
+    }
+}
+
+/// The period that is asked about: full days, and today until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How many full days before today.
+    pub days: u32,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Window {
+    /// Today.
+    #[must_use]
+    pub fn today(self) -> Day {
+        self.now.as_second().div_euclid(DAY)
+    }
+
+    /// The first day.
+    #[must_use]
+    pub fn first(self) -> Day {
+        self.today() - i64::from(self.days)
+    }
+
+    /// The end: clocks differ a little, and nothing that was logged by now is to be missed.
+    fn end(self) -> Timestamp {
+        self.now.saturating_add(SignedDuration::from_mins(1)).unwrap_or(self.now)
+    }
+
+    /// The full days, the last one first.
+    pub fn full_days(self) -> impl Iterator<Item = Day> {
+        (self.first()..self.today()).rev()
+    }
+}
+
+/// The begin of a day.
+fn begin(day: Day) -> Timestamp {
+    Timestamp::from_second(day.saturating_mul(DAY)).unwrap_or_default()
+}
+
+/// A day as people write it.
+#[must_use]
+pub fn date(day: Day) -> String {
+    begin(day).strftime("%Y-%m-%d").to_string()
+}
+
+/// A time in a query or a URL: whole seconds.
+fn second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// What is known about an account.
+#[derive(Debug, Clone)]
+pub struct KeyEvidence {
+    /// Where its request log goes.
+    pub sinks: Result<Sinks, Refusal>,
+    /// How many calls there were.
+    pub metrics: Result<Metrics, Refusal>,
+    /// What the request log has.
+    pub log: RequestLog,
+    /// For how many days the workspace that keeps least keeps the log.
+    pub retention: Option<u32>,
+    /// Who fetched keys.
+    pub fetched: Result<Fetches, Refusal>,
+}

@@ -1,0 +1,65 @@
+//! The laws in thousands of random worlds.
+
+use super::*;
+
+#[test]
+fn thousands_of_worlds_obey_the_laws() {
+    let mut state = 7_u64;
+    let mut below = |limit: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % limit
+    };
+    let mut verdicts = std::collections::BTreeMap::new();
+    for _ in 0..4000 {
+        let mut traffic = Vec::new();
+        for _ in 0..below(6) {
+            let who = [
+                TrafficCaller::Key,
+                TrafficCaller::KeySilent,
+                TrafficCaller::KeyUnclear,
+                TrafficCaller::TokenSilent,
+                TrafficCaller::Refused,
+            ];
+            let tokens = [TrafficCaller::Token(ALICE), TrafficCaller::Token(BOB)];
+            let calls = below(4) + 1;
+            #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
+            let who = match below(4) {
+                0 => who[below(5) as usize],
+                _ => tokens[below(2) as usize],
+            };
+            let operation = if matches!(who, TrafficCaller::KeySilent | TrafficCaller::TokenSilent) {
+                SPEECH
+            } else {
+                CHAT
+            };
+            #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
+            traffic.push(of(operation, on(below(31) as i64, who, calls)));
+        }
+        let mut world = UsageWorld::of(traffic);
+        world.takes_keys = below(20) > 0;
+        world.has_subdomain = below(8) > 0;
+        #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
+        if below(3) == 0 {
+            world.since = below(31) as i64;
+        }
+        if below(4) == 0 {
+            #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
+            let day = below(31) as i64;
+            world.cap = Some((day, below(4)));
+        }
+        if below(6) == 0 {
+            world.setting =
+                [Setting::None, Setting::Storage, Setting::Denied][usize::try_from(below(3)).unwrap()];
+        }
+        if below(6) == 0 {
+            world.log =
+                [QueryAnswer::NoTable, QueryAnswer::Denied, QueryAnswer::Partial, QueryAnswer::Hidden]
+                    [usize::try_from(below(4)).unwrap()];
+        }
+        world.quiet_days = u32::try_from(below(30) + 1).unwrap();
+        let usage = world.judged();
+        is_lawful(&world, &usage);
+        *verdicts.entry(usage.verdict).or_insert(0) += 1;
+    }
+    assert!(verdicts.len() == 6 && verdicts.values().all(|count| *count > 50), "{verdicts:?}");
+}

@@ -1,0 +1,302 @@
+//! The worlds, each with the one right verdict.
+
+use super::*;
+
+/// Each world with its name, its verdict, and words of the reason or note that has to be given.
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str)> {
+    use KeyVerdict::{CallsWithoutName, CannotTell, KeysOff, KeysUsed, NoCall, NoKeyCallSeen};
+    let world = UsageWorld::of;
+    let with = |traffic: Vec<Traffic>, change: &dyn Fn(&mut UsageWorld)| {
+        let mut world = UsageWorld::of(traffic);
+        change(&mut world);
+        world
+    };
+    vec![
+        ("only keys", world(daily(TrafficCaller::Key, 5)), KeysUsed, ""),
+        ("one key among tokens", world(and(tokens(), on(20, TrafficCaller::Key, 1))), KeysUsed, ""),
+        ("a key today", world(and(tokens(), on(0, TrafficCaller::Key, 1))), KeysUsed, ""),
+        (
+            "a key for an unknown operation that logs callers",
+            world(vec![
+                of("Translate", on(3, TrafficCaller::Key, 1)),
+                of("Translate", on(3, TrafficCaller::Token(BOB), 1)),
+            ]),
+            KeysUsed,
+            "",
+        ),
+        (
+            "a key, and the log is young",
+            with(and(tokens(), on(2, TrafficCaller::Key, 1)), &|world| world.since = 3),
+            KeysUsed,
+            "",
+        ),
+        (
+            "a key, and the metrics are denied",
+            with(and(tokens(), on(2, TrafficCaller::Key, 1)), &|world| world.metrics = MetricAnswer::Denied),
+            KeysUsed,
+            "",
+        ),
+        (
+            "a key, and a workspace is hidden",
+            with(and(tokens(), on(2, TrafficCaller::Key, 1)), &|world| world.log = QueryAnswer::DeniedTable),
+            KeysUsed,
+            "",
+        ),
+        (
+            "no subdomain, and calls succeed",
+            with(daily(TrafficCaller::Key, 1), &|world| {
+                (world.has_subdomain, world.setting) = (false, Setting::None);
+            }),
+            KeysUsed,
+            "no custom subdomain",
+        ),
+        (
+            "no subdomain, and every call is refused",
+            with(daily(TrafficCaller::Refused, 1), &|world| {
+                (world.has_subdomain, world.setting) = (false, Setting::None);
+            }),
+            CallsWithoutName,
+            "no custom subdomain",
+        ),
+        ("no subdomain, and no call", with(vec![], &|world| world.has_subdomain = false), NoCall, "standby"),
+        (
+            "a service that logs no caller, with keys",
+            world(vec![of(SPEECH, on(3, TrafficCaller::KeySilent, 4))]),
+            CallsWithoutName,
+            "never logs callers",
+        ),
+        (
+            "a service that logs no caller, with tokens",
+            world(vec![of(SPEECH, on(3, TrafficCaller::TokenSilent, 4))]),
+            CallsWithoutName,
+            "never logs callers",
+        ),
+        (
+            "records without the field",
+            world(vec![on(3, TrafficCaller::TokenSilent, 4)]),
+            CallsWithoutName,
+            "never logs callers",
+        ),
+        (
+            "a throttled key",
+            world(and(tokens(), on(3, TrafficCaller::KeyUnclear, 1))),
+            CallsWithoutName,
+            "neither succeeded",
+        ),
+        (
+            "an unknown operation with a key only",
+            world(vec![of("Translate", on(3, TrafficCaller::Key, 1))]),
+            CallsWithoutName,
+            "never logs callers",
+        ),
+        ("only tokens", world(tokens()), NoKeyCallSeen, "end of a month"),
+        ("one caller", world(daily(TrafficCaller::Token(ALICE), 3)), NoKeyCallSeen, "a gateway?"),
+        (
+            "tokens and refused calls",
+            world(and(tokens(), on(4, TrafficCaller::Refused, 2))),
+            NoKeyCallSeen,
+            "2 calls without a valid key",
+        ),
+        ("only refused calls", world(vec![on(4, TrafficCaller::Refused, 2)]), NoKeyCallSeen, "refused"),
+        (
+            "tokens on some days",
+            world(vec![on(1, TrafficCaller::Token(ALICE), 1), on(29, TrafficCaller::Token(BOB), 1)]),
+            NoKeyCallSeen,
+            "",
+        ),
+        (
+            "a setting by its group",
+            with(tokens(), &|world| world.setting = Setting::Group),
+            NoKeyCallSeen,
+            "",
+        ),
+        (
+            "the settings are denied, and the log has every call",
+            with(tokens(), &|world| world.setting = Setting::Denied),
+            NoKeyCallSeen,
+            "could not read the diagnostic settings",
+        ),
+        (
+            "fewer days are enough",
+            with(tokens(), &|world| (world.since, world.quiet_days) = (14, 14)),
+            NoKeyCallSeen,
+            "",
+        ),
+        (
+            "idle before the log began",
+            with((0..10).map(|ago| on(ago, TrafficCaller::Token(ALICE), 1)).collect(), &|world| {
+                world.since = 10;
+            }),
+            NoKeyCallSeen,
+            "",
+        ),
+        (
+            "calls at midnight that the metrics count later",
+            with(tokens().into_iter().map(|each| Traffic { at_midnight: 1, ..each }).collect(), &|world| {
+                world.late = Some((8, 1));
+            }),
+            NoKeyCallSeen,
+            "",
+        ),
+        (
+            "catalogue reads are no calls",
+            world(and(tokens(), of(LIST, on(6, TrafficCaller::Token(ALICE), 9)))),
+            NoKeyCallSeen,
+            "",
+        ),
+        ("nobody calls", world(vec![]), NoCall, "standby"),
+        (
+            "nobody calls, and there is no log",
+            with(vec![], &|world| world.setting = Setting::None),
+            NoCall,
+            "",
+        ),
+        (
+            "keys are off",
+            with(daily(TrafficCaller::Token(ALICE), 1), &|world| world.takes_keys = false),
+            KeysOff,
+            "",
+        ),
+        (
+            "no setting",
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::None),
+            CannotTell,
+            "no diagnostic setting",
+        ),
+        (
+            "a setting that is off",
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::Disabled),
+            CannotTell,
+            "category `RequestResponse`",
+        ),
+        (
+            "the wrong category",
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::AuditCategory),
+            CannotTell,
+            "category `RequestResponse`",
+        ),
+        (
+            "a group without the log",
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::AuditGroup),
+            CannotTell,
+            "category `RequestResponse`",
+        ),
+        (
+            "only storage",
+            with(daily(TrafficCaller::Key, 1), &|world| world.setting = Setting::Storage),
+            CannotTell,
+            "a storage account",
+        ),
+        ("no table", with(tokens(), &|world| world.log = QueryAnswer::NoTable), CannotTell, "has arrived"),
+        (
+            "the log is denied",
+            with(daily(TrafficCaller::Key, 1), &|world| world.log = QueryAnswer::Denied),
+            CannotTell,
+            "Monitoring Reader",
+        ),
+        (
+            "a private workspace",
+            with(daily(TrafficCaller::Key, 1), &|world| world.log = QueryAnswer::Private),
+            CannotTell,
+            "public networks",
+        ),
+        (
+            "a part of the log",
+            with(and(tokens(), on(3, TrafficCaller::Key, 1)), &|world| world.log = QueryAnswer::Partial),
+            CannotTell,
+            "only a part",
+        ),
+        (
+            "a part of the log, and metrics that miss the rest",
+            with(and(tokens(), of(LIST, on(3, TrafficCaller::Key, 1))), &|world| {
+                world.log = QueryAnswer::Partial;
+            }),
+            CannotTell,
+            "only a part",
+        ),
+        (
+            "a hidden workspace, and metrics that miss the rest",
+            with(and(tokens(), of(LIST, on(3, TrafficCaller::Key, 1))), &|world| {
+                world.log = QueryAnswer::Hidden;
+            }),
+            CannotTell,
+            "may not read: `/subscriptions",
+        ),
+        (
+            "a denied table",
+            with(tokens(), &|world| world.log = QueryAnswer::DeniedTable),
+            CannotTell,
+            "may not read",
+        ),
+        (
+            "workspaces that are not listed",
+            with(tokens(), &|world| world.log = QueryAnswer::Unsaid),
+            CannotTell,
+            "left out workspaces",
+        ),
+        (
+            "another table than asked for",
+            with(tokens(), &|world| world.log = QueryAnswer::Broken),
+            CannotTell,
+            "could not read the request log",
+        ),
+        (
+            "a setting made last week",
+            with(
+                daily(TrafficCaller::Key, 1)
+                    .into_iter()
+                    .filter(|each| each.ago > 7)
+                    .chain(tokens())
+                    .collect(),
+                &|world| world.since = 7,
+            ),
+            CannotTell,
+            "covers 7 days, of 30",
+        ),
+        (
+            "a setting made today",
+            with(and(tokens(), on(1, TrafficCaller::Key, 1)), &|world| world.since = 0),
+            CannotTell,
+            "covers 0 days",
+        ),
+        (
+            "a short retention",
+            with(and(tokens(), on(20, TrafficCaller::Key, 1)), &|world| {
+                (world.since, world.retention) = (14, Some(14));
+            }),
+            CannotTell,
+            "keeps the log for 14 days",
+        ),
+        (
+            "a daily cap",
+            with(and(tokens(), on(9, TrafficCaller::Key, 1)), &|world| world.cap = Some((9, 5))),
+            CannotTell,
+            "count 6 calls, and the log has 5",
+        ),
+        (
+            "the metrics are denied",
+            with(tokens(), &|world| world.metrics = MetricAnswer::Denied),
+            CannotTell,
+            "could not read the metrics",
+        ),
+        (
+            "a metric is missing",
+            with(tokens(), &|world| world.metrics = MetricAnswer::OneMissing),
+            CannotTell,
+            "could not read the metrics",
+        ),
+        (
+            "no call by metrics that cannot be read",
+            with(vec![], &|world| world.metrics = MetricAnswer::Denied),
+            CannotTell,
+            "could not read the metrics",
+        ),
+        (
+            "more days are needed than were asked",
+            with(vec![], &|world| world.quiet_days = 35),
+            CannotTell,
+            "of 35",
+        ),
+    ]
+}

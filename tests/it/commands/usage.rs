@@ -1,0 +1,393 @@
+//! Who still uses keys, through the real binary and the sandbox, whose data plane notes what it took.
+
+use serde_json::{Value, json};
+
+use super::accounts;
+use crate::common::{ALICE, Azure, BOB, CS_USER, Fault, SUB, account};
+
+/// Whom the sandbox takes a token without claims for.
+const OWNER: &str = "66666666-7777-4888-8999-000000000000";
+const DAY: u32 = 24 * 3600;
+
+fn workspace(name: &str) -> String {
+    format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/{name}"
+    )
+}
+
+fn setting(azure: &Azure, name: &str, properties: &Value) {
+    let path = format!(
+        "{}/providers/Microsoft.Insights/diagnosticSettings/requests?api-version=2021-05-01-preview",
+        account(name)
+    );
+    azure.put(&path, json!({"properties": properties}));
+}
+
+fn to_workspace() -> Value {
+    json!({"workspaceId": workspace("w"), "logs": [{"category": "RequestResponse", "enabled": true}]})
+}
+
+fn monitor(azure: &Azure, name: &str, calls: &Value, logs: Option<Value>) {
+    let mut body = json!({"account": account(name), "calls": calls});
+    if let Some(logs) = logs {
+        body["logs"] = logs;
+    }
+    let answer = azure.send("POST", "/_sandbox/monitor", Some(body));
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+fn advance(azure: &Azure, days: u32) {
+    let answer = azure.send("POST", "/_sandbox/clock", Some(json!({"advanceSeconds": days * DAY})));
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
+
+/// An account with a deployment, whose requests are logged.
+fn live() -> Azure {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
+    let model = json!({"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"});
+    let body = json!({"sku": {"name": "GlobalStandard", "capacity": 1}, "properties": {"model": model}});
+    azure.put(&format!("{}/deployments/small", account("chat")), body);
+    azure.grant(&account("chat"), "aaaaaaaa-0000-4000-8000-00000000000a", CS_USER, OWNER, None);
+    setting(&azure, "chat", &to_workspace());
+    azure
+}
+
+/// Calls the model with a key or a token.
+#[track_caller]
+fn call(azure: &Azure, credential: &str, status: u16) {
+    let body = json!({"model": "small", "messages": [{"role": "user", "content": "hello"}]});
+    let answer = azure.send_as(credential, "POST", "/_data/chat/openai/v1/chat/completions", Some(body));
+    assert_eq!(answer.status, status, "{answer:?}");
+}
+
+fn key(azure: &Azure) -> String {
+    let keys = azure.send("POST", &format!("{}/listKeys", account("chat")), None).body;
+    keys["key1"].as_str().unwrap().to_owned()
+}
+
+fn usage(document: &Value, name: &str) -> Value {
+    let all = document["accounts"].as_array().unwrap();
+    all.iter().find(|account| account["name"] == name).unwrap_or_else(|| panic!("{name}: {document}")).clone()
+}
+
+#[test]
+fn a_client_with_a_key_and_one_with_a_token_are_told_apart() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    monitor(&azure, "chat", &json!([]), Some(json!({"retentionDays": 90})));
+    call(&azure, &key(&azure), 200);
+    call(&azure, "a-token", 200);
+    call(&azure, &"0".repeat(32), 401);
+    azure.take_seen();
+    let run = folder.keyless("keys usage --format json").exits(2);
+    run.fits("keys-usage");
+    assert_eq!(run.findings(), ["keys-used@7"]);
+    let found = usage(&run.json(), "chat");
+    assert_eq!(found["verdict"], "keysUsed");
+    let calls: Vec<(&str, u64)> = found["calls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|calls| (calls["how"].as_str().unwrap(), calls["calls"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(calls, [("key", 1), ("token", 1), ("refused", 1)]);
+    assert_eq!(found["calls"][0]["deployments"], json!(["small"]));
+    assert_eq!(found["calls"][0]["addresses"], json!(["127.0.0.***"]));
+    assert_eq!(found["keysFetched"][0]["operation"], "listKeys");
+    let seen = azure.take_seen();
+    assert!(seen.iter().all(|seen| seen.method == "GET" || seen.only_asks()), "{seen:?}");
+    let logs = seen.iter().find(|seen| seen.path().ends_with("/logs")).unwrap();
+    assert!(logs.path().starts_with(&account("chat")), "no workspace is named: {logs:?}");
+    assert_eq!(logs.headers["prefer"], "include-permissions=true, wait=50");
+    folder.keyless("keys usage").exits(2).says(&[
+        "keys are used account chat  specs/a.yaml:7",
+        "key     ChatCompletions_Create: 1 call, ",
+        "of small, from 127.0.0.***",
+        "no proof of use",
+        "keys are used: 1 account, in 30 days since ",
+    ]);
+
+    // The client moves to tokens, and the quiet days pass.
+    advance(&azure, 15);
+    call(&azure, "a-token", 200);
+    advance(&azure, 15);
+    folder.keyless("keys usage").exits(2);
+    advance(&azure, 1);
+    call(&azure, "a-token", 200);
+    let run = folder.keyless("keys usage --format json").exits(0);
+    let found = usage(&run.json(), "chat");
+    assert_eq!(found["statement"], "no key call seen in 30 of 30 days", "{found}");
+    assert!(found["notes"].to_string().contains("a gateway?"), "{found}");
+    assert_eq!(run.findings(), [] as [&str; 0]);
+}
+
+/// Calls with tokens on every day.
+fn tokens() -> Vec<Value> {
+    let caller = |ago: usize| if ago.is_multiple_of(2) { ALICE } else { BOB };
+    (0..=30).map(|ago| json!({"daysAgo": ago, "count": 2, "caller": caller(ago)})).collect()
+}
+
+fn and(mut calls: Vec<Value>, more: Value) -> Value {
+    calls.push(more);
+    json!(calls)
+}
+
+/// A world: an account, where its log goes, what was called, and how its log misleads; and the one right verdict.
+struct World {
+    properties: Value,
+    setting: Option<Value>,
+    calls: Value,
+    logs: Option<Value>,
+    verdict: &'static str,
+    says: &'static str,
+}
+
+impl World {
+    fn of(calls: &Value, verdict: &'static str, says: &'static str) -> Self {
+        Self {
+            properties: json!({}),
+            setting: Some(to_workspace()),
+            calls: calls.clone(),
+            logs: None,
+            verdict,
+            says,
+        }
+    }
+
+    fn sent(self, setting: Option<Value>) -> Self {
+        Self { setting, ..self }
+    }
+
+    fn but(self, logs: Value) -> Self {
+        Self { logs: Some(logs), ..self }
+    }
+
+    fn on(self, properties: Value) -> Self {
+        Self { properties, ..self }
+    }
+}
+
+fn worlds() -> Vec<World> {
+    let key = |ago: u32| json!({"daysAgo": ago});
+    let keys = || json!((0..=30).map(key).collect::<Vec<_>>());
+    let only =
+        |name: &str| json!({"workspaceId": workspace("w"), "logs": [{name: "audit", "enabled": true}]});
+    let silent =
+        |caller: Value| json!([{"daysAgo": 3, "operation": "Speech", "silent": true, "caller": caller}]);
+    let none = json!({"customSubDomainName": null});
+    vec![
+        World::of(&keys(), "keysUsed", ""),
+        World::of(&and(tokens(), key(20)), "keysUsed", ""),
+        World::of(&and(tokens(), key(0)), "keysUsed", ""),
+        World::of(&and(tokens(), key(2)), "keysUsed", "").but(json!({"partial": true})),
+        World::of(&and(tokens(), key(2)), "keysUsed", "").but(json!({"retentionDays": 7})),
+        World::of(
+            &json!([{"daysAgo": 2, "operation": "New"}, {"daysAgo": 2, "operation": "New", "caller": BOB}]),
+            "keysUsed",
+            "",
+        ),
+        World::of(&keys(), "keysUsed", "no custom subdomain").sent(None).on(none.clone()),
+        World::of(&json!([{"daysAgo": 2, "status": 401}]), "callsWithoutName", "no custom subdomain")
+            .sent(None)
+            .on(none.clone()),
+        World::of(&json!([]), "noCall", "standby").sent(None).on(none),
+        World::of(&silent(json!(null)), "callsWithoutName", "never logs callers"),
+        World::of(&silent(json!(BOB)), "callsWithoutName", "never logs callers"),
+        World::of(&and(tokens(), json!({"daysAgo": 4, "status": 429})), "callsWithoutName", "neither succeeded"),
+        World::of(&json!([{"daysAgo": 2, "operation": "New"}]), "callsWithoutName", "never logs callers"),
+        World::of(&json!(tokens()), "noKeyCallSeen", "end of a month"),
+        World::of(&and(tokens(), json!({"daysAgo": 4, "status": 401})), "noKeyCallSeen", "were refused"),
+        World::of(&json!([{"daysAgo": 4, "caller": BOB}]), "noKeyCallSeen", "a gateway?"),
+        World::of(&json!(tokens()), "noKeyCallSeen", "")
+            .sent(Some(json!({"workspaceId": workspace("w"), "logs": [{"categoryGroup": "allLogs", "enabled": true}]}))),
+        World::of(&json!([]), "noCall", "standby"),
+        World::of(&json!([]), "noCall", "").sent(None),
+        World::of(&json!(tokens()), "keysOff", "").on(json!({"disableLocalAuth": true})),
+        World::of(&keys(), "cannotTell", "no diagnostic setting").sent(None),
+        World::of(&keys(), "cannotTell", "category `RequestResponse`").sent(Some(only("category"))),
+        World::of(&keys(), "cannotTell", "category `RequestResponse`").sent(Some(only("categoryGroup"))),
+        World::of(&keys(), "cannotTell", "a storage account")
+            .sent(Some(json!({"storageAccountId": "/s", "logs": [{"category": "RequestResponse", "enabled": true}]}))),
+        World::of(&keys(), "cannotTell", "category `RequestResponse`")
+            .sent(Some(json!({"workspaceId": workspace("w"), "logs": [{"category": "RequestResponse", "enabled": false}]}))),
+        World::of(&json!([{"daysAgo": 2, "logged": false}]), "cannotTell", "has arrived"),
+        World::of(&and(tokens(), json!({"daysAgo": 9, "logged": false})), "cannotTell", "covers 8 days, of 30"),
+        World::of(&and(tokens(), key(9)), "cannotTell", "the log has 1").but(json!({"capPerDay": 1})),
+        // A workspace keeps the log of all its accounts equally long, so this one has its own.
+        World::of(&and(tokens(), key(20)), "cannotTell", "keeps the log for 14 days")
+            .sent(Some(json!({"workspaceId": workspace("short"), "logs": [{"category": "RequestResponse", "enabled": true}]})))
+            .but(json!({"retentionDays": 14})),
+        World::of(&json!(tokens()), "cannotTell", "only a part").but(json!({"partial": true})),
+        World::of(&json!(tokens()), "cannotTell", "may not read").but(json!({"hidden": [workspace("w")]})),
+        World::of(&json!(tokens()), "cannotTell", "may not read").but(json!({"deniedTable": true})),
+        World::of(&json!(tokens()), "cannotTell", "left out workspaces").but(json!({"unsaid": true})),
+    ]
+}
+
+#[test]
+fn each_world_of_the_sandbox_has_its_verdict() {
+    let azure = Azure::start();
+    let worlds = worlds();
+    for (number, world) in worlds.iter().enumerate() {
+        let name = format!("w{number:02}");
+        let mut properties = json!({"customSubDomainName": name});
+        for (field, value) in world.properties.as_object().unwrap() {
+            properties[field] = value.clone();
+        }
+        azure.make_account(&name, &properties);
+        if let Some(properties) = &world.setting {
+            setting(&azure, &name, properties);
+        }
+        monitor(&azure, &name, &world.calls, world.logs.clone());
+    }
+    azure.take_seen();
+    let folder = azure.folder();
+    let run = folder.keyless(&format!("keys usage --subscription {SUB} --format json -v")).exits(2);
+    run.fits("keys-usage");
+    let document = run.json();
+    for (number, world) in worlds.iter().enumerate() {
+        let found = usage(&document, &format!("w{number:02}"));
+        assert_eq!(found["verdict"], world.verdict, "{number}: {found}");
+        assert!(found.to_string().contains(world.says), "{number}: `{}` in {found}", world.says);
+    }
+    let logs = azure.take_seen().iter().filter(|seen| seen.path().ends_with("/logs")).count();
+    assert!(logs < 12, "one query for the group, and one for each account that it did not settle: {logs}");
+}
+
+#[test]
+fn what_may_not_be_read_is_named_with_the_command_that_permits_it() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    call(&azure, "a-token", 200);
+    let private = r#"{"error":{"message":"The provided credentials have insufficient access to perform the requested operation","code":"InsufficientAccessError","innererror":{"code":"NspValidationFailedError","message":"Access to workspace 'w' is denied."}}}"#;
+    let table = r#"{"error":{"message":"The request had some invalid properties","code":"BadArgumentError","innererror":{"code":"SemanticError","message":"A semantic error occurred.","innererror":{"code":"SEM0100","message":"Failed to resolve table"}}}}"#;
+    for (method, part, fault, says) in [
+        ("POST", "/logs?", Fault::denied(), "--role \"Monitoring Reader\""),
+        (
+            "POST",
+            "/logs?",
+            Fault::Answer(403, "application/json", private.to_owned()),
+            "refuses queries from public networks",
+        ),
+        (
+            "POST",
+            "/logs?",
+            Fault::Answer(400, "application/json", table.to_owned()),
+            "no request log has arrived",
+        ),
+        (
+            "POST",
+            "/logs?",
+            Fault::Answer(200, "application/json", "[]".to_owned()),
+            "could not read the request log",
+        ),
+        (
+            "POST",
+            "/logs?",
+            Fault::Answer(204, "application/json", String::new()),
+            "could not read the request log",
+        ),
+        ("GET", "/metrics?", Fault::denied(), "could not read the metrics"),
+        ("GET", "/metrics?", Fault::Edit(|body| body["value"] = json!([])), "could not read the metrics"),
+    ] {
+        azure.heal();
+        azure.spoil(method, part, fault);
+        let run = folder.keyless("keys usage --format json").exits(1);
+        assert_eq!(run.findings(), ["key-use-unknown@7"], "{says}");
+        assert!(run.json()["findings"].to_string().contains(&says.replace('"', "\\\"")), "{says}: {run}");
+    }
+    // Settings decide nothing if the log has every call.
+    azure.heal();
+    azure.spoil("GET", "/diagnosticSettings?", Fault::denied());
+    azure.spoil("GET", "/eventtypes/", Fault::denied());
+    let run = folder.keyless("keys usage --format json").exits(0);
+    let notes = usage(&run.json(), "chat")["notes"].to_string();
+    assert!(notes.contains("could not read the diagnostic settings"), "{notes}");
+    assert!(notes.contains("could not read the activity log"), "{notes}");
+}
+
+#[test]
+fn use_of_keys_outranks_what_cannot_be_told() {
+    let azure = live();
+    let folder = azure.folder();
+    azure.make_account("other", &json!({"customSubDomainName": "other"}));
+    monitor(&azure, "other", &json!([{"daysAgo": 1}]), None);
+    folder.write("specs/a.yaml", accounts(&["chat", "other", "gone"]));
+    call(&azure, "a-token", 200);
+    folder.keyless("keys usage").exits(1);
+    call(&azure, &key(&azure), 200);
+    let run = folder.keyless("keys usage --format json").exits(2);
+    assert_eq!(run.findings(), ["keys-used@7", "key-use-unknown@9", "account-absent@11"]);
+}
+
+#[test]
+fn comments_name_nobody_and_names_are_shown_only_if_asked_for() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    let user = json!({"users": [{"id": ALICE, "userPrincipalName": "alice@contoso.com"}]});
+    assert_eq!(azure.send("POST", "/_sandbox/directory", Some(user)).status, 200);
+    monitor(&azure, "chat", &json!([{"daysAgo": 1, "caller": ALICE}]), None);
+    call(&azure, &key(&azure), 200);
+    let run = folder.keyless("keys usage --report markdown=r.md --report sarif=r.sarif").exits(2);
+    assert!(run.stdout.contains(ALICE) && run.stdout.contains("127.0.0.***"), "{run}");
+    assert!(!run.stdout.to_lowercase().contains("alice@"), "{run}");
+    let comment = std::fs::read_to_string(folder.path().join("r.md")).unwrap();
+    assert!(comment.contains("keys are used") && comment.contains("by 1 caller"), "{comment}");
+    for secret in [ALICE, OWNER, "alice", &key(&azure)] {
+        assert!(!comment.to_lowercase().contains(secret), "{comment}");
+    }
+    let sarif = std::fs::read_to_string(folder.path().join("r.sarif")).unwrap();
+    assert!(sarif.contains("keys-used") && !sarif.contains(ALICE), "{sarif}");
+    let named = folder.keyless("keys usage --names").exits(2);
+    assert!(named.stdout.contains(&format!("alice@contoso.com ({ALICE})")), "{named}");
+}
+
+#[test]
+fn the_period_has_limits() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    for days in ["0", "91", "x"] {
+        folder.keyless(&format!("keys usage --days {days}")).exits(1).complains(&["--days"]);
+    }
+    monitor(&azure, "chat", &json!([{"daysAgo": 5, "caller": ALICE}, {"daysAgo": 20}]), None);
+    folder.keyless("keys usage --days 10").exits(0).says(&["no key call seen in 10 of 10 days"]);
+    folder.keyless("keys usage --days 20").exits(2);
+}
+
+#[test]
+fn throttled_queries_are_sent_again() {
+    let azure = live();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["chat"]));
+    call(&azure, "a-token", 200);
+    let fault = json!([{"method": "POST", "path": "*/logs", "status": 429, "code": "Throttled", "retryAfter": 0, "times": 2}]);
+    assert_eq!(azure.send("POST", "/_sandbox/faults", Some(fault)).status, 200);
+    azure.take_seen();
+    folder.keyless("keys usage").exits(0);
+    let sent = azure.take_seen().iter().filter(|seen| seen.path().ends_with("/logs")).count();
+    assert_eq!(sent, 3);
+}
+
+#[test]
+fn the_sandbox_answers_no_other_query() {
+    let azure = live();
+    let path =
+        format!("{}/providers/Microsoft.Insights/logs?api-version=2018-03-01-preview", account("chat"));
+    let answer = azure.send("POST", &path, Some(json!({"query": "AzureDiagnostics | take 1"})));
+    assert_eq!(answer.status, 400, "{answer:?}");
+    assert_eq!(answer.body["error"]["innererror"]["code"], "SyntaxError");
+}
+
+#[test]
+fn accounts_whose_keys_are_off_cost_no_request() {
+    let azure = Azure::start();
+    azure.make_account("off", &json!({"customSubDomainName": "off", "disableLocalAuth": true}));
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&["off"]));
+    folder.keyless("keys usage").exits(0).says(&["keys are off account off", "1 read, 0 writes"]);
+}

@@ -66,8 +66,8 @@ const BLOCKS: &[(&str, &str, Where)] = &[
     ("docs/sandbox.md", "curl -X PUT", Here),
     ("docs/sandbox.md", "az cloud register", In("tests/clients/check.sh")),
     ("docs/sandbox.md", "_sandbox/directory", Here),
-    ("docs/sandbox.md", "\"roleAssignments\"", Here),
-    ("docs/sandbox.md", "\"policies\"", Here),
+    ("docs/sandbox.md", "roleAssignments", Here),
+    ("docs/sandbox.md", "policies", Here),
     ("docs/sandbox.md", "_sandbox/faults", Here),
     ("docs/sandbox.md", "_sandbox/clock", Here),
     ("docs/sandbox.md", "_sandbox/seed", Here),
@@ -104,10 +104,7 @@ fn every_block_of_commands_runs_somewhere_or_says_why_not() {
         assert_eq!(count, 1, "{page}: `{part}`");
         match place {
             Here => {
-                let named = format!("\"{part}\"").replace("\"\"", "\"");
-                let is_run = sources.iter().any(|source| {
-                    source.contains(page) && (source.contains(part) || source.contains(&named))
-                });
+                let is_run = sources.iter().any(|source| source.contains(page) && source.contains(part));
                 assert!(is_run, "{page}: no test takes the block with `{part}`");
             }
             In(file) => assert!(root.join(file).is_file(), "{file}"),
@@ -179,8 +176,8 @@ fn what_a_test_asks_of_the_sandbox_is_as_its_page_says() {
     let parts = [
         "curl -X PUT",
         "_sandbox/directory",
-        "\"roleAssignments\"",
-        "\"policies\"",
+        "roleAssignments",
+        "policies",
         "_sandbox/faults",
         "_sandbox/clock",
         "_sandbox/seed",

@@ -188,9 +188,21 @@ async fn look(
         ),
     )
     .await;
+    let is_missing = |check: &&Prerequisite| check.state == Health::Broken;
+    let missing: BTreeSet<String> =
+        groups.iter().filter(is_missing).filter_map(|check| check.subject.clone()).collect();
+    let lost = |scope: &ResourceId| scope.group().is_some_and(|group| missing.contains(group.name()));
+    let rights = needed.keys().zip(rights).map(|(scope, check)| match check.state {
+        // Permissions above say nothing yet: a plan fails until the group exists.
+        Health::Ok if lost(scope) => {
+            Prerequisite::unknown("rights", "not checked: its resource group does not exist")
+                .of(scope.as_str())
+        }
+        _ => check,
+    });
     checks.push(who);
     checks.extend(seen);
-    checks.extend(groups);
+    checks.extend(groups.iter().cloned());
     checks.extend(rights);
     if let (true, Some(caller)) = (only, claims.oid) {
         for id in subscriptions {

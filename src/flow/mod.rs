@@ -33,11 +33,12 @@ use crate::arm::Phase;
 use crate::diff;
 use crate::document::report::Report;
 use crate::document::{FindingEntry, Plan};
-use crate::drift::Inquiry;
+use crate::drift::{self, Inquiry};
 use crate::finding::Severity;
 use crate::kinds::desired::{desired, resolved};
 use crate::plan::predict::World;
 use crate::plan::saved::{Hearsay, confront, differing, leave_out_idle, spared, stale};
+
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::verify::gate::Gate;
@@ -50,7 +51,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
-    let (snapshot, caller) = azure.read(&open).await?;
+    let (mut snapshot, caller) = azure.read(&open).await?;
     let Checked { stacks, mut findings, sources, .. } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
@@ -98,6 +99,15 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     if let Some(inquiry) = inquiry {
         let answers = azure.ask_log(inquiry.queries(Timestamp::now())).await;
         inquiry.tell(&answers, &mut plan);
+        let unnamed = drift::unnamed(&plan);
+        if !unnamed.is_empty() {
+            let query = principals::callers(&unnamed);
+            let open = |known: &Snapshot| {
+                if known.get(&query).is_none() { vec![query.clone()] } else { Vec::new() }
+            };
+            azure.ask_more(&open, &mut snapshot).await?;
+            drift::name_callers(&mut plan, &principals::callers_named(&snapshot));
+        }
         plan.requests = azure.requests();
     }
 

@@ -25,7 +25,7 @@ pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_p
 pub(crate) use known::name_in;
 pub use known::{Names, called, known_names};
 pub use members::{member, members};
-pub use proof::{existence, gone, names, objects, prove, types, unanswered};
+pub use proof::{callers, callers_named, existence, gone, names, objects, prove, types, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";
 /// The ARM type of user-assigned identities.

@@ -347,6 +347,10 @@ fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<
             _ if name == "scope" && is_element_of(pointer, &["accounts", "workspaces", "projects"]) => {
                 "put it under the top-level `roleAssignments`".to_owned()
             }
+            _ if name == "roleAssignments" && is_element_of(pointer, &["projects"]) => {
+                "put them under the account, or under the top-level `roleAssignments` with the project's id as `scope`"
+                    .to_owned()
+            }
             _ if name == "scope" && is_below(pointer, "roleAssignments") => {
                 "these apply to the account; for another scope use the top-level `roleAssignments`".to_owned()
             }

@@ -303,3 +303,27 @@ fn a_key_that_begins_like_a_variable_is_never_repeated() {
         }
     }
 }
+
+#[test]
+fn what_follows_from_a_mistake_is_no_finding_and_two_mistakes_are_two() {
+    for (lines, found, says) in [
+        ("    location: {{ where }}\n", "yaml-syntax@+2", &["quote a value that starts with `{`"][..]),
+        (
+            "    projects:\n      - name: team\n        roleAssignments: []\n",
+            "unknown-field@+4",
+            &["put them under the account, or under the top-level `roleAssignments`"],
+        ),
+        (
+            "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n          - {id: nope, type: Robot}\n",
+            "invalid-guid@+5 invalid-value@+5",
+            &["not `Robot`", "`nope` is not an object id"],
+        ),
+    ] {
+        assert_row(&Row { lines: Box::leak(format!("{ACCOUNT}{lines}").into_boxed_str()), found, says });
+    }
+    let folder = Folder::new();
+    let head = head("team-a");
+    folder.write("a.yaml", format!("{head}variables: {{other: \"${{stage}}\"}}\naccounts:\n  - name: chat-${{other}}\n    tags: {{a: \"${{other}}\"}}\n"));
+    let run = folder.keyless("validate a.yaml --format json").exits(1);
+    assert_eq!(run.findings(), [format!("malformed-reference@{}", first_line())], "{run}");
+}

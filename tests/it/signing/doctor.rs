@@ -65,8 +65,13 @@ fn a_resource_group_that_is_not_there_stands_in_the_way_of_plans_too() {
         let run = doctor(&folder, purpose).exits(1).says(&[
             "BROKEN  group        missing: does not exist, and keyless does not create resource groups",
             "az group create --name missing",
+            "not checked: its resource group does not exist",
             "1 problem found.",
         ]);
+        assert!(
+            !run.stdout.lines().any(|line| line.contains("ok      rights") && line.contains("missing")),
+            "{run}"
+        );
         assert!(!run.stdout.contains("rg:"), "{run}");
     }
     // Where the subscription itself is not seen, nobody knows.

@@ -62,7 +62,7 @@ pub(in crate::render) fn matrix(access: &Access) -> Markup {
             (accounts.len(), "accounts", "quiet"),
             (rows.len(), "principals with a token", "quiet"),
             (with_keys, "with keys on: anyone with a key can call", "bad"),
-            (incomplete, "that could not be read whole", "bad"),
+            (incomplete, "that could not be read completely", "bad"),
         ]))
         @if accounts.is_empty() {
             p { "No account to report on." }
@@ -315,7 +315,7 @@ impl<'a> Legend<'a> {
                         div { dt { code { "*" } } dd { "under a condition" } }
                         div { dt { code { "†" } } dd { "temporary" } }
                         div { dt { code { "+1" } } dd { "one more way in" } }
-                        div { dt { code { "?" } } dd { "not known: the account could not be read whole" } }
+                        div { dt { code { "?" } } dd { "not known: the account could not be read completely" } }
                     }
                 }
             }

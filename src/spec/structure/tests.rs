@@ -124,7 +124,7 @@ fn wrong_types_are_told_in_words_with_what_to_write() {
         ("networkAcls: {ipRules: [~]}", "an element of `ipRules` must be text, not null", "set a value"),
         (
             "roleAssignments:",
-            "`roleAssignments` must be a list, but is empty",
+            "`roleAssignments` must be a list, not null",
             "write `[]` to remove all, or remove the line",
         ),
     ] {

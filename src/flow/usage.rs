@@ -4,10 +4,10 @@ use super::{Azure, Halt};
 use crate::accounts::Standing;
 use crate::document::usage::{AccountUsage, Usage};
 use crate::finding::Finding;
+use crate::keys::usage::{self, AskedAccount, Window};
 use crate::principals;
 use crate::snapshot::Snapshot;
-use crate::source::Sources;
-use crate::usage::{self, AskedAccount, Window};
+use crate::text::source::Sources;
 
 impl Azure {
     /// Judges accounts by the evidence of so many days before today; with `names`, callers are looked up in the directory.

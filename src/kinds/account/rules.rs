@@ -10,12 +10,12 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, cidr, rules};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, NetworkAcls, Sku};
 use crate::spec::sections;
 use crate::spec::structure::EMPTY_SECTION;
 use crate::text::names::nearest;
+use crate::text::source::Span;
 
 /// Kinds with their pricing tiers, from the service's own SKU list; kinds without tiers were found elsewhere.
 const KINDS: &[(&str, &[&str])] = &[

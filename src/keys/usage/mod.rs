@@ -31,7 +31,7 @@ pub use settings::Sinks;
 use crate::body::AccountBody;
 use crate::id::ResourceId;
 use crate::snapshot::Refusal;
-use crate::source::Span;
+use crate::text::source::Span;
 
 /// The number of seconds in a day.
 const DAY: i64 = 24 * 3600;

@@ -68,11 +68,6 @@ const DELIBERATE: &[Deliberate] = &[
         path: "/properties/modelProviderData",
         because: "in no description, and required of some models: https://github.com/Azure/azure-rest-api-specs/issues/43610",
     },
-    Deliberate {
-        test: "product.deployments.what_a_publisher_wants_to_know_is_sent_and_compared_if_it_is_shown",
-        path: "/value/0/properties/modelProviderData",
-        because: "as above",
-    },
 ];
 
 /// Take what is deliberate out of the violations; the text says what was, and what is listed for nothing.

@@ -97,8 +97,8 @@ class Results:
                 raise Failed(f"run.json holds `{clean(each)}`, which is no name")
         self.exit_code = int(ran["exitCode"])
         self.markdown = self._read("keyless.md", 1_000_000, "")
-        # For more readers than the rest: what it leaves out stands in the other one.
-        self.comment = self._read("comment.md", 1_000_000, "") or self.markdown
+        # For more readers than the rest: nothing stands in for it.
+        self.comment = self._read("comment.md", 1_000_000, "")
 
     def _read(self, name, most, missing=None):
         path = self.folder / name

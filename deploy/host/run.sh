@@ -8,7 +8,7 @@
 #   SPECS        spec files and folders (specs)
 #   STACK        the only stack that the specs may declare
 #   ENVIRONMENT  selects NAME.vars.yaml; empty for specs without variables
-#   WITHIN       scopes outside of which nothing may change
+#   WITHIN       scopes outside of which nothing may change (`any`: no limit)
 #   ALLOW        guards to lift, as RULE:ADDRESS
 #   ARGUMENTS    more arguments of keyless
 #   FOLDER       where results go (keyless-results)
@@ -83,7 +83,10 @@ arguments=(--stack "$stack" --format markdown --report "markdown=$folder/keyless
 [[ -z $environment ]] || arguments+=(--env "$environment")
 split "${ARGUMENTS:-}" && arguments+=("${lines[@]}")
 if [[ $command != drift ]]; then
-    split "${WITHIN:-}"
+    split "${WITHIN-any}"
+    # A variable of the host that has no value must not take the limit away.
+    ((${#lines[@]})) || fail "WITHIN is empty: give it scopes, or \`any\` for no limit"
+    [[ ${lines[*]} != any ]] || lines=()
     for scope in "${lines[@]}"; do arguments+=(--within "$scope"); done
     split "${ALLOW:-}"
     for guard in "${lines[@]}"; do arguments+=(--allow "$guard"); done

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use crate::diff::field_changes;
 use crate::document::{Step, dotted_path};
-use crate::kinds::role_assignment::twin;
 use crate::kinds::{Compare, FieldChange, Kind, writable};
 use crate::text::json::spelled;
 
@@ -17,8 +16,8 @@ pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> 
 
 /// Fields in which somebody else's resource differs from the one that the step would create.
 pub(super) fn other(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
-    let patch = if kind.is_grant() { twin::whole(&step.patch) } else { step.patch.clone() };
-    told(&field_changes(kind, &patch, body))
+    let patch = kind.granting().map(|kind| kind.whole(&step.patch));
+    told(&field_changes(kind, patch.as_ref().unwrap_or(&step.patch), body))
 }
 
 /// Undeclared values of somebody else's resource that guards judge, where they assumed another value for the creation.

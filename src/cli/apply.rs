@@ -127,7 +127,7 @@ async fn carry_out(
     }
     let gate = if args.verify { Some(args.how.gate(options, session, &decision.plan).await?) } else { None };
     let report = flow::execute(azure, &decision, &secrets, gate, news).await;
-    let told = Document::Report(&report).write(options);
+    let told = Document::Report(&report, &decision.plan).write(options);
     told.map_err(|failure| {
         failure.with_azure("the plan had already been applied: `keyless plan` shows what is left")
     })?;

@@ -66,7 +66,7 @@ pub(super) enum Document<'a> {
     /// Of `drift`.
     Drift(&'a Plan),
     /// Of `apply`.
-    Report(&'a Report),
+    Report(&'a Report, &'a Plan),
     /// Of the commands beside `plan`, `apply` and `drift`.
     Statement(&'a dyn Saying),
     /// Of `validate`, and of every command whose specs have errors. For people they are printed on stderr.
@@ -137,6 +137,11 @@ impl FromStr for ReportFile {
 }
 
 impl ReportFile {
+    /// Whether it is a comment, which only some commands write.
+    pub(super) fn is_comment(&self) -> bool {
+        self.format == ReportFormat::Comment
+    }
+
     /// Checks whether it can be written without overwriting what the run reads or another report.
     pub(super) fn look(&self, inputs: &[PathBuf], others: &[ReportFile]) {
         self.target
@@ -288,25 +293,25 @@ impl Document<'_> {
         Ok(match (format, self) {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, page),
             (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, page),
-            (ReportFormat::Human, Document::Report(report)) => text::report(report, page),
+            (ReportFormat::Human, Document::Report(report, _)) => text::report(report, page),
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
             (ReportFormat::Human, Document::Statement(said)) => said.text(page),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
-            (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
+            (ReportFormat::Markdown, Document::Report(report, _)) => markdown::report(report),
             (ReportFormat::Markdown, Document::Findings(findings)) => {
                 markdown::validation(&options.command, findings)
             }
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
             (ReportFormat::Html, Document::Plan(plan)) => html::plan(plan),
             (ReportFormat::Html, Document::Drift(plan)) => html::drift(plan),
-            (ReportFormat::Html, Document::Report(report)) => html::report(report),
+            (ReportFormat::Html, Document::Report(report, _)) => html::report(report),
             (ReportFormat::Html, Document::Findings(findings)) => {
                 html::validation(&options.command, findings)
             }
             (ReportFormat::Html, Document::Statement(said)) => said.html(),
             (ReportFormat::Json, Document::Plan(plan) | Document::Drift(plan)) => json(plan)?,
-            (ReportFormat::Json, Document::Report(report)) => json(report)?,
+            (ReportFormat::Json, Document::Report(report, _)) => json(report)?,
             (ReportFormat::Json, Document::Statement(said)) => said.json()?,
             (ReportFormat::Json, Document::Findings(findings)) => {
                 json(&Findings { format_version: FORMAT_VERSION, findings })?
@@ -314,11 +319,12 @@ impl Document<'_> {
             (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues()))?,
             (ReportFormat::Comment, Document::Plan(plan)) => comment::plan(plan),
             (ReportFormat::Comment, Document::Drift(plan)) => comment::drift(plan),
-            (ReportFormat::Comment, Document::Report(report)) => comment::report(report),
+            (ReportFormat::Comment, Document::Report(report, plan)) => comment::report(report, plan),
             (ReportFormat::Comment, Document::Findings(findings)) => {
                 comment::validation(&options.command, findings)
             }
-            (ReportFormat::Comment, Document::Statement(said)) => comment::other(&said.markdown()),
+            // Refused when the run begins.
+            (ReportFormat::Comment, Document::Statement(_)) => String::new(),
             (ReportFormat::OpenMetrics, document) => document.measured(),
             (ReportFormat::CodeQuality, document) => json(&annotations::code_quality(&document.issues()))?,
         })
@@ -328,13 +334,13 @@ impl Document<'_> {
     fn measured(&self) -> String {
         let measures = match self {
             Document::Plan(plan) | Document::Drift(plan) => openmetrics::of_plan(plan),
-            Document::Report(report) => openmetrics::of_report(report),
+            Document::Report(report, _) => openmetrics::of_report(report),
             Document::Statement(said) => said.measures(),
             Document::Findings(findings) => vec![openmetrics::findings(findings)],
         };
         let whole = match self {
             Document::Plan(plan) | Document::Drift(plan) => plan.incomplete.is_empty() && !plan.has_errors(),
-            Document::Report(report) => report.summary.failed + report.summary.skipped == 0,
+            Document::Report(report, _) => report.summary.failed + report.summary.skipped == 0,
             Document::Statement(said) => {
                 said.issues().iter().all(|finding| finding.severity != Severity::Error)
             }
@@ -364,7 +370,7 @@ impl Document<'_> {
         match self {
             Document::Plan(plan) => issues::of_plan(plan, Severity::Note, folders),
             Document::Drift(plan) => issues::of_plan(plan, Severity::Warning, folders),
-            Document::Report(report) => issues::of_findings(&report.findings, folders),
+            Document::Report(report, _) => issues::of_findings(&report.findings, folders),
             Document::Statement(said) => issues::of_findings(&said.issues(), folders),
             Document::Findings(findings) => issues::of_findings(findings, folders),
         }

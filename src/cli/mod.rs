@@ -154,7 +154,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Cli { options, command } = cli;
     options.apply_globally();
-    if let Err(failure) = options.pins_hold() {
+    if let Err(failure) = options.pins_hold().and_then(|()| options.comment_fits()) {
         return ended(&options, failure).into();
     }
     let exit = match command {

@@ -237,6 +237,17 @@ impl Options {
         Ok(())
     }
 
+    /// Fails if a comment is asked for that nobody can make fit for everybody: which names and targets are to be left out of it is known of
+    /// plans only.
+    pub(super) fn comment_fits(&self) -> Result<(), Failure> {
+        let made = ["plan", "apply", "drift", "show", "validate"];
+        if made.contains(&self.command.as_str()) || !self.report.iter().any(ReportFile::is_comment) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("`keyless {}` cannot write `--report comment=FILE`", self.command))
+            .hint("use `markdown=FILE`, and show it only to those who may see all of it"))
+    }
+
     /// What the run reads, the files of its own sandbox and those that sign it in among them.
     pub(super) fn all_inputs(&self, inputs: &[PathBuf]) -> Vec<PathBuf> {
         let state = self.sandbox.iter().flat_map(|state| {

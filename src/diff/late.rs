@@ -4,7 +4,7 @@
 use super::{Change, LiveMatch, field};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, FieldChange, Mutability};
+use crate::kinds::{self, FieldChange, Live, Mutability};
 use crate::snapshot::Snapshot;
 use crate::spec::{Loaded, unselected};
 
@@ -32,10 +32,7 @@ pub(super) fn missing_beside(
     let all = [stacks, unselected(stacks)].concat();
     let live = first.kind.inventory(&all, snapshot).items;
     let stands = |grant: &Desired| {
-        let is_lasting = |live| {
-            let passing = grant.kind.granting().and_then(|kind| kind.passing(live, snapshot));
-            passing.is_none() || live.id == grant.id
-        };
+        let is_lasting = |live: &Live| live.passing(snapshot).is_none() || live.id == grant.id;
         grant.open.is_none() && live.get(&grant.key).is_some_and(is_lasting)
     };
     missing.retain(|grant| !stands(grant));

@@ -151,7 +151,8 @@ fn takes_any(condition: Option<&str>) -> bool {
         .is_some_and(|condition| condition.always_lets(DELETE))
 }
 
-/// The commands that put an assignment with a condition in the place of one.
+/// What puts an assignment with a condition in the place of one. Azure keeps one assignment for a role, a principal and a scope, so the old
+/// one goes first; run by its holder, that would be its last command.
 fn mend(caller: Uuid, right: &Right<'_>, given: &BTreeSet<GivenRole>) -> String {
     let needed: BTreeSet<String> = given.iter().map(|one| one.role.to_string()).collect();
     let ids: Vec<String> = needed.into_iter().collect();
@@ -164,7 +165,8 @@ fn mend(caller: Uuid, right: &Right<'_>, given: &BTreeSet<GivenRole>) -> String 
     let kind = right.body.principal_type().unwrap_or("ServicePrincipal");
     let holder = right.body.principal().unwrap_or(caller);
     format!(
-        "az role assignment delete --ids {} && az role assignment create --role \"{ADMINISTRATOR}\" --scope {} --assignee-object-id {holder} --assignee-principal-type {kind} --condition \"{} AND {}\" --condition-version 2.0",
+        "let an Owner of {} run this, not the caller, who would lose its right with the first command: az role assignment delete --ids {} && az role assignment create --role \"{ADMINISTRATOR}\" --scope {} --assignee-object-id {holder} --assignee-principal-type {kind} --condition \"{} AND {}\" --condition-version 2.0",
+        right.scope,
         right.id,
         right.scope,
         part("write", "Request"),

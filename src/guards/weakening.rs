@@ -95,16 +95,17 @@ fn deployment(before: &World, after: &World, id: &ResourceId, new: &Value) -> Op
     })
 }
 
-/// Whether a deployment begins to spill over to one whose filter blocks less than its own.
+/// Whether a deployment begins to spill over to one whose filter blocks less than its own: another than before, or one that the plan creates.
 fn spillover(before: &World, after: &World, id: &ResourceId, new: &Value) -> Option<String> {
     let target = DeploymentBody::of(new).spillover()?;
+    let (_, now) = both(before, after, id)?;
+    let receiver = now.account.child("deployments", target);
     let known = before.resource(id).and_then(|old| DeploymentBody::of(old).spillover());
-    if known.is_some_and(|known| known.eq_ignore_ascii_case(target)) {
+    let is_made = before.resource(&receiver).is_none() && after.resource(&receiver).is_some();
+    if !is_made && known.is_some_and(|known| known.eq_ignore_ascii_case(target)) {
         return None;
     }
-    let (_, now) = both(before, after, id)?;
-    let (own, other) =
-        (policy_of(new), after.resource(&now.account.child("deployments", target)).map(policy_of));
+    let (own, other) = (policy_of(new), after.resource(&receiver).map(policy_of));
     if other.is_some_and(|other| other.eq_ignore_ascii_case(own)) {
         return None;
     }

@@ -87,20 +87,31 @@ fn is_declared(account: &Account, list: &str, name: &str) -> bool {
 
 /// Reports deployments that wait for each other: Azure wants the one that is named to be there first.
 fn check_circles(loaded: &Loaded, index: usize, deployments: &[Deployment], findings: &mut Vec<Finding>) {
-    for (nested, first) in deployments.iter().enumerate() {
-        let named = |each: &Deployment| {
-            let names = [&each.spillover_deployment_name, &each.parent_deployment_name];
-            names.into_iter().flatten().map(|name| name.to_lowercase()).collect::<Vec<_>>()
-        };
-        let mut reached: BTreeSet<String> = BTreeSet::new();
-        let mut open = named(first);
-        while let Some(name) = open.pop() {
-            let next = deployments.iter().find(|each| each.name.eq_ignore_ascii_case(&name));
-            if reached.insert(name) {
-                open.extend(next.map(named).into_iter().flatten());
+    let named = |each: &Deployment| {
+        let names = [&each.spillover_deployment_name, &each.parent_deployment_name];
+        names.into_iter().flatten().map(|name| name.to_lowercase()).collect::<Vec<_>>()
+    };
+    let all: Vec<BTreeSet<String>> = deployments
+        .iter()
+        .map(|first| {
+            let mut reached = BTreeSet::new();
+            let mut open = named(first);
+            while let Some(name) = open.pop() {
+                let next = deployments.iter().find(|each| each.name.eq_ignore_ascii_case(&name));
+                if reached.insert(name) {
+                    open.extend(next.map(named).into_iter().flatten());
+                }
             }
-        }
-        if reached.contains(&first.name.to_lowercase()) {
+            reached
+        })
+        .collect();
+    for (nested, (first, reached)) in deployments.iter().zip(&all).enumerate() {
+        let name = first.name.to_lowercase();
+        // A circle is one mistake, said at its first deployment.
+        let is_said = |(each, reaches): (&Deployment, &BTreeSet<String>)| {
+            reached.contains(&each.name.to_lowercase()) && reaches.contains(&name)
+        };
+        if reached.contains(&name) && !deployments.iter().zip(&all).take(nested).any(is_said) {
             let message = format!(
                 "deployment `{}` cannot depend on itself through `spilloverDeploymentName` or `parentDeploymentName`",
                 first.name

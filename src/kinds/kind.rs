@@ -289,6 +289,8 @@ pub trait Granting {
     fn contradiction(&self, live: &Live, snapshot: &Snapshot) -> Option<Refusal>;
     /// The identifying members in which the answer to a write differs from what was sent, in words.
     fn otherwise(&self, target: &str, sent: &Value, answer: &Value) -> Vec<String>;
+    /// The patch with what a creation that omits it is meant to say all the same.
+    fn whole(&self, patch: &Map<String, Value>) -> Map<String, Value>;
     /// The id of what a patch creates, if it follows from the patch; `stand_in` is the id used until then.
     fn named_by(&self, patch: &Map<String, Value>, stand_in: &ResourceId) -> ResourceId;
     /// Inserts into its title the name of the principal that it declares by object id.

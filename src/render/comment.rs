@@ -34,22 +34,16 @@ pub fn drift(plan: &Plan) -> String {
     Withheld::of(plan).over(&drift::markdown(&counted(plan)))
 }
 
-/// What an `apply` did.
+/// What an `apply` did, without what its plan withholds.
 #[must_use]
-pub fn report(report: &Report) -> String {
-    Withheld::default().over(&markdown::report(report))
+pub fn report(report: &Report, plan: &Plan) -> String {
+    Withheld::of(plan).over(&markdown::report(report))
 }
 
-/// Findings alone.
+/// Findings alone: names in them are those of the specs.
 #[must_use]
 pub fn validation(command: &str, findings: &[FindingEntry]) -> String {
     Withheld::default().over(&markdown::validation(command, findings))
-}
-
-/// Any other Markdown.
-#[must_use]
-pub fn other(markdown: &str) -> String {
-    Withheld::default().over(markdown)
 }
 
 /// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.

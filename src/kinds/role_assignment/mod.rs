@@ -456,6 +456,10 @@ impl Granting for RoleAssignments {
         temporary::contradiction(live, snapshot)
     }
 
+    fn whole(&self, patch: &Map<String, Value>) -> Map<String, Value> {
+        twin::whole(patch)
+    }
+
     fn otherwise(&self, target: &str, sent: &Value, answer: &Value) -> Vec<String> {
         twin::otherwise(target, sent, answer)
     }

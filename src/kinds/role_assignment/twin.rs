@@ -45,7 +45,7 @@ pub(crate) fn query(scope: &ResourceId, patch: &Map<String, Value>) -> Query {
 }
 
 /// All fields that a creation sets: without a condition the grant is meant to apply always.
-pub(crate) fn whole(patch: &Map<String, Value>) -> Map<String, Value> {
+pub(super) fn whole(patch: &Map<String, Value>) -> Map<String, Value> {
     let mut patch = patch.clone();
     patch.entry("condition").or_insert(Value::Null);
     patch

@@ -317,27 +317,52 @@ fn a_busy_host_is_asked_again_and_a_refusal_is_told_without_the_token() {
     assert!(!log.contains(&super::host::token(&json!({"pull-requests": "read"}))), "{log}");
 }
 
-#[test]
-fn a_long_plan_fits_into_a_comment() {
+/// The one comment that is made of what a plan's job left.
+fn commented(left: &[(&str, &str)]) -> String {
     let (host, cloud) = (Host::start(), cloud());
-    let long: String = "| a row | of many |\n".repeat(5_000);
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("keyless.md"), format!("<details>\n{long}</details>\n")).unwrap();
-    let ran = json!({"command": "plan", "stack": "ml-platform", "environment": "", "exitCode": 2});
-    std::fs::write(folder.path().join("run.json"), ran.to_string()).unwrap();
     let repository = repository(&host, &cloud, &spec(&[ALICE]));
     let only_comment = "permissions: {}\njobs:\n  comment:\n    permissions: {pull-requests: write}\n    steps:\n      - uses: ORG/keyless/deploy/github/comment@COMMIT\n";
     let mut posts = Run::of(&repository, only_comment, Event::pull_request("1111111111", NAME));
     let artifact = posts.artifact("keyless-plan-ml-platform-default");
     std::fs::create_dir_all(&artifact).unwrap();
-    for name in ["keyless.md", "run.json"] {
-        std::fs::copy(folder.path().join(name), artifact.join(name)).unwrap();
+    let ran = json!({"command": "plan", "stack": "ml-platform", "environment": "", "exitCode": 2}).to_string();
+    for (name, text) in left.iter().chain(&[("run.json", ran.as_str())]) {
+        std::fs::write(artifact.join(name), text).unwrap();
     }
     assert!(posts.goes_on(true));
     let comments = host.comments(5);
     assert_eq!(comments.len(), 1, "{}", posts.job("comment").log);
-    let text = &comments[0].1;
+    comments[0].1.clone()
+}
+
+#[test]
+fn a_long_plan_fits_into_a_comment() {
+    let long: String = "| a row | of many |\n".repeat(5_000);
+    let text = commented(&[("comment.md", &format!("<details>\n{long}</details>\n"))]);
     assert!(text.chars().count() <= 65_536 && text.contains("</details>") && text.contains("**Cut here:**"));
+}
+
+/// What is for fewer readers never takes the place of what is for all.
+#[test]
+fn a_comment_shows_nothing_but_what_was_written_for_it() {
+    for left in [vec![], vec![("comment.md", "")], vec![("comment.md", " \n")]] {
+        let text = commented(&[left, vec![("keyless.md", "alice@contoso.com gains access")]].concat());
+        assert!(text.contains("no result") && !text.contains("alice"), "{text}");
+    }
+}
+
+#[test]
+fn a_limit_whose_variable_has_no_value_fails_the_job() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let limit = "within: /subscriptions/${{ vars.AZURE_SUBSCRIPTION_ID }}/resourceGroups/rg\n";
+    for (given, result) in [("${{ vars.LIMIT }}", "failure"), ("any", "success")] {
+        let text = workflow().replace(limit, &format!("within: {given}\n"));
+        let ran = Run::of(&repository, &text, Event::push("1111111111")).whole();
+        let job = ran.job("plan-main");
+        assert_eq!(job.result, result, "{}", job.log);
+        assert_eq!(job.log.contains("WITHIN is empty: give it scopes, or `any` for no limit"), given != "any");
+    }
 }
 
 #[test]

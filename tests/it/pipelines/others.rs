@@ -73,7 +73,7 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
     let filled = jobs
         .replace("$[[ inputs.stack ]]", "ml-platform")
         .replace("$[[ inputs.specs ]]", "specs")
-        .replace("$[[ inputs.within ]]", "")
+        .replace("$[[ inputs.within ]]", "any")
         .replace("$[[ inputs.disclose ]]", "false")
         .replace("/tmp/keyless/", &format!("{ROOT}/"));
     let jobs = yaml(&filled);
@@ -228,7 +228,7 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
         let filled = |text: &str| {
             text.replace("${{ parameters.stack }}", "ml-platform")
                 .replace("${{ parameters.specs }}", "specs")
-                .replace("${{ parameters.within }}", "")
+                .replace("${{ parameters.within }}", "any")
                 .replace("${{ parameters.disclose }}", "false")
                 .replace("$(Pipeline.Workspace)", &work)
                 .replace("$(System.AccessToken)", "the-build's-own")

@@ -206,7 +206,8 @@ fn an_applier_may_assign_the_roles_of_the_specs_and_no_other() {
     let wide = doctor(&folder, "--for apply").exits(1).says(&[
         "BROKEN  delegation",
         "too wide: `Role Based Access Control Administrator` lets the caller assign any role, also Owner to itself: it has no condition",
-        "hint: az role assignment delete --ids /subscriptions/",
+        "hint: let an Owner of /subscriptions/",
+        "run this, not the caller, who would lose its right with the first command: az role assignment delete --ids /subscriptions/",
         "--role \"Role Based Access Control Administrator\"",
         "1 problem found.",
     ]);

@@ -82,16 +82,21 @@ async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> WriteEn
     let Some(gate) = gate else { return carry_out(client, step).await };
     let stopped =
         |attempt: &str, Stop { cause, hint }| StepProblem::failed(attempt, cause, Some(hint)).into();
-    if let Err(stop) = gate.before(client, step).await {
-        return stopped("verify before the update of", stop);
+    let mut proven = match gate.before(client, step).await {
+        Ok(proven) => proven,
+        Err(stop) => return stopped("verify before the update of", stop),
+    };
+    match carry_out(client, step).await {
+        WriteEnd::Done { note, mut outputs } => match gate.after(client, step).await {
+            Ok(more) => {
+                proven.extend(more);
+                outputs.extend(proven.into_iter().map(|value| Output { name: "verified".to_owned(), value }));
+                WriteEnd::Done { note, outputs }
+            }
+            Err(stop) => stopped("verify after the update of", stop),
+        },
+        other => other,
     }
-    let written = carry_out(client, step).await;
-    if matches!(written, WriteEnd::Done { .. })
-        && let Err(stop) = gate.after(client, step).await
-    {
-        return stopped("verify after the update of", stop);
-    }
-    written
 }
 
 async fn carry_out(client: &Client, step: &Step) -> WriteEnd {

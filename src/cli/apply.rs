@@ -131,7 +131,11 @@ async fn carry_out(
     told.map_err(|failure| {
         failure.with_azure("the plan had already been applied: `keyless plan` shows what is left")
     })?;
-    Ok(if succeeded(&report) && !decision.has_errors() { Exit::Success } else { Exit::Failure })
+    let is_done = succeeded(&report) && !decision.has_errors();
+    if is_done && !args.retirement.retire.is_empty() && !options.quiet {
+        output::aside("Remove the specs of the retired stacks now: applying them would create everything again.\n");
+    }
+    Ok(if is_done { Exit::Success } else { Exit::Failure })
 }
 
 /// Shows the plan: in the format asked for if the run ends here, else as text only, because the report follows.
@@ -158,8 +162,12 @@ fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
 
 /// Ends a run whose plan was refused.
 fn refusal(decision: &Decision) -> Exit {
-    output::aside("refused: nothing was written\n");
-    if decision.has_errors() { Exit::Failure } else { Exit::Refused }
+    if decision.has_errors() {
+        output::aside("Nothing was written, because of the errors above.\n");
+        return Exit::Failure;
+    }
+    output::aside("Nothing was written: a guard refused the plan.\n");
+    Exit::Refused
 }
 
 fn succeeded(report: &Report) -> bool {

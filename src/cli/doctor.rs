@@ -204,9 +204,14 @@ async fn look(
     checks.extend(seen);
     checks.extend(groups.iter().cloned());
     checks.extend(rights);
-    if let (true, Some(caller)) = (only, claims.oid) {
-        for id in subscriptions {
-            checks.extend(delegation(azure, &ResourceId::subscription(id), stacks, caller).await);
+    for id in subscriptions.iter().filter(|_| only) {
+        let subscription = ResourceId::subscription(id);
+        match claims.oid {
+            Some(caller) => checks.extend(delegation(azure, &subscription, stacks, caller).await),
+            None => {
+                let why = "not checked: the token does not say who the caller is";
+                checks.push(Prerequisite::unknown("delegation", why).of(subscription.as_str()));
+            }
         }
     }
     checks

@@ -83,7 +83,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) API keys enabled (keys status) or used (keys usage), 3 refused by a guard.";
+const EXIT_CODES: &str = "Exit codes: 0 done or in sync, 1 failed, 2 changes pending (drift; plan --detailed-exitcode) or API keys enabled (keys status) or used (keys usage), 3 refused by a guard.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -83,7 +83,7 @@ impl Failure {
     pub(super) fn report(self) -> Exit {
         let style = anstyle::AnsiColor::Red.on_default().bold();
         let mut text = format!("{style}error{style:#}: {}\n", one_line(&self.message));
-        for (label, more) in [("cause", self.cause), ("hint", self.hint)] {
+        for (label, more) in [("cause", self.cause), ("help", self.hint)] {
             if let Some(more) = more {
                 let _ = writeln!(text, "{label}: {}", one_line(&more));
             }

@@ -218,7 +218,13 @@ fn absent(
         .iter()
         .find(|finding| finding.severity == Severity::Error)
         .map(|finding| finding.message.clone());
-    findings.extend(obstacles);
+    // What is missing for several resources is one mistake.
+    for finding in obstacles {
+        let is_same = |other: &Finding| other.code == finding.code && other.message == finding.message;
+        if !findings.iter().any(is_same) {
+            findings.push(finding);
+        }
+    }
     match (refused, remains, loaded.spec.on_soft_deleted) {
         (Some(why), ..) => {
             Change::Refused { fields: creation(&desired), desired, found: LiveMatch::Nothing, why }

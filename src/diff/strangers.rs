@@ -66,12 +66,12 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
                     "ask that stack's team before you delete it; with `unmanaged: list` nothing undeclared is drift"
                 }
                 (_, true) => {
-                    "declare it or delete it; `expected` accepts it for a while, and with `unmanaged: list` nothing undeclared is drift"
+                    "keyless deletes only what it created: delete it by hand, or declare it; `expected` accepts it until a date"
                 }
                 (_, false) if !live.kind.takes_mark() => {
                     "keyless never deletes it, and any secret in it still works: delete it by hand, or declare it; with `unmanaged: list` nothing undeclared is drift"
                 }
-                (_, false) => "declare it or delete it; with `unmanaged: list` nothing undeclared is drift",
+                (_, false) => "keyless deletes only what it created: delete it by hand, or declare it",
             };
             let message = match why.strip_prefix("no spec declares it") {
                 Some(rest) => format!("no spec declares {title}{rest}"),

@@ -50,7 +50,10 @@ impl Halt {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::NotSignedIn(error) => error.hint().map(str::to_owned),
-            Self::Interrupted(_) | Self::NoScope { .. } => None,
+            Self::Interrupted(_) => None,
+            Self::NoScope { .. } => {
+                Some("write an id, such as `/subscriptions/ID/resourceGroups/NAME`".to_owned())
+            }
             Self::NothingToRotate { known, .. } if known.is_empty() => {
                 Some("no connection of these specs has `credentials`".to_owned())
             }

@@ -365,9 +365,10 @@ impl<'a> GuardRefusal<'a> {
         allow.rule == self.objection.rule && allow.address.as_ref().is_none_or(is_here)
     }
 
-    /// The flag that allows exactly this.
+    /// The flag that allows exactly this, by a place in a spec if there was one: comments shorten ids.
     fn flag(&self) -> Allow {
-        Allow { rule: self.objection.rule, address: self.address.clone() }
+        let address = self.former.as_ref().or(self.address.as_ref());
+        Allow { rule: self.objection.rule, address: address.cloned() }
     }
 
     fn finding(self, allowed: &[Allow]) -> FindingEntry {

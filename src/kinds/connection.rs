@@ -450,7 +450,7 @@ fn check_credentials(
     {
         let message = "a key stands in the spec as plain text".to_owned();
         let hint = "write `${secret.NAME}` and nothing else: it is taken from KEYLESS_SECRET_NAME when it is sent; \
-                    change the key that stood here";
+                    regenerate that key: it was exposed";
         report("/key", Code::PlainSecret, message, hint);
     }
 }

@@ -93,6 +93,15 @@ pub fn tell_along(plan: &mut Plan, before: &World) {
     }
 }
 
+/// Says of what is deleted because its stack is retired that this is why.
+pub fn tell_retired(plan: &mut Plan, retired: &[&str]) {
+    for change in plan.changes.iter_mut().filter(|change| change.action == Action::Delete) {
+        if let Some(stack) = change.stack.as_deref().filter(|stack| retired.contains(stack)) {
+            change.reason = Some(format!("stack `{stack}` is being retired"));
+        }
+    }
+}
+
 /// The writes that these changes would take, without positions in files, for planning further queries.
 #[must_use]
 pub fn draft(changes: &[Change]) -> Vec<Step> {

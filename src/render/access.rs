@@ -404,9 +404,12 @@ pub(super) fn heading_markdown(plan: &Plan, side: Side) -> String {
     }
 }
 
-/// A limit for the heading: an assignment that was not read may already give access.
-pub(super) fn limits(plan: &Plan) -> &'static str {
-    if plan.incomplete.is_empty() { "" } else { ", as far as could be read" }
+/// Limits for the heading. An assignment that was not read may already give access.
+pub(super) fn limits(plan: &Plan) -> String {
+    let read = if plan.incomplete.is_empty() { "" } else { ", as far as could be read" };
+    // Whoever loses a role may keep it as a member of a group, and a group's loss says nothing of its members' own roles.
+    let loses = plan.access.iter().any(takes);
+    format!("{read}{}", if loses { ", group membership not counted" } else { "" })
 }
 
 /// What is left to somebody whose access was unconditional and permanent.

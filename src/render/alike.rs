@@ -92,7 +92,7 @@ impl<'a> Alike<'a> {
         let cause = first.cause.as_deref().map(|cause| (label("cause"), cause));
         // Hints of findings with the same code can name different resources.
         let is_same = self.findings.iter().all(|finding| finding.hint == first.hint);
-        let name = if is_same { "hint" } else { "hint for the first of these" };
+        let name = if is_same { "help" } else { "help for the first of these" };
         let hint = first.hint.as_deref().map(|hint| (name.to_owned(), hint));
         cause.into_iter().chain(hint)
     }

@@ -205,7 +205,7 @@ mod tests {
             [
                 "::error file=a]b;c%2Cd%3Ae%3A%3Af%250A%3A%3Aerror%3A%3Ag/u{a}#/u{23}vso[x]#/u{23}[y]/u{d},line=7,col=3,\
                  title=keyless missing-permission::\
-                 a]b;c,d:e::f%250A::error::g\\u{a}#\\u{23}vso[x]#\\u{23}[y]\\u{d}%0Ahint: do"
+                 a]b;c,d:e::f%250A::error::g\\u{a}#\\u{23}vso[x]#\\u{23}[y]\\u{d}%0Ahelp: do"
                     .replace("/u{", "\\u{")
             ]
         );
@@ -214,7 +214,7 @@ mod tests {
             [
                 "##vso[task.logissue type=error;sourcepath=a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d};\
               linenumber=7;columnnumber=3;code=missing-permission;]\
-              a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d}%0Ahint: do"
+              a%5Db%3Bc,d:e::f%AZP250A::error::g\\u{a}#\\u{23}vso[x%5D#\\u{23}[y%5D\\u{d}%0Ahelp: do"
             ]
         );
     }

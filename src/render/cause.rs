@@ -66,6 +66,14 @@ fn said(cause: &Cause, address: bool) -> CauseLine {
     CauseLine { who: format!("{what} {}", who(cause)), when: Some((when.clone(), when)), how: more }
 }
 
+/// Who it was, in lists of people: one has a single sign-in name, which some sources show and others know by the id only.
+pub(super) fn person(cause: &Cause) -> String {
+    match &cause.caller_name {
+        Some(name) if name.contains('@') => name.clone(),
+        _ => who(cause),
+    }
+}
+
 /// Who it was.
 pub(super) fn who(cause: &Cause) -> String {
     let sort = match cause.caller_type.as_deref() {

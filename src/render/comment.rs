@@ -13,9 +13,9 @@ use crate::document::report::Report;
 use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};
 
 /// What stands in the place of an address, and so on.
-const ADDRESS: &str = "(address)";
-const USER: &str = "(user)";
-const TARGET: &str = "(target)";
+const ADDRESS: &str = "(address withheld)";
+const USER: &str = "(name withheld)";
+const TARGET: &str = "(target withheld)";
 const ANOTHER: &str = "(another target)";
 /// The last line.
 const NOTE: &str = "\nIds are shortened; addresses, sign-in names and targets are left out. `--disclose` shows them, and the JSON report has them.\n";
@@ -105,8 +105,7 @@ impl Withheld {
             changed.flat_map(|change| change.gains.iter().chain(&change.loses).chain(&change.restricted));
         for holder in holders.filter(|holder| is_person(holder)) {
             if let Some(name) = &holder.name {
-                // Its type and its id stand beside it.
-                known.push((name.clone(), "…".to_owned()));
+                known.push((name.clone(), USER.to_owned()));
             }
         }
         for field in plan.changes.iter().flat_map(|change| &change.fields) {
@@ -304,14 +303,14 @@ mod tests {
     fn what_is_left_out_is_found_wherever_it_stands_and_however_it_is_escaped() {
         let guid = "0a1b2c3d-1111-4222-8333-444455556666";
         for (text, shown) in [
-            ("to alice@contoso.com, on", "to (user), on"),
-            ("al\\_ice&#64;contoso.com.", "(user)."),
-            ("a&#35;EXT&#35;&#64;x.onmicrosoft.com", "(user)"),
-            ("`203.0.113.0/24`", "`(address)`"),
-            ("203&#46;0.113.7: x", "(address): x"),
-            ("from 2001:db8::1/48.", "from (address)."),
-            ("10.0.0.1-10.0.0.9", "(address)-(address)"),
-            ("https&#58;//a.search.windows.net/x?y=1 z", "(target) z"),
+            ("to alice@contoso.com, on", "to (name withheld), on"),
+            ("al\\_ice&#64;contoso.com.", "(name withheld)."),
+            ("a&#35;EXT&#35;&#64;x.onmicrosoft.com", "(name withheld)"),
+            ("`203.0.113.0/24`", "`(address withheld)`"),
+            ("203&#46;0.113.7: x", "(address withheld): x"),
+            ("from 2001:db8::1/48.", "from (address withheld)."),
+            ("10.0.0.1-10.0.0.9", "(address withheld)-(address withheld)"),
+            ("https&#58;//a.search.windows.net/x?y=1 z", "(target withheld) z"),
             ("https://learn.microsoft.com/azure (a page)", "https://learn.microsoft.com/azure (a page)"),
             (&format!("/subscriptions/{guid}/x"), "/subscriptions/0a1b2c3d…/x"),
             (&guid.replace('-', ""), "0a1b2c3d…"),

@@ -30,7 +30,7 @@ impl Said for Diagnosis {
             );
             if let Some(hint) = &check.hint {
                 let _ =
-                    writeln!(text, "{:width$}hint: {}", "", sanitize(hint), width = 2 + 7 + 1 + NAMES + 1);
+                    writeln!(text, "{:width$}help: {}", "", sanitize(hint), width = 2 + 7 + 1 + NAMES + 1);
             }
         }
         text
@@ -44,7 +44,7 @@ impl Said for Diagnosis {
     }
 
     fn markdown(&self) -> String {
-        let mut text = String::from("| | what | found | hint |\n| --- | --- | --- | --- |\n");
+        let mut text = String::from("| | what | found | help |\n| --- | --- | --- | --- |\n");
         for check in &self.checks {
             let word = match check.state {
                 Health::Ok => "ok",

@@ -227,7 +227,7 @@ pub(super) fn differing(plan: &Plan) -> String {
     }
     let differing = plan.changes.iter().filter(|change| change.differs.is_some());
     let callers: BTreeSet<String> =
-        differing.filter_map(|change| Some(cause::who(change.caused_by.as_ref()?))).collect();
+        differing.filter_map(|change| Some(cause::person(change.caused_by.as_ref()?))).collect();
     let unknown = plan.changes.iter().filter(|change| change.cause_unknown.is_some()).count();
     let mut who: Vec<String> = callers.iter().take(NAMED).cloned().collect();
     if let Some(more) = callers.len().checked_sub(NAMED).filter(|more| *more > 0) {

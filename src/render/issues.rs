@@ -129,7 +129,7 @@ const OTHER: u8 = 2;
 const TAGS: u8 = 3;
 
 fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &Folders) -> Issue {
-    let hint = finding.hint.as_ref().map(|hint| format!("hint: {hint}"));
+    let hint = finding.hint.as_ref().map(|hint| format!("help: {hint}"));
     let said = [Some(&finding.message), finding.cause.as_ref(), hint.as_ref()];
     let cause = about.and_then(|change| cause::line(change, false)).map(|line| line.to_string());
     let resource = about.map(|change| &change.id);

@@ -333,6 +333,7 @@ const OF_A_SORT: usize = 3;
 /// Findings. Without `verbose`, quiet ones are only counted.
 pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     let (quiet, loud): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| !verbose && finding.is_quiet());
+    let is_alone = loud.is_empty();
     for alike in Alike::of(loud) {
         let messages = alike.messages();
         let is_error = alike.findings[0].severity == Severity::Error;
@@ -370,7 +371,9 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     }
     let notes = quiet.len();
     if notes > 0 {
-        let _ = writeln!(text, "{notes} {}\n", plural(notes, "note; -v shows it", "notes; -v shows them"));
+        let more = if is_alone { "" } else { "more " };
+        let (what, them) = (plural(notes, "note", "notes"), plural(notes, "it", "them"));
+        let _ = writeln!(text, "{notes} {more}{what}; -v shows {them}\n");
     }
 }
 

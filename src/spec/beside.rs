@@ -77,7 +77,7 @@ impl<'a> EnvironmentFiles<'a> {
         let spec = &sources.file(file).name;
         let message = format!("there is no `{name}.vars.yaml` beside `{spec}`, which refers to variables");
         let hint = instead(folders, name).unwrap_or_else(|| {
-            "write one, in its folder or in one above it that the command line names; `{}` in it sets none"
+            "write that file in the spec's folder, or in a folder above it that the command line names; `{}` in it sets no variable"
                 .to_owned()
         });
         Some(Finding::error(Code::UnreadableFile, message).hint(hint))

@@ -63,8 +63,8 @@ impl Gate {
         ids.map(|id| ExpectedChild { id, span: None }).collect()
     }
 
-    /// Before the write: every deployment and project accepts a token.
-    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<(), Stop> {
+    /// Before the write: every deployment and project accepts a token. Returns what was proven.
+    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<Vec<String>, Stop> {
         let account = account(client, step).await?;
         let looking = Looking { caller: self.caller.object_id().await, now: Timestamp::now() };
         let grants = role_assignment::list(&account.id);
@@ -91,8 +91,8 @@ impl Gate {
         settled(&verification, "keys stay enabled")
     }
 
-    /// After the write: a key is refused.
-    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<(), Stop> {
+    /// After the write: a key is refused. Returns what was proven.
+    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<Vec<String>, Stop> {
         let account = account(client, step).await?;
         // It was just written, whatever the body says.
         let recent = Recent { written: true, account: true, ..Recent::default() };
@@ -126,9 +126,12 @@ fn unread(error: &crate::arm::Error) -> Stop {
     Stop { cause: format!("could not read what to verify: {error}"), hint }
 }
 
-fn settled(verification: &Verification, so: &str) -> Result<(), Stop> {
+/// What was proven, unless something is neither proven nor unprovable.
+fn settled(verification: &Verification, so: &str) -> Result<Vec<String>, Stop> {
     let open = |check: &&Proof| !matches!(check.outcome, ProofResult::Proven | ProofResult::Unprovable);
-    let Some(check) = verification.checks.iter().find(open) else { return Ok(()) };
+    let Some(check) = verification.checks.iter().find(open) else {
+        return Ok(verification.checks.iter().map(|check| format!("{}: {}", check.title(), check.message)).collect());
+    };
     let hint = match check.hint() {
         Some(hint) => format!("{hint}; then apply again"),
         None => "apply again".to_owned(),

@@ -117,7 +117,7 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
 
 const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
 const KIND: Mutability = Mutability::Never(
-    "Azure fixes it when the account is created, but for its own upgrade of OpenAI accounts, which keyless does not start",
+    "Azure fixes it when the account is created",
 );
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
 const STORAGE: Mutability =
@@ -198,7 +198,8 @@ impl Declaring for Accounts {
         let absent = |query: &Query| matches!(snapshot.get(query), Some(Answer::Absent { .. }));
         if absent(&list(&group)) || absent(&group_query(&group)) {
             let message = format!("resource group `{}` does not exist", group.name());
-            let hint = format!("create it: az group create --name {} --location …", group.name());
+            let location = desired.declared.get("location").and_then(Value::as_str).unwrap_or("…");
+            let hint = format!("create it: az group create --name {} --location {location}", group.name());
             findings.push(Finding::error(Code::ResourceGroupMissing, message).at(desired.span).hint(hint));
         } else if let Some(refusal) = snapshot.get(&group_query(&group)).and_then(Answer::refusal) {
             let message = format!("could not determine whether resource group `{}` exists", group.name());

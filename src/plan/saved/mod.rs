@@ -114,11 +114,11 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         let live = now.resource(&id).map(|body| crate::document::hash(&writable(kind, body)));
         let what = match (&step.base, live) {
             (base, live) if *base == live => continue,
-            (None, Some(_)) => "somebody created it",
-            (Some(_), None) => "it was deleted",
-            _ => "its settings were changed",
+            (None, Some(_)) => "it was created in Azure",
+            (Some(_), None) => "it was deleted in Azure",
+            _ => "its settings changed in Azure",
         };
-        let why = format!("since it was made {what}");
+        let why = format!("{what} after the plan was made");
         findings
             .insert(id, plan.changes.get(step.change).map(|change| finding(Code::GuardStale, change, &why)));
     }
@@ -276,7 +276,7 @@ fn finding(code: Code, change: &PlannedChange, why: &str) -> FindingEntry {
         ..FindingEntry::of(
             Severity::Error,
             code,
-            format!("the plan would {} {title}, and {why}", verb(change.action)),
+            format!("the plan would {} {title}, but {why}", verb(change.action)),
         )
     }
 }

@@ -61,7 +61,7 @@ fn when(change: &PlannedChange) -> Option<Timestamp> {
 fn people(dated: &[&PlannedChange]) -> Markup {
     let mut people: BTreeMap<String, usize> = BTreeMap::new();
     for cause in dated.iter().filter_map(|change| change.caused_by.as_ref()) {
-        *people.entry(cause::who(cause)).or_default() += 1;
+        *people.entry(cause::person(cause)).or_default() += 1;
     }
     let mut people: Vec<(String, usize)> = people.into_iter().collect();
     people.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -85,7 +85,7 @@ struct Burst<'a> {
 
 fn events<'a>(dated: &[&'a PlannedChange]) -> Vec<Burst<'a>> {
     let caused = dated.iter().filter_map(|change| Some((when(change)?, change.caused_by.as_ref()?, *change)));
-    let bursts = together(caused, |(when, cause, _)| (when.as_second(), cause::who(cause), cause.done));
+    let bursts = together(caused, |(when, cause, _)| (when.as_second(), cause::person(cause), cause.done));
     let mut events: Vec<Burst<'a>> = bursts
         .into_iter()
         .filter_map(|((_, who, done), all)| {

@@ -85,7 +85,7 @@ impl HtmlPage<'_> {
                     footer {
                         p {
                             @if let Some(requests) = self.requests { (text::requests(requests)) ". " }
-                            "Written by keyless " (env!("CARGO_PKG_VERSION")) ". This page asks no server for anything."
+                            "Written by keyless " (env!("CARGO_PKG_VERSION")) ". This page loads nothing from the network."
                         }
                     }
                     script { (PreEscaped(SCRIPT)) }

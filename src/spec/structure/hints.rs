@@ -22,8 +22,10 @@ pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &
         Value::Null if is_required(&problem.pointer) => Some("set a value".to_owned()),
         Value::Null => Some("set a value, or remove the line".to_owned()),
         Value::String(text) if takes("boolean") => match text.to_ascii_lowercase().as_str() {
-            "yes" | "y" | "on" | "true" | "1" => Some("write `true`, without quotes".to_owned()),
-            "no" | "n" | "off" | "false" | "0" => Some("write `false`, without quotes".to_owned()),
+            "true" => Some("write `true`, without quotes".to_owned()),
+            "false" => Some("write `false`, without quotes".to_owned()),
+            "yes" | "y" | "on" | "1" => Some("write `true`".to_owned()),
+            "no" | "n" | "off" | "0" => Some("write `false`".to_owned()),
             _ => None,
         },
         Value::String(text) if takes("integer") || takes("number") => {

@@ -254,7 +254,7 @@ impl Walk<'_> {
         } else {
             let name = short(name);
             format!(
-                "declare it under `variables:`, pass `--var {name}=...`, or write `$${{` for a literal `${{`"
+                "declare it under `variables:`, pass `--var {name}=...` (text only), `--var-file` or `--env`, or write `$${{` for a literal `${{`"
             )
         };
         self.problem(Finding::error(Code::UnknownVariable, message).hint(hint), source);

@@ -50,7 +50,7 @@ fn an_account_that_never_was_is_created_where_nothing_stands_in_the_way() {
     for command in COMMANDS {
         folder.keyless(command).exits(1).says(&[
             "account new does not exist\n",
-            "hint: `keyless apply` creates what the spec declares\n",
+            "help: `keyless apply` creates what the spec declares\n",
         ]);
     }
     azure.spoil("GET", "/deletedAccounts?", Fault::denied());

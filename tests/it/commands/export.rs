@@ -469,7 +469,7 @@ fn a_part_of_a_stack_is_not_exported_where_its_plan_would_delete_the_rest() {
     assert_eq!(run.stderr, "");
     let run = export(&folder, "--account chat --stack team-a").exits(1).complains(&[
         "account other carries the mark of stack `team-a` and would be deleted",
-        "hint: leave out `--account`, so that the rest of the stack is exported too",
+        "help: leave out `--account`, so that the rest of the stack is exported too",
     ]);
     assert_eq!(run.stdout, "");
     export(&folder, "--stack team-a").exits(0).says(&["name: chat", "name: other"]);

@@ -219,7 +219,7 @@ fn without_a_terminal_the_flags_are_named_and_nothing_is_asked() {
     ]);
     let run =
         folder.with_stdin(&format!("init --from scratch --subscription {SUB} --host none"), "rg\n").exits(1);
-    let run = run.complains(&["hint: give --resource-group NAME\n"]);
+    let run = run.complains(&["help: give --resource-group NAME\n"]);
     assert_eq!(run.stdout, "");
     assert_eq!(tree(&folder), [""; 0]);
 }

@@ -122,7 +122,7 @@ fn a_refusal_by_policy_names_the_policy_at_the_line() {
             "a.yaml:7:",
             "RequestDisallowedByPolicy",
             "No public network",
-            "hint: ",
+            "help: ",
             "policy",
         ]);
     }

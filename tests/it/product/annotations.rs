@@ -36,7 +36,7 @@ fn errors_of_a_spec_are_commands_at_their_lines_where_the_host_is_known() {
         lines[0].starts_with("::error file=a.yaml,line=8,col=5,title=keyless unknown-field::"),
         "{github}"
     );
-    assert!(lines[0].contains("%0Ahint: did you mean `location`?"), "{github}");
+    assert!(lines[0].contains("%0Ahelp: did you mean `location`?"), "{github}");
     let azure = run("", &[PIPELINES]);
     let start =
         "##vso[task.logissue type=error;sourcepath=a.yaml;linenumber=8;columnnumber=5;code=unknown-field;]";

@@ -324,13 +324,13 @@ fn whether_keys_are_on_is_said_in_the_words_of_what_is_there() {
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {a: b}\n"));
     folder.keyless("plan a.yaml").exits(0).says(&[
         "account chat accepts API keys, and the spec does not set `disableLocalAuth`",
-        "hint: add `disableLocalAuth: true` to the spec to disable them",
+        "help: add `disableLocalAuth: true` to the spec to disable them",
     ]);
     // That line alone would be refused.
     azure.make_account("bare", &json!({}));
     folder.write("a.yaml", one_account("team-b", "bare", "tags: {a: b}\n"));
     folder.keyless("plan a.yaml").exits(0).says(&[
         "account bare accepts API keys, and the spec does not set `disableLocalAuth`",
-        "hint: add `customSubDomainName`, which token authentication requires, and `disableLocalAuth: true`",
+        "help: add `customSubDomainName`, which token authentication requires, and `disableLocalAuth: true`",
     ]);
 }

@@ -214,7 +214,7 @@ fn a_log_that_may_not_be_read_changes_no_verdict_and_hides_no_change() {
         folder.keyless("drift a.yaml").exits(2).says(&[
             "note[cause-unread]",
             why,
-            "hint: ",
+            "help: ",
             "Drift: 1 missing; who: unknown",
         ]);
         azure.heal();

@@ -236,7 +236,7 @@ fn forged_changes_are_refused_with_what_is_wrong() {
         folder.write("plan.json", &whole);
         forge(&folder, edit);
         for command in ["show plan.json", "apply plan.json --yes", "apply plan.json a.yaml --yes"] {
-            let run = refused(&azure, folder.keyless(command), 1, &[words, "hint: make a new plan"]);
+            let run = refused(&azure, folder.keyless(command), 1, &[words, "help: make a new plan"]);
             let told = run.stderr.contains(made_otherwise) || run.stderr.contains("unknown field");
             assert!(told, "{what}: {run}");
         }

@@ -41,7 +41,7 @@ fn refused(azure: &Azure, folder: &Folder, rule: &str, address: &str, message: &
     folder.keyless("plan a.yaml").exits(3).says(&[
         &code,
         message,
-        &format!("hint: if this is intended: {shown}\n"),
+        &format!("help: if this is intended: {shown}\n"),
     ]);
     folder.args(["apply", "a.yaml", "--yes"]).exits(3).complains(&["nothing was written"]);
     for other in ["weakening".to_owned(), format!("{rule}:accounts/another"), format!("weakening:{address}")]

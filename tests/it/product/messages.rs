@@ -254,8 +254,8 @@ fn where_nothing_answers_on_this_machine_the_hint_speaks_of_this_machine() {
     let run = folder
         .keyless("plan a.yaml")
         .exits(1)
-        .says(&["principal-unread", "hint: no answer from `http://127.0.0.1:9/` on this machine"]);
-    for other in ["hint: write the object id", "DNS", "no answer from Azure"] {
+        .says(&["principal-unread", "help: no answer from `http://127.0.0.1:9/` on this machine"]);
+    for other in ["help: write the object id", "DNS", "no answer from Azure"] {
         assert!(!run.stdout.contains(other), "{other}: {run}");
     }
 }

@@ -167,7 +167,7 @@ fn pins_hold_for_every_change_of_a_plan_that_nobody_edited() {
         run.complains(&[
             "for stack `team-a`",
             "pinned to stack `team-b`",
-            "hint: if this is intended, add `--stack team-a`",
+            "help: if this is intended, add `--stack team-a`",
         ]);
         assert!(azure.take_seen().is_empty(), "nothing was even asked");
         for command in ["apply plan.json --yes", "apply plan.json a.yaml --yes", "apply a.yaml --yes"] {

@@ -140,7 +140,7 @@ fn drift_says_who_made_it_and_when_and_which_list_it_stands_beside() {
     text.says(&[
         "Drift: 2 extra; who: owner@sandbox.invalid",
         "at a.yaml:9",
-        "hint: ask that stack's team",
+        "help: ask that stack's team",
         "      it carries the mark",
     ]);
     folder

@@ -83,7 +83,7 @@ fn if_no_credential_is_left_each_skipped_one_is_named_with_its_reason() {
             "cause: no credential was found: the environment declares none; skipped `managed-identity` (",
             reason,
             "`azure-cli` (`az` is not on PATH), `azure-developer-cli` (`azd` is not on PATH)",
-            "hint: run `az login`",
+            "help: run `az login`",
         ]);
     }
 }

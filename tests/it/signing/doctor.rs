@@ -89,7 +89,7 @@ fn a_right_that_is_missing_is_named_with_its_scope() {
         "BROKEN  rights",
         "lacks `Microsoft.Authorization/roleAssignments/delete`, `Microsoft.Authorization/roleAssignments/write`, \
          `Microsoft.CognitiveServices/accounts/write` (asked at",
-        "hint: assign the caller a role with these actions there",
+        "help: assign the caller a role with these actions there",
         "1 problem found.",
     ]);
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
@@ -113,7 +113,7 @@ fn a_wrong_secret_is_the_one_thing_that_is_broken() {
     let run = doctor(&folder, "").exits(1).says(&[
         "ok      credential   client-secret: `AZURE_CLIENT_SECRET` is set",
         "BROKEN  token        `client-secret` returned no token: AADSTS7000215",
-        "hint: the client secret is wrong: use its value, not its id",
+        "help: the client secret is wrong: use its value, not its id",
     ]);
     assert_eq!(run.stdout.matches("BROKEN").count(), 1, "{run}");
     let nothing = cloud.folder(&[("PATH", "/nonexistent")]);
@@ -129,14 +129,14 @@ fn a_clock_that_is_off_and_a_host_that_does_not_answer_are_said_to_be_so() {
     cloud.must("/_sandbox/clock", json!({"advanceSeconds": 7300}));
     doctor(&folder, "").exits(1).says(&[
         "BROKEN  clock        2 hours behind login.microsoftonline.com",
-        "hint: set this machine's clock",
+        "help: set this machine's clock",
     ]);
     cloud.line(ARM, Line::Silent);
     cloud.line(GRAPH, Line::Refused);
     doctor(&folder, "").exits(1).says(&[
         &format!("BROKEN  network      {ARM}: no answer within 5 s"),
         &format!("BROKEN  network      {GRAPH}: proxy: it rejects the connection"),
-        "hint: check HTTPS_PROXY and NO_PROXY",
+        "help: check HTTPS_PROXY and NO_PROXY",
         "unknown rights       not checked: Azure Resource Manager cannot be reached",
     ]);
 }
@@ -155,7 +155,7 @@ fn a_sandbox_and_an_endpoint_are_looked_at_too() {
     super::write_spec(&own);
     doctor(&own, "--sandbox").exits(0).says(&["the sandbox: nothing in Azure changes", "Target: SANDBOX"]);
     own.write("specs/one.yaml", "version: 2\n");
-    doctor(&own, "--sandbox").exits(1).says(&["BROKEN  specs", "hint: run `keyless validate`"]);
+    doctor(&own, "--sandbox").exits(1).says(&["BROKEN  specs", "help: run `keyless validate`"]);
 }
 
 /// Gives the caller a role on the group, under a condition if there is one.
@@ -206,7 +206,7 @@ fn an_applier_may_assign_the_roles_of_the_specs_and_no_other() {
     let wide = doctor(&folder, "--for apply").exits(1).says(&[
         "BROKEN  delegation",
         "too wide: `Role Based Access Control Administrator` lets the caller assign any role, also Owner to itself: it has no condition",
-        "hint: let an Owner of /subscriptions/",
+        "help: let an Owner of /subscriptions/",
         "run this, not the caller, who would lose its right with the first command: az role assignment delete --ids /subscriptions/",
         "--role \"Role Based Access Control Administrator\"",
         "1 problem found.",

@@ -75,7 +75,7 @@ fn a_client_certificate_signs_in_and_another_one_does_not() {
     plans(&with(&right), "client-certificate", "`AZURE_CLIENT_CERTIFICATE_PATH` is set");
     with(&wrong).keyless("plan --credential client-certificate").exits(1).complains(&[
         "`client-certificate` returned no token: AADSTS700027: ",
-        "hint: the application does not have this certificate",
+        "help: the application does not have this certificate",
     ]);
     // Key and certificate of two pairs.
     let key = std::fs::read_to_string(&wrong).unwrap();
@@ -86,7 +86,7 @@ fn a_client_certificate_signs_in_and_another_one_does_not() {
             "could not use `client-certificate`: `{}` contains no certificate for its private key",
             mixed.display()
         ),
-        "hint: put the private key and the certificate into one PEM file",
+        "help: put the private key and the certificate into one PEM file",
     ]);
     assert!(cloud.take_asked().iter().all(|host| [ENTRA, ARM, GRAPH].contains(&host.as_str())));
 }

@@ -23,7 +23,7 @@ fn fails(cloud: &Cloud, folder: &Folder, credential: &str, words: &[&str]) -> Ru
     assert_eq!(run.stdout, "", "{run}");
     assert!(cloud.take_asked().iter().all(|host| host == ENTRA), "{run}");
     let count = |word: &str| run.stderr.lines().filter(|line| line.starts_with(word)).count();
-    assert_eq!((count("error: failed to sign in"), count("hint: ")), (1, 1), "{run}");
+    assert_eq!((count("error: failed to sign in"), count("help: ")), (1, 1), "{run}");
     assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{run}");
     assert!(!run.stderr.contains(SECRET.1), "{run}");
     run.complains(words)
@@ -38,7 +38,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
         "client-secret",
         &[
             "cause: `client-secret` returned no token: AADSTS7000215: Invalid client secret provided.",
-            "hint: the client secret is wrong: use its value, not its id",
+            "help: the client secret is wrong: use its value, not its id",
         ],
     );
     let stranger = [SECRET, ("AZURE_CLIENT_ID", "0000bbbb-0000-4000-8000-000000000001")];
@@ -46,7 +46,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
         &cloud,
         &folder(&cloud, &stranger),
         "client-secret",
-        &["AADSTS700016", "hint: no such application"],
+        &["AADSTS700016", "help: no such application"],
     );
     let files = tempfile::tempdir().unwrap();
     let file = files.path().join("token");
@@ -58,7 +58,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
         "workload-identity",
         &[
             "AADSTS700024",
-            "hint: the assertion is not valid at this time: renew the token that it is made from",
+            "help: the assertion is not valid at this time: renew the token that it is made from",
         ],
     );
     std::fs::write(&file, federated("https://token.test", "another pod", 4_000_000_000)).unwrap();
@@ -74,7 +74,7 @@ fn a_wrong_secret_an_unknown_application_and_an_expired_assertion_are_told_apart
 fn a_tool_that_is_not_installed_and_a_variable_that_is_not_set_are_named() {
     let cloud = cloud();
     let bare = folder(&cloud, &[("PATH", "/nonexistent")]);
-    fails(&cloud, &bare, "azure-cli", &["`azure-cli` returned no token: ", "hint: run `az login`"]);
+    fails(&cloud, &bare, "azure-cli", &["`azure-cli` returned no token: ", "help: run `az login`"]);
     for (credential, variable) in [
         ("client-secret", "AZURE_CLIENT_SECRET"),
         ("client-certificate", "AZURE_CLIENT_CERTIFICATE_PATH"),
@@ -96,7 +96,7 @@ fn an_authority_that_never_answers_is_given_up() {
         "client-secret",
         &[
             "cause: `client-secret` returned no token: it did not answer within 8 s",
-            "hint: check the network and proxy between here and Entra ID",
+            "help: check the network and proxy between here and Entra ID",
         ],
     );
 }
@@ -119,7 +119,7 @@ fn an_authority_that_cannot_be_reached_or_believed_is_said_to_be_so() {
         &cloud,
         &bare,
         "client-secret",
-        &["cause: could not send requests: No CA certificates were loaded", "hint: install CA certificates"],
+        &["cause: could not send requests: No CA certificates were loaded", "help: install CA certificates"],
     );
     let sandbox = bare.keyless("plan --sandbox --detailed-exitcode").exits(2);
     assert!(sandbox.stdout.contains("SANDBOX: nothing in Azure changed"), "{sandbox}");

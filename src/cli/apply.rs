@@ -163,10 +163,10 @@ fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
 /// Ends a run whose plan was refused.
 fn refusal(decision: &Decision) -> Exit {
     if decision.has_errors() {
-        output::aside("Nothing was written, because of the errors above.\n");
+        output::aside("nothing was written: fix the errors above, then apply again\n");
         return Exit::Failure;
     }
-    output::aside("Nothing was written: a guard refused the plan.\n");
+    output::aside("refused by a guard: nothing was written\n");
     Exit::Refused
 }
 

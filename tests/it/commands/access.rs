@@ -241,7 +241,7 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
     run.fits("plan");
     assert_eq!(changes(&run), ["chat +bbbb", "chat -aaaa", "chat keys disabled"]);
     folder.keyless("plan a.yaml").exits(0).says(&[
-        "If applied, who gains (+) and who loses (-) access to models:",
+        "If applied, who gains (+) and who loses (-) access to models",
         &format!("+ User {BOB}: Cognitive Services User on the account"),
         &format!("({ALICE}): Cognitive Services User on the account"),
         "- anyone with an API key",
@@ -254,7 +254,7 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
     folder
         .keyless("show plan.json")
         .exits(0)
-        .says(&["If applied, who gains (+) and who loses (-) access to models:"]);
+        .says(&["If applied, who gains (+) and who loses (-) access to models"]);
     folder.keyless("apply plan.json --yes").exits(0);
     let run = folder.keyless("plan a.yaml --format json").exits(0);
     assert_eq!(run.json()["access"], Value::Null);

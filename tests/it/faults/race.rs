@@ -97,7 +97,7 @@ fn a_saved_plan_is_refused_with_the_name_of_what_changed_since() {
         world.proxy.take_log();
         let run = folder.keyless("apply plan.json --yes").exits(3).says(&["guard-stale"]);
         assert!(
-            run.stdout.lines().any(|line| line.contains(name) && line.contains("since it was made")),
+            run.stdout.lines().any(|line| line.contains(name) && line.contains("after the plan was made")),
             "{name}: {run}"
         );
         assert!(!world.proxy.take_log().iter().any(Seen::is_write), "{run}");

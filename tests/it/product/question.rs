@@ -192,7 +192,7 @@ fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
         folder.write("a.yaml", spec);
         let command = format!("apply a.yaml {flags}");
         let Some(run) = asked_while(&folder, &command, || meanwhile(&azure)) else { return };
-        let words = [said, "Azure changed while waiting for confirmation", "refused: nothing was written"];
+        let words = [said, "Azure changed while waiting for confirmation", "nothing was written"];
         let run = run.exits(exit).says(&words);
         assert!(azure.take_writes().is_empty(), "{name}: {run}");
         // Control: without concurrent changes the same is written.
@@ -219,13 +219,13 @@ fn a_saved_plan_is_judged_again_after_its_question() {
     folder.keyless("plan a.yaml --out plan.json").exits(0);
     azure.take_seen();
     for (command, said) in [
-        ("apply plan.json", "its settings were changed"),
+        ("apply plan.json", "its settings changed in Azure"),
         ("apply plan.json a.yaml", "now require something else"),
     ] {
         let tags = |tags: serde_json::Value| _ = azure.patch(&account("chat"), json!({ "tags": tags }));
         let other = || tags(json!({"keyless-stack": "team-a", "someone": "else"}));
         let Some(run) = asked_while(&folder, command, other) else { return };
-        let run = run.exits(3).says(&["guard-stale", said, "refused: nothing was written"]);
+        let run = run.exits(3).says(&["guard-stale", said, "nothing was written"]);
         assert!(azure.take_writes().is_empty(), "{run}");
         tags(json!({"keyless-stack": "team-a"}));
     }

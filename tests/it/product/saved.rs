@@ -238,7 +238,7 @@ fn a_saved_plan_is_refused_when_somebody_made_what_it_would_make() {
     azure.make_account("chat", &json!({"customSubDomainName": "chat"}));
     azure.take_seen();
     let run = folder.keyless("apply plan.json --yes").exits(3);
-    run.says(&["guard-stale", "create account chat, and since it was made somebody created it"]);
+    run.says(&["guard-stale", "create account chat, but it was created in Azure after the plan was made"]);
     assert!(azure.take_writes().is_empty());
 }
 

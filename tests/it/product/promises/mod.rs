@@ -256,7 +256,7 @@ fn notes_that_would_make_apply_fail_are_shown_and_other_notes_are_counted() {
         "note[policy-refusal]",
         "would deny account chat: `keyless apply` will fail there unless the policy changes",
         "note[missing-permission]",
-        "1 note; -v shows",
+        "1 more note; -v shows",
     ]);
     assert!(!plan.stdout.contains("not-checked"), "{plan}");
     folder.keyless("plan a.yaml -v").exits(0).says(&["note[not-checked]"]);

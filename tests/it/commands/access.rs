@@ -249,7 +249,7 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
     folder
         .keyless("plan a.yaml --format markdown")
         .exits(0)
-        .says(&["**If applied, who gains and who loses access to models**", "**loses** anyone"]);
+        .says(&["**If applied, who gains and who loses access to models, group membership not counted**", "**loses** anyone"]);
     folder.keyless("plan a.yaml --out plan.json").exits(0);
     folder
         .keyless("show plan.json")

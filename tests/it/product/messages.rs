@@ -101,6 +101,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
                 "unknown-field@+3",
                 &["for another scope use the top-level `roleAssignments`"],
             ),
+            ("    properties: {disableLocalAuth: true}\n", "unknown-field@+2", &["write the fields in it directly under account `chat-eu`"]),
             ("\tsku: S0\n", "yaml-syntax@+2", &["a tab indents this line", "indent with spaces"]),
             (
                 "    networkAcls:\n      defaultAction: Deny\n    \tbypass: None\n",
@@ -118,6 +119,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
             "invalid-value@+5",
             &["keep one of `id`, `user`; `id` requires `type`"],
         ),
+        ("ml-developers", "wrong-type@+5", &["write who gets the role, such as `- group: NAME`"]),
         ("user:alice@x", "wrong-type@+5", &["add a space after `:`"]),
         ("{id: ALICE, type: Robot}", "invalid-value@+5", &["not `Robot`"]),
         ("{id: ALICE, type: [User]}", "wrong-type@+5", &["not a list"]),

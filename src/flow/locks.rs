@@ -58,7 +58,8 @@ pub(super) fn contradictions(stacks: &[Loaded]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for loaded in stacks {
         for entry in loaded.lock.iter().flat_map(|lock| &lock.principals) {
-            let earlier = known.entry((entry.principal_type.as_str(), entry.name.to_lowercase())).or_default();
+            let earlier =
+                known.entry((entry.principal_type.as_str(), entry.name.to_lowercase())).or_default();
             let other = earlier.iter().find(|(other, _)| other.is_like(entry) && other.id != entry.id);
             if let Some((other, stack)) = other {
                 let message = format!(

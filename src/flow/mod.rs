@@ -81,7 +81,10 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     crate::plan::tell_along(&mut plan, &before);
     let retired = stacks.iter().filter(|loaded| loaded.is_retired());
-    crate::plan::tell_retired(&mut plan, &retired.map(|loaded| loaded.spec.stack.as_str()).collect::<Vec<_>>());
+    crate::plan::tell_retired(
+        &mut plan,
+        &retired.map(|loaded| loaded.spec.stack.as_str()).collect::<Vec<_>>(),
+    );
     plan.keys = accounts::keys(&stacks, &snapshot);
 
     // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.

@@ -214,7 +214,9 @@ impl Reading for Projects {
 
     /// Projects of an account that would be deleted are read without being declared.
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
-        children::parents(&Projects, stacks, &Snapshot::default()).iter().any(|parent| scope.contains(&list(parent).scope))
+        children::parents(&Projects, stacks, &Snapshot::default())
+            .iter()
+            .any(|parent| scope.contains(&list(parent).scope))
     }
 
     fn may_stand_in(&self, parent: &Value) -> bool {

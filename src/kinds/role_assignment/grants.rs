@@ -114,8 +114,10 @@ pub(super) fn queries_beside(stacks: &[Loaded]) -> Vec<Query> {
             grants(spec).into_iter().filter(is_near).flat_map(|grant| grant.principals).collect();
         queries.extend(principals::queries(near.iter().copied()));
         let holders = near.iter().filter_map(|principal| principal.account_identity.as_deref());
-        let is_holder = |account: &&Account| holders.clone().any(|name| account.name.eq_ignore_ascii_case(name));
-        queries.extend(spec.accounts.iter().filter(is_holder).map(|holder| account::one(&id_of(spec, holder))));
+        let is_holder =
+            |account: &&Account| holders.clone().any(|name| account.name.eq_ignore_ascii_case(name));
+        queries
+            .extend(spec.accounts.iter().filter(is_holder).map(|holder| account::one(&id_of(spec, holder))));
     }
     queries
 }

@@ -196,7 +196,8 @@ pub(super) fn declared(
         if let Some(twin) = twin {
             let message = format!("variables `{}` and `{}` differ only by case", short(twin), short(name));
             let hint = "rename one: letter case does not count in KEYLESS_VAR_NAME";
-            findings.push(Finding::error(Code::Duplicate, message).at(document.key_span(&pointer)).hint(hint));
+            findings
+                .push(Finding::error(Code::Duplicate, message).at(document.key_span(&pointer)).hint(hint));
         }
         let before = findings.len();
         let value = plain(document, &pointer, value, findings);

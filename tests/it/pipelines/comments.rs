@@ -151,9 +151,9 @@ fn mistakes_in_specs_and_results_of_apply_leave_it_out_too() {
     );
     assert_eq!(guid_in(&read("c.md")), None);
     // Of lists of who has access, it is not known what to leave out.
-    folder.keyless("access specs --report comment=new.md").exits(1).complains(&[
-        "`keyless access` cannot write `--report comment=FILE`",
-        "use `markdown=FILE`",
-    ]);
+    folder
+        .keyless("access specs --report comment=new.md")
+        .exits(1)
+        .complains(&["`keyless access` cannot write `--report comment=FILE`", "use `markdown=FILE`"]);
     assert!(!folder.path().join("new.md").exists());
 }

@@ -101,7 +101,6 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
                 "unknown-field@+3",
                 &["for another scope use the top-level `roleAssignments`"],
             ),
-            ("    properties: {disableLocalAuth: true}\n", "unknown-field@+2", &["write the fields in it directly under account `chat-eu`"]),
             ("\tsku: S0\n", "yaml-syntax@+2", &["a tab indents this line", "indent with spaces"]),
             (
                 "    networkAcls:\n      defaultAction: Deny\n    \tbypass: None\n",
@@ -328,4 +327,15 @@ fn what_follows_from_a_mistake_is_no_finding_and_two_mistakes_are_two() {
     folder.write("a.yaml", format!("{head}variables: {{other: \"${{stage}}\"}}\naccounts:\n  - name: chat-${{other}}\n    tags: {{a: \"${{other}}\"}}\n"));
     let run = folder.keyless("validate a.yaml --format json").exits(1);
     assert_eq!(run.findings(), [format!("malformed-reference@{}", first_line())], "{run}");
+}
+
+/// A template of ARM has them there.
+#[test]
+fn fields_in_properties_go_one_level_up() {
+    let row = Row {
+        lines: "accounts:\n  - name: chat-eu\n    properties: {disableLocalAuth: true}\n",
+        found: "unknown-field@+2",
+        says: &["write the fields in it directly under account `chat-eu`"],
+    };
+    assert_row(&row);
 }

@@ -441,13 +441,17 @@ fn what_it_made_in_an_account_that_its_spec_no_longer_names_goes_too() {
         let azure = Azure::start();
         let folder = azure.folder();
         let within = format!("{}projects: [{{name: lab}}]\nraiPolicies: [{{name: strict}}]\n", deployment());
-        folder.write("a.yaml", one_account("team-a", "chat", &format!("allowProjectManagement: true\n{within}")));
+        folder.write(
+            "a.yaml",
+            one_account("team-a", "chat", &format!("allowProjectManagement: true\n{within}")),
+        );
         folder.keyless("apply a.yaml --yes").exits(0);
         azure.patch(&account("chat"), json!({"tags": {}}));
         folder.write("a.yaml", head("team-a"));
         let mut specs = "a.yaml".to_owned();
         if is_declared {
-            folder.write("b.yaml", one_account("team-b", "chat", "").replace("team-b", "team-b\nadopt: true"));
+            folder
+                .write("b.yaml", one_account("team-b", "chat", "").replace("team-b", "team-b\nadopt: true"));
             folder.keyless("apply a.yaml b.yaml --yes").exits(0);
             specs.push_str(" b.yaml");
         }

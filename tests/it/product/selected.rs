@@ -338,10 +338,11 @@ fn what_a_stack_left_where_it_no_longer_speaks_is_drift_for_whoever_reads_there(
     folder.keyless("drift a.yaml b.yaml --select team-b").exits(0);
     folder.write("a.yaml", head("team-a"));
     for select in ["", "--select team-b"] {
-        folder
-            .keyless(&format!("drift a.yaml b.yaml {select}"))
-            .exits(2)
-            .says(&["1 extra", BOB, "outside of its groups and scopes"]);
+        folder.keyless(&format!("drift a.yaml b.yaml {select}")).exits(2).says(&[
+            "1 extra",
+            BOB,
+            "outside of its groups and scopes",
+        ]);
     }
 }
 
@@ -379,7 +380,9 @@ fn an_identity_that_a_stack_that_was_left_out_relies_on_does_not_go_unasked() {
     folder.write("a.yaml", one_account("team-a", "chat", ""));
     folder.keyless("apply a.yaml --yes").exits(0);
     let identity = azure.get(&account("chat"))["identity"]["principalId"].as_str().unwrap().to_owned();
-    let grant = format!("roleAssignments:\n  - role: Cognitive Services User\n    principals: [{{id: {identity}, type: ServicePrincipal}}]\n");
+    let grant = format!(
+        "roleAssignments:\n  - role: Cognitive Services User\n    principals: [{{id: {identity}, type: ServicePrincipal}}]\n"
+    );
     folder.write("b.yaml", one_account("team-b", "other", &grant).replace(SUB, OTHER));
     folder.keyless("apply b.yaml --yes").exits(0);
     folder.write("a.yaml", format!("{}accounts: []\n", head("team-a")));

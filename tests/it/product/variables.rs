@@ -380,11 +380,9 @@ fn a_reference_in_a_value_is_one_finding_and_so_are_names_that_differ_only_by_ca
 fn a_stack_of_several_environments_is_warned_of_unless_each_has_its_own_name_or_subscription() {
     let folder = Folder::new();
     let said = "has this name in every environment, not only in `dev`: what other environments created counts as its own";
-    for (from, to, warned) in [
-        ("", "", true),
-        ("stack: team-a", "stack: team-${stage}", false),
-        (SUB, "${sub}", false),
-    ] {
+    for (from, to, warned) in
+        [("", "", true), ("stack: team-a", "stack: team-${stage}", false), (SUB, "${sub}", false)]
+    {
         folder.write("specs/dev.vars.yaml", format!("{DEV}sub: {SUB}\n"));
         folder.write("specs/a.yaml", spec().replace(from, to));
         let run = folder.keyless("validate --env dev").exits(0);

@@ -1,9 +1,11 @@
 //! Who still uses API keys, as far as Azure's settings, metrics and logs show. Contains no keys.
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Position;
+use crate::text::day;
 
 /// Who still uses API keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -105,6 +107,9 @@ pub struct MissingEvidence {
     /// What to do, often a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Whether it is only a right that is missing, which another identity may have.
+    #[serde(skip)]
+    pub denied: bool,
 }
 
 /// How a call was authenticated, as far as its record shows.
@@ -178,5 +183,40 @@ impl Usage {
             } += 1;
         }
         Self { days, from, summary, accounts }
+    }
+}
+
+/// What must be known about the use of an account's keys before a plan turns them off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyUsageTerms {
+    /// The id of the account.
+    pub account: String,
+    /// On how many full days before today no call with a key may have been made.
+    pub quiet_days: u32,
+    /// The last day on which they may be turned off if it cannot be told whether they are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_unknown_until: Option<String>,
+    /// What was found. It is not saved: each run asks again.
+    #[serde(skip)]
+    pub found: Option<FoundKeyUse>,
+}
+
+/// What a run found about the use of keys that its plan turns off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundKeyUse {
+    /// The evidence.
+    pub usage: AccountUsage,
+    /// The day of the run by Azure's clock (UTC).
+    pub today: Date,
+    /// Whether only rights are missing, and another identity will ask again when the plan is applied.
+    pub left_to_apply: bool,
+}
+
+impl FoundKeyUse {
+    /// Whether missing evidence is accepted until that day.
+    #[must_use]
+    pub fn is_accepted(&self, until: &str) -> bool {
+        day(until).is_some_and(|until| self.today <= until)
     }
 }

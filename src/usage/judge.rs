@@ -93,7 +93,7 @@ fn conclude(
     let no_subdomain = || {
         let message = "the account has no custom subdomain, so it accepts keys only".to_owned();
         let hint = "set `customSubDomainName`, give the applications roles, and let them call the new endpoint with tokens";
-        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()), denied: false }
     };
     // Proof.
     if rows.iter().any(|row| is_key_use(row, rows)) {
@@ -144,7 +144,7 @@ fn nameless(rows: &[LoggedCalls]) -> Vec<MissingEvidence> {
     let say = |operations: BTreeSet<&str>, why: &str, hint: &str| {
         let names: Vec<String> = operations.into_iter().map(|name| format!("`{name}`")).collect();
         let message = format!("{}: {why}", names.join(", "));
-        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()), denied: false }
     };
     let (keys, unclear) = (of(CallKind::Key), of(CallKind::Unclear));
     if !keys.is_empty() {
@@ -172,15 +172,21 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
             "az role assignment create --assignee-object-id OBJECT_ID --assignee-principal-type TYPE --role \"Monitoring Reader\" --scope {scope}"
         )
     };
-    let refused = |what: &str, refusal: &Refusal, hint: String| MissingEvidence {
+    let refused = |what: &str, refusal: &Refusal, denied: bool| MissingEvidence {
         message: what.to_owned(),
         cause: Some(refusal.message.clone()),
-        hint: Some(refusal.hint.clone().filter(|hint| !hint.is_empty()).unwrap_or(hint)),
+        hint: refusal
+            .hint
+            .clone()
+            .filter(|hint| !hint.is_empty())
+            .or_else(|| denied.then(|| reader(id.as_str())))
+            .or_else(|| Some("run the command again".to_owned())),
+        denied,
     };
     let mut missing = Vec::new();
     if let Err(refusal) = &evidence.metrics {
         let what = "could not read the metrics, which show whether the log has every call";
-        missing.push(refused(what, refusal, reader(id.as_str())));
+        missing.push(refused(what, refusal, evidence.metrics_denied));
     }
     let sends = format!(
         "az monitor diagnostic-settings create --name requests --resource {id} --workspace WORKSPACE_ID --logs '[{{\"category\":\"RequestResponse\",\"enabled\":true}}]'"
@@ -203,7 +209,7 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
         } else {
             "no diagnostic setting sends the request log anywhere".to_owned()
         };
-        missing.push(MissingEvidence { message, cause: None, hint: Some(sends) });
+        missing.push(MissingEvidence { message, cause: None, hint: Some(sends), denied: false });
         return missing;
     }
     match &evidence.log {
@@ -214,16 +220,19 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
                 ),
                 cause: None,
                 hint: Some(reader(workspace)),
+                denied: true,
             },
             LogGap::Partial(why) => MissingEvidence {
                 message: "Azure returned only a part of the log".to_owned(),
                 cause: Some(why.clone()),
                 hint: Some("run the command again, or with fewer `--days`".to_owned()),
+                denied: false,
             },
             LogGap::Unsaid => MissingEvidence {
                 message: "Azure did not say whether it left out workspaces".to_owned(),
                 cause: None,
                 hint: Some(reader(id.as_str())),
+                denied: false,
             },
         })),
         RequestLog::Absent => missing.push(MissingEvidence {
@@ -231,15 +240,18 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
                 .to_owned(),
             cause: None,
             hint: Some("the log starts up to 2 hours after its diagnostic setting was made".to_owned()),
+            // Azure answers the same to a caller who may not read the table, and the settings would have shown which it is.
+            denied: evidence.sinks.is_err(),
         }),
         RequestLog::Unread(refusal) => {
-            missing.push(refused("could not read the request log", refusal, reader(id.as_str())));
+            missing.push(refused("could not read the request log", refusal, evidence.log_denied));
         }
         RequestLog::NotAsked if evidence.metrics.as_ref().is_ok_and(|metrics| metrics.total() > 0) => missing
             .push(MissingEvidence {
                 message: "the request log was not read".to_owned(),
                 cause: None,
                 hint: None,
+                denied: false,
             }),
         RequestLog::NotAsked => {}
     }
@@ -269,7 +281,7 @@ fn too_short(
         _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops some"
             .to_owned(),
     };
-    MissingEvidence { message, cause: None, hint: Some(hint) }
+    MissingEvidence { message, cause: None, hint: Some(hint), denied: false }
 }
 
 /// For how many days up to today the log has every call that the metrics count, and the day before those.

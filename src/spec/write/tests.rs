@@ -142,6 +142,7 @@ fn every_field_of_a_spec_has_its_place() {
     fields.dedup();
     let lone = [
         "accountIdentity",
+        "allowUnknownUntil",
         "by",
         "capacity",
         "clientId",
@@ -153,12 +154,14 @@ fn every_field_of_a_spec_has_its_place() {
         "isSharedToAll",
         "key",
         "keyName",
+        "keyUsage",
         "keyVaultProperties",
         "keyVaultUri",
         "keyVersion",
         "managedIdentity",
         "me",
         "principal",
+        "quietDays",
         "reason",
         "resourceId",
         "roles",

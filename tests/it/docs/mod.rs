@@ -306,6 +306,7 @@ fn title(name: &str) -> String {
         "RoleAssignment" => "A role assignment on an account",
         "Expected" => "A role assignment that is expected (`expected` of the file or of an account)",
         "CoManager" => "Another team on an account (`coManagedBy`)",
+        "KeyUsage" => "`keyUsage`",
         "ScopedRoleAssignment" => "A role assignment at another scope (`roleAssignments` of the file)",
         "Deployment" => "A model deployment (`deployments` of an account)",
         "DeploymentModel" => "`model`",

@@ -5,7 +5,7 @@
 use super::super::exchange::Exchange;
 
 /// Resource types of described providers that no file here describes.
-const OUTSIDE: [(&str, &str, &str); 9] = [
+const OUTSIDE: [(&str, &str, &str); 12] = [
     ("microsoft.cognitiveservices", "operationresults", "polling"),
     ("microsoft.cognitiveservices", "operationsstatus", "polling"),
     ("microsoft.cognitiveservices", "capabilityhosts", "capability hosts"),
@@ -15,6 +15,9 @@ const OUTSIDE: [(&str, &str, &str); 9] = [
     ("microsoft.authorization", "roleassignmentscheduleinstances", "temporary assignments"),
     ("microsoft.authorization", "roleeligibilityscheduleinstances", "temporary assignments"),
     ("microsoft.insights", "diagnosticsettings", "diagnostic settings"),
+    ("microsoft.insights", "diagnosticsettingscategories", "diagnostic settings"),
+    ("microsoft.insights", "logs", "queries of the request log"),
+    ("microsoft.insights", "metrics", "metrics"),
 ];
 
 /// The provider's namespace, or the label of something that is not described.

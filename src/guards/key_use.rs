@@ -1,0 +1,134 @@
+//! API keys that a plan turns off while a spec wants to know first who still uses them (`keyUsage` of an account).
+//!
+//! Which accounts that are follows from the states before and after. What is known about the use of their keys comes with the plan.
+
+use super::{Objection, Rule, accounts, keys::keys_off};
+use crate::document::Plan;
+use crate::document::usage::{AccountUsage, CallKind, FoundKeyUse, KeyUsageTerms, KeyVerdict};
+use crate::id::ResourceId;
+use crate::plan::predict::World;
+
+/// The live accounts whose keys a plan turns off. A deleted one that it restores was not called.
+pub(super) fn going_off(before: &World, after: &World) -> Vec<ResourceId> {
+    let goes = |(id, body): &(&ResourceId, &serde_json::Value)| {
+        keys_off(body) && before.resource(id).is_some_and(|was| !keys_off(was))
+    };
+    accounts(after).filter(goes).map(|(id, _)| id.clone()).collect()
+}
+
+/// Objections, and notes on what passes.
+pub(super) fn objections(plan: &Plan, before: &World, after: &World) -> (Vec<Objection>, Vec<Objection>) {
+    let (mut objections, mut notes) = (Vec::new(), Vec::new());
+    for id in going_off(before, after) {
+        let is_about = |terms: &&KeyUsageTerms| ResourceId::parse(&terms.account).is_ok_and(|of| of == id);
+        let Some(terms) = plan.key_usage.iter().find(is_about) else { continue };
+        let off = format!("the plan turns off API keys of account `{}`", id.name());
+        let Some(found) = &terms.found else {
+            let message = format!("{off}, and nobody asked who still uses them");
+            objections.push(Objection::at(Rule::KeyUse, &id, message));
+            continue;
+        };
+        let said = said(terms, found);
+        let objection = Objection::at(Rule::KeyUse, &id, format!("{off}, and {}", said.message));
+        if said.passes {
+            notes.push(objection);
+            continue;
+        }
+        let objection = if said.causes.is_empty() { objection } else { objection.because(&said.causes) };
+        objections.push(if said.instead.is_empty() { objection } else { objection.unless(said.instead) });
+    }
+    (objections, notes)
+}
+
+/// What the evidence about an account says.
+struct KeyUseRuling {
+    passes: bool,
+    message: String,
+    causes: String,
+    instead: String,
+}
+
+fn said(terms: &KeyUsageTerms, found: &FoundKeyUse) -> KeyUseRuling {
+    let usage = &found.usage;
+    let pass = |message: String| KeyUseRuling {
+        passes: true,
+        message,
+        causes: String::new(),
+        instead: String::new(),
+    };
+    let days = terms.quiet_days;
+    match usage.verdict {
+        KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall | KeyVerdict::KeysOff => {
+            return pass(format!("{} before today", usage.statement));
+        }
+        KeyVerdict::CannotTell if found.left_to_apply => {
+            return pass(
+                "`apply` judges whether they are still used: this identity may not read what shows it"
+                    .to_owned(),
+            );
+        }
+        KeyVerdict::CannotTell => {
+            let unknown = format!("it cannot be told whether they are still used: {}", reasons(usage));
+            return match &terms.allow_unknown_until {
+                Some(until) if found.is_accepted(until) => {
+                    pass(format!("{unknown}; `allowUnknownUntil` accepts that until {until}"))
+                }
+                Some(until) => KeyUseRuling {
+                    message: format!("{unknown}; `allowUnknownUntil` ended on {until}"),
+                    ..unknown_use(usage)
+                },
+                None => KeyUseRuling { message: unknown, ..unknown_use(usage) },
+            };
+        }
+        KeyVerdict::KeysUsed | KeyVerdict::CallsWithoutName => {}
+    }
+    let message = if usage.verdict == KeyVerdict::KeysUsed {
+        match calls(usage, &[CallKind::Key]) {
+            Some(calls) => format!("keys are used: {calls} with a key in the last {days} days"),
+            None => format!("keys are used: {}", reasons(usage)),
+        }
+    } else {
+        match calls(usage, &[CallKind::Key, CallKind::Unclear]) {
+            Some(calls) => {
+                format!("they may still be used: {calls} without a caller's name in the last {days} days")
+            }
+            None => format!("they may still be used: {}", reasons(usage)),
+        }
+    };
+    let instead = "move the applications to tokens first (`keyless keys usage` shows their calls)".to_owned();
+    KeyUseRuling { passes: false, message, causes: String::new(), instead }
+}
+
+/// Why it cannot be told, and what would change that.
+fn unknown_use(usage: &AccountUsage) -> KeyUseRuling {
+    let causes: Vec<&str> = usage.reasons.iter().filter_map(|reason| reason.cause.as_deref()).collect();
+    let mut hints: Vec<&str> = usage.reasons.iter().filter_map(|reason| reason.hint.as_deref()).collect();
+    hints.dedup();
+    KeyUseRuling {
+        passes: false,
+        message: String::new(),
+        causes: causes.join("; "),
+        instead: hints.join("; "),
+    }
+}
+
+fn reasons(usage: &AccountUsage) -> String {
+    let reasons: Vec<&str> = usage.reasons.iter().map(|reason| reason.message.as_str()).collect();
+    reasons.join("; ")
+}
+
+/// How many calls there were, of what, and when the last one was made. Says nothing about who called: plans end up in comments.
+fn calls(usage: &AccountUsage, kinds: &[CallKind]) -> Option<String> {
+    let all: Vec<_> = usage.calls.iter().filter(|calls| kinds.contains(&calls.how)).collect();
+    let count: u64 = all.iter().map(|calls| calls.calls).sum();
+    let last = all.iter().map(|calls| calls.last.as_str()).max()?;
+    let latest = all.iter().find(|calls| calls.last == last)?;
+    let of = match latest.deployments.as_slice() {
+        [] => String::new(),
+        [one] => format!(" of `{one}`"),
+        [first, rest @ ..] => format!(" of `{first}` and {} more", rest.len()),
+    };
+    let word = if count == 1 { "call" } else { "calls" };
+    let day = last.get(..10).unwrap_or(last);
+    Some(format!("{count} {word} (the last one on {day}, {}{of})", latest.operation))
+}

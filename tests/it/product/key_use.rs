@@ -1,0 +1,147 @@
+//! The guard `key-use`: keys that a spec wants to know unused go off only on evidence.
+
+use serde_json::{Value, json};
+
+use crate::common::{ALICE, Azure, BOB, CS_USER, Fault, Folder, SUB, account, one_account};
+
+const RULE: &str = "error[guard-key-use]";
+const DAY: u32 = 24 * 3600;
+/// The person of the quickstart, for whom the sandbox takes a token without claims.
+const PERSON: &str = "66666666-7777-4888-8999-000000000000";
+
+/// An account with keys on, whose request log goes to a workspace that keeps it for 90 days.
+fn live(calls: &Value) -> (Azure, Folder) {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    azure.grant(&account("chat"), "aaaaaaaa-0000-4000-8000-00000000000a", CS_USER, PERSON, None);
+    let workspace = format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/w"
+    );
+    let path = format!(
+        "{}/providers/Microsoft.Insights/diagnosticSettings/requests?api-version=2021-05-01-preview",
+        account("chat")
+    );
+    let logs = json!([{"category": "RequestResponse", "enabled": true}]);
+    azure.put(&path, json!({"properties": {"workspaceId": workspace, "logs": logs}}));
+    let body = json!({"account": account("chat"), "calls": calls, "logs": {"retentionDays": 90}});
+    assert_eq!(azure.send("POST", "/_sandbox/monitor", Some(body)).status, 200);
+    let folder = azure.folder();
+    (azure, folder)
+}
+
+fn spec(usage: &str) -> String {
+    one_account("team-a", "chat", &format!("disableLocalAuth: true\n{usage}"))
+}
+
+/// Calls of two people with tokens on each of 40 days, and one with a key so many days ago.
+fn calls(key: Option<u32>) -> Value {
+    let caller = |ago: u32| if ago.is_multiple_of(2) { ALICE } else { BOB };
+    let mut calls: Vec<Value> =
+        (0..=40).map(|ago| json!({"daysAgo": ago, "caller": caller(ago), "deployment": "small"})).collect();
+    calls.extend(key.map(|ago| json!({"daysAgo": ago, "deployment": "large"})));
+    json!(calls)
+}
+
+#[test]
+fn keys_that_are_used_stay_on() {
+    let (azure, folder) = live(&calls(Some(20)));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
+    azure.take_seen();
+    let run = folder.keyless("apply a.yaml --yes").exits(3).says(&[
+        RULE,
+        "the plan turns off API keys of account `chat`, and keys are used: 1 call (the last one on ",
+        "ChatCompletions_Create of `large`) with a key in the last 35 days",
+        "--allow key-use:accounts/chat",
+    ]);
+    assert!(azure.take_writes().is_empty(), "{run}");
+    for secret in [ALICE, BOB, "127.0.0"] {
+        assert!(!folder.keyless("plan a.yaml --format json").exits(3).stdout.contains(secret), "{secret}");
+    }
+    folder.keyless("plan a.yaml --allow key-use").exits(0);
+    folder.keyless("apply a.yaml --yes --allow keys-on").exits(3);
+    folder.keyless("apply a.yaml --yes --allow key-use:accounts/chat").exits(0);
+}
+
+#[test]
+fn after_the_quiet_days_keys_go_off_and_in_sync_nothing_is_asked() {
+    let (azure, folder) = live(&calls(Some(20)));
+    // Fewer days are enough here, and the key was used before them.
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 14}\n"));
+    folder.keyless("plan a.yaml").exits(0).says(&["no key call seen in 14 of 14 days before today"]);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let seen = azure.take_seen();
+    assert!(!seen.iter().any(|seen| seen.target.to_lowercase().contains("microsoft.insights")), "{seen:?}");
+    // A spec that does not ask is as before: nothing is read.
+    let (azure, folder) = live(&calls(Some(20)));
+    folder.write("a.yaml", spec(""));
+    folder.keyless("plan a.yaml").exits(0);
+    let seen = azure.take_seen();
+    assert!(!seen.iter().any(|seen| seen.target.to_lowercase().contains("/logs?")), "{seen:?}");
+}
+
+#[test]
+fn what_cannot_be_told_is_refused_until_the_day_that_the_spec_names() {
+    // Metrics count a call that the log does not have.
+    let (_azure, folder) = live(&json!([{"daysAgo": 3, "logged": false}, {"daysAgo": 2, "caller": ALICE}]));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
+    folder.keyless("plan a.yaml").exits(3).says(&[
+        RULE,
+        "it cannot be told whether they are still used: the log covers 2 days, of 35 days that are needed",
+    ]);
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2020-12-31}\n"));
+    folder.keyless("plan a.yaml").exits(3).says(&[RULE, "`allowUnknownUntil` ended on 2020-12-31"]);
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
+    folder.keyless("plan a.yaml").exits(0).says(&["`allowUnknownUntil` accepts that until 2099-12-31"]);
+    // Use of keys is no lack of evidence.
+    let (_azure, folder) = live(&calls(Some(1)));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
+    folder.keyless("plan a.yaml").exits(3).says(&[RULE]);
+}
+
+#[test]
+fn who_may_not_read_the_log_leaves_the_judgement_to_apply() {
+    let (azure, folder) = live(&calls(None));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
+    azure.spoil("POST", "/logs?", Fault::denied());
+    folder
+        .keyless("plan a.yaml --out saved.json")
+        .exits(0)
+        .says(&["`apply` judges whether they are still used: this identity may not read what shows it"]);
+    folder.keyless("apply a.yaml --yes").exits(3).says(&[RULE, "Monitoring Reader"]);
+    folder.keyless("apply saved.json --yes").exits(3).says(&[RULE, "Monitoring Reader"]);
+    azure.heal();
+    let saved: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("saved.json")).unwrap()).unwrap();
+    assert_eq!(saved["keyUsage"], json!([{"account": account("chat"), "quietDays": 35}]));
+    folder.keyless("apply saved.json --yes").exits(0);
+}
+
+#[test]
+fn a_saved_plan_is_judged_by_the_calls_of_the_day_it_is_applied() {
+    let (azure, folder) = live(&calls(None));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
+    folder.keyless("plan a.yaml --out saved.json").exits(0);
+    let body = json!({"account": account("chat"), "calls": [{"daysAgo": 0}]});
+    assert_eq!(azure.send("POST", "/_sandbox/monitor", Some(body)).status, 200);
+    folder.keyless("apply saved.json --yes").exits(3).says(&[RULE, "keys are used: 1 call"]);
+    let advance = json!({"advanceSeconds": 36 * DAY});
+    assert_eq!(azure.send("POST", "/_sandbox/clock", Some(advance)).status, 200);
+    folder.keyless("apply saved.json --yes").exits(0);
+}
+
+#[test]
+fn mistakes_in_key_usage_are_found_offline() {
+    let folder = Folder::new();
+    for (usage, says) in [
+        ("{quietDays: 0}", "quietDays"),
+        ("{quietDays: 91}", "quietDays"),
+        ("{}", "quietDays"),
+        ("{quietDays: 35, allowUnknownUntil: soon}", "`soon` is not a date"),
+    ] {
+        folder.write("a.yaml", spec(&format!("keyUsage: {usage}\n")));
+        let run = folder.keyless("validate a.yaml").exits(1);
+        assert!(format!("{run}").contains(says), "{usage}: {run}");
+    }
+}

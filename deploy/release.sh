@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # release.sh FOLDER-OF-THE-PROGRAM NAME OUT: packs a release for the machine that runs this.
 #
-# OUT/NAME.tar.gz holds the program, completions, the scripts and files of deploy/, LICENSE, and the licences of all dependencies. OUT/NAME.cdx.json
+# OUT/NAME.tar.gz holds the program, completions, manual pages, the scripts and files of deploy/, LICENSE, and the licences of all dependencies. OUT/NAME.cdx.json
 # is the list of dependencies (CycloneDX). The program is started before it is packed. It needs cargo and python3.
 set -euo pipefail
 (($# == 3)) || { sed -n 2p "$0" >&2; exit 1; }
@@ -13,10 +13,11 @@ mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 folder=$work/$name
-mkdir -p "$folder/completions"
+mkdir -p "$folder/completions" "$folder/man"
 cp "$built/$program" "$folder/"
 "$folder/$program" --version
 for shell in bash zsh fish powershell elvish; do "$folder/$program" completions "$shell" >"$folder/completions/keyless.$shell"; done
+"$folder/$program" man "$folder/man"
 cp -R "$here/deploy" "$here/LICENSE" "$here/CHANGELOG.md" "$folder/"
 find "$folder/deploy" -name __pycache__ -prune -exec rm -rf {} +
 host=$(rustc -vV | sed -n 's/^host: //p')

@@ -10,15 +10,16 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::id::ResourceId;
 use crate::source::Span;
 
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// It works, but is probably not what was intended.
+    /// It must be resolved first.
     Error,
-    /// Works, and probably is not what was meant.
+    /// It works, but is probably not what was intended.
     Warning,
     /// Worth knowing.
     Note,
@@ -261,13 +262,15 @@ pub struct Finding {
     pub cause: Option<String>,
     /// The remedy.
     pub hint: Option<String>,
+    /// The id of the live resource that it is about, if a change is about it too.
+    pub resource: Option<String>,
 }
 
 impl Finding {
     /// A finding without position or hint.
     pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
         let message = bounded(message.into());
-        Self { code, severity, message, span: None, related: None, cause: None, hint: None }
+        Self { code, severity, message, span: None, related: None, cause: None, hint: None, resource: None }
     }
 
     /// An error.
@@ -296,6 +299,13 @@ impl Finding {
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related = Some((span, bounded(label.into())));
+        self
+    }
+
+    /// Sets the resource.
+    #[must_use]
+    pub fn about(mut self, id: &ResourceId) -> Self {
+        self.resource = Some(id.to_string());
         self
     }
 

@@ -28,6 +28,7 @@ pub mod accounts;
 pub mod checks;
 pub mod doctor;
 pub mod export;
+pub mod init;
 pub mod keys;
 
 pub mod diff;

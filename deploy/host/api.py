@@ -97,6 +97,8 @@ class Results:
                 raise Failed(f"run.json holds `{clean(each)}`, which is no name")
         self.exit_code = int(ran["exitCode"])
         self.markdown = self._read("keyless.md", 1_000_000, "")
+        # For more readers than the rest: what it leaves out stands in the other one.
+        self.comment = self._read("comment.md", 1_000_000, "") or self.markdown
 
     def _read(self, name, most, missing=None):
         path = self.folder / name
@@ -121,9 +123,9 @@ class Results:
     def title(self):
         return f"stack {self.stack}" + (f", {self.environment}" if self.environment else "")
 
-    def body(self, footer, longest):
+    def body(self, footer, longest, text):
         """Marker, result and footer, with no more characters than the host takes."""
-        text = self.markdown.strip() or f"## keyless {self.command}: no result\n\nThe run ended before there was one; its log says why."
+        text = text.strip() or f"## keyless {self.command}: no result\n\nThe run ended before there was one; its log says why."
         room = longest - len(self.marker()) - len(footer) - 200
         if len(text) > room:
             kept = text[:room].rsplit("\n", 1)[0]

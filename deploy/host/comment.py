@@ -20,7 +20,7 @@ def comment(result):
         if author == me and text.split("\n", 1)[0].strip() == result.marker():
             mine = number
             break
-    body = result.body(here.footer(), here.longest)
+    body = result.body(here.footer(), here.longest, result.comment)
     if mine is None and result.exit_code == 0:
         print(f"{result.title()}: nothing changes, no comment")
     elif mine is None:

@@ -52,7 +52,7 @@ def issue(result):
     # 1 outranks 2: something could not be read, and what could may differ all the same.
     drifted = result.exit_code == 2 or (result.exit_code == 1 and differences(document))
     seal = f"<!-- differences={digest(document)} -->"
-    body = result.body(f"{here.footer()}\n\n{seal}", here.longest)
+    body = result.body(f"{here.footer()}\n\n{seal}", here.longest, result.markdown)
     if drifted and mine is None:
         labels = [each.strip() for each in os.environ.get("ISSUE_LABELS", "").splitlines() if each.strip()]
         here.open_issue(f"Drift: {result.title()}", body, labels)

@@ -13,10 +13,11 @@
 #   ARGUMENTS    more arguments of keyless
 #   FOLDER       where results go (keyless-results)
 #   SAVE         `true`: plan keeps the plan for apply, as FOLDER/plan.json
+#   DISCLOSE     `true`: comments show ids, addresses, sign-in names and targets
 #   NO_PLAN      why this run may not plan: printed instead of a plan
 #   ACCEPT_DRIFT `true`: drift is no failure of this job
 #
-# FOLDER gets keyless.md, keyless.json, and run.json: what ran, with which exit code. On GitHub the Markdown is the summary of the job and
+# FOLDER gets keyless.md, keyless.json, and run.json: what ran, with which exit code; of a plan also comment.md. On GitHub the Markdown is the summary of the job and
 # `exit-code` and `changes` are outputs; on Azure Pipelines it is attached to the run.
 set -euo pipefail
 
@@ -98,7 +99,8 @@ apply)
     exec keyless apply "$plan" "${specs[@]}" --yes "${arguments[@]}"
     ;;
 plan)
-    arguments+=(--detailed-exitcode)
+    arguments+=(--detailed-exitcode --report "comment=$folder/comment.md")
+    [[ ${DISCLOSE:-} != true ]] || arguments+=(--disclose)
     [[ ${SAVE:-} != true ]] || arguments+=(--out "$folder/plan.json")
     ;;
 esac

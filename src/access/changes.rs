@@ -129,7 +129,7 @@ impl Comparison<'_> {
     /// Who may call an account's models through some of the assignments, and for how long.
     fn callers(&self, assignments: &Assignments<'_>, id: &ResourceId) -> Vec<Holder> {
         let holding = assignments.near(id).filter(|each| self.holds(each, id));
-        let mut found = holders(id, holding, &self.roles, self.names).holders;
+        let mut found = holders(id, holding, &self.roles, self.names, &BTreeMap::new()).holders;
         // A principal that the directory does not know could not call before either.
         let is_gone =
             |holder: &Holder| Uuid::try_parse(&holder.id).is_ok_and(|id| self.before.gone.contains(&id));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::body::{AssignmentBody, PRINCIPAL_TYPES};
 use crate::document::access::{Holder, Reach, Through};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::Placed;
@@ -32,12 +33,20 @@ fn reach(scope: &ResourceId, account: &ResourceId) -> Reach {
     }
 }
 
+/// The type of an assignment's principal: the assignment's word, or else the directory's.
+pub(super) fn kind_of<'a>(said: AssignmentBody<'a>, types: &BTreeMap<String, &'static str>) -> &'a str {
+    let written = said.principal_type().unwrap_or_default();
+    let known = || types.get(&comparable(said.principal_id()?)).copied();
+    if PRINCIPAL_TYPES.contains(&written) { written } else { known().unwrap_or(written) }
+}
+
 /// Who can call the models of an account, by the assignments near it.
 pub(super) fn holders<'a>(
     account: &ResourceId,
     near: impl IntoIterator<Item = &'a Placed<'a>>,
     roles: &Catalogue,
     names: &BTreeMap<String, String>,
+    types: &BTreeMap<String, &'static str>,
 ) -> AccountHolders {
     let mut found = AccountHolders::default();
     let mut by_principal: BTreeMap<String, Holder> = BTreeMap::new();
@@ -56,7 +65,7 @@ pub(super) fn holders<'a>(
         let holder = by_principal.entry(key.clone()).or_insert_with(|| Holder {
             name: names.get(&key).cloned(),
             id: principal.to_owned(),
-            kind: said.principal_type().unwrap_or_default().to_owned(),
+            kind: kind_of(*said, types).to_owned(),
             orphaned: false,
             through: Vec::new(),
         });

@@ -19,7 +19,7 @@ use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::role_assignment::denial::Denial;
-use crate::principals::known_names;
+use crate::principals::{self, known_names};
 use crate::snapshot::{Answer, Refusal, Snapshot};
 use crate::source::Sources;
 use holders::holders;
@@ -39,10 +39,11 @@ pub fn access(
     let names = known_names(wanted.stacks(), snapshot);
     let directory = read::directory(&around, standing, snapshot);
     let known = directory.and_then(known_to);
+    let types = principals::types(directory);
     let mut findings = Vec::new();
     let mut accounts = Vec::new();
     for (account, unread) in standing.iter().zip(&unread) {
-        let found = holders(&account.id, around.near(&account.id), around.roles, &names);
+        let found = holders(&account.id, around.near(&account.id), around.roles, &names, &types);
         let mut principals = found.holders;
         if let Some(known) = &known {
             for holder in &mut principals {

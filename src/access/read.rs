@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::holders::kind_of;
 use super::members;
 use crate::accounts::{self, Standing};
 use crate::id::ResourceId;
@@ -101,9 +102,11 @@ pub fn queries(wanted: AskedAccounts<'_>, groups: Groups, snapshot: &Snapshot) -
     if !answered(&queries) {
         return queries;
     }
-    queries.extend(names(&around, &standing));
+    let asked = names(&around, &standing);
+    let types = principals::types(asked.as_ref().and_then(|query| snapshot.get(query)));
+    queries.extend(asked);
     if groups == Groups::Opened {
-        queries.extend(holding_groups(&around, &standing).into_iter().map(principals::members));
+        queries.extend(holding_groups(&around, &standing, &types).into_iter().map(principals::members));
     }
     queries.extend(role_assignment::schedules(doubtful(&around, &standing), snapshot));
     let held = standing.iter().filter(|account| around.counted(&account.id).next().is_some());
@@ -166,10 +169,14 @@ fn names(around: &Around<'_>, standing: &[Standing]) -> Option<Query> {
     (!ids.is_empty()).then(|| principals::names(&ids))
 }
 
-/// The groups that can call.
-fn holding_groups(around: &Around<'_>, standing: &[Standing]) -> BTreeSet<Uuid> {
+/// The groups that can call. What the assignment calls by no known type may be a group by the directory's answer.
+fn holding_groups(
+    around: &Around<'_>,
+    standing: &[Standing],
+    types: &BTreeMap<String, &'static str>,
+) -> BTreeSet<Uuid> {
     let counted = standing.iter().flat_map(|account| around.counted(&account.id));
-    let groups = counted.filter(|each| each.said.principal_type() == Some(members::GROUP));
+    let groups = counted.filter(|each| kind_of(each.said, types) == members::GROUP);
     groups.filter_map(|each| each.said.principal()).collect()
 }
 

@@ -5,7 +5,10 @@
 
 pub mod outputs;
 
+use std::collections::BTreeMap;
+
 use crate::body::AccountBody;
+use crate::document::keys::Keys;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
@@ -63,6 +66,15 @@ pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<F
         }
     }
     (standing, findings)
+}
+
+/// Which declared accounts accept API keys, by id.
+pub(crate) fn keys(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, Keys> {
+    let inventory = Accounts.inventory(stacks, snapshot);
+    let declared = stacks.iter().flat_map(|loaded| Accounts.desired(loaded, snapshot));
+    let live = declared.filter_map(|desired| inventory.items.get(&desired.key));
+    let state = |off| if off { Keys::Disabled } else { Keys::Enabled };
+    live.map(|live| (live.id.to_string(), state(AccountBody::of(&live.body).keys_off()))).collect()
 }
 
 /// Queries about declared accounts that are absent: whether soft-deleted accounts hold their names.

@@ -124,12 +124,14 @@ impl<'a> ApplyRun<'a> {
         let steps = &self.plan.steps;
         let ended = |index: usize| self.outcomes[index].is_some();
         let others_ended = || (0..steps.len()).all(|other| steps[other].last || ended(other));
+        let unyielding_ended = || (0..steps.len()).all(|other| steps[other].yields || ended(other));
         let may_begin = |(index, step): &(usize, &Step)| {
             !self.started[*index]
                 && !ended(*index)
                 && !self.lanes.contains(&step.lane)
                 && step.needs.iter().all(|need| self.status(*need) == Some(Status::Done))
                 && (!step.last || others_ended())
+                && (!step.yields || unyielding_ended())
         };
         if interrupted { None } else { steps.iter().enumerate().find(may_begin).map(|(index, _)| index) }
     }

@@ -28,7 +28,8 @@ pub(crate) fn is_next_link(name: &str) -> bool {
 
 /// Parses a page: an object with a `value` list, optionally the next page's URL, and no error.
 pub(super) fn read<T>(bytes: &[u8], project: &(impl Fn(Value) -> T + ?Sized)) -> Result<ListPage<T>, String> {
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| format!("the body is not a list ({error})"))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let page = PageSeed(project, PhantomData)
         .deserialize(&mut deserializer)
         .and_then(|page| deserializer.end().map(|()| page));

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::id::trailing_guid;
 
+/// The kinds of principals that the API describes. Azure may also say `Unknown`, or nothing.
+pub(crate) const PRINCIPAL_TYPES: [&str; 5] = ["User", "Group", "ServicePrincipal", "ForeignGroup", "Device"];
+
 /// What a body in ARM shape says of a role assignment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AssignmentBody<'a>(&'a Value);
@@ -36,10 +39,12 @@ impl<'a> AssignmentBody<'a> {
         Uuid::try_parse(self.principal_id()?).ok()
     }
 
-    /// The kind of principal: `User`, `Group`, `ServicePrincipal`.
+    /// The kind of principal, in the spelling of [`PRINCIPAL_TYPES`].
     #[must_use]
     pub(crate) fn principal_type(self) -> Option<&'a str> {
-        self.0["principalType"].as_str()
+        let written = self.0["principalType"].as_str()?;
+        let known = PRINCIPAL_TYPES.into_iter().find(|known| known.eq_ignore_ascii_case(written));
+        Some(known.unwrap_or(written))
     }
 
     /// The id of its role definition, which Azure writes in several forms.

@@ -51,4 +51,10 @@ impl<'a> DeploymentBody<'a> {
     pub(crate) fn policy(self) -> Option<&'a str> {
         self.0["properties"]["raiPolicyName"].as_str()
     }
+
+    /// The deployment that takes the calls for which it has no room.
+    #[must_use]
+    pub(crate) fn spillover(self) -> Option<&'a str> {
+        self.0["properties"]["spilloverDeploymentName"].as_str()
+    }
 }

@@ -8,7 +8,7 @@ mod assignment;
 mod deployment;
 
 pub(crate) use account::{AccountBody, FOUNDRY, INFERENCE, Injection, Network, OPENAI, endpoint_of};
-pub(crate) use assignment::AssignmentBody;
+pub(crate) use assignment::{AssignmentBody, PRINCIPAL_TYPES};
 pub(crate) use deployment::DeploymentBody;
 
 use serde_json::{Map, Value};

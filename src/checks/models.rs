@@ -360,6 +360,7 @@ mod tests {
                 lane: String::new(),
                 needs: Vec::new(),
                 last: false,
+                yields: false,
                 source: None,
             });
         }

@@ -120,6 +120,7 @@ mod tests {
             lane: String::new(),
             needs: Vec::new(),
             last: false,
+            yields: false,
             source: None,
         }
     }

@@ -23,17 +23,20 @@ pub(super) async fn confirm(yes: bool, question: &str, interrupt: &Interrupt) ->
         return Ok(());
     }
     output::aside(&format!("{} Only `yes` will be accepted: ", output::one_line(question)));
+    let answer = typed(interrupt, "while waiting for confirmation").await?;
+    if is_yes(&answer) { Ok(()) } else { Err(Failure::new("not confirmed; nothing was written")) }
+}
+
+/// The next line that is typed, with its newline; nothing at the end of the input. Ctrl-C ends the run.
+pub(super) async fn typed(interrupt: &Interrupt, when: &str) -> Result<Vec<u8>, Failure> {
     let (send, answer) = tokio::sync::oneshot::channel();
     // A thread, not a task: the runtime would wait for a task, and so for a line that nobody types, when it shuts down.
     std::thread::spawn(move || send.send(answer_from(io::stdin().lock())));
-    let answer = tokio::select! {
+    tokio::select! {
         biased;
-        () = interrupt.triggered() => {
-            return Err(Failure::interrupted("while waiting for confirmation"));
-        }
-        answer = answer => answer.unwrap_or_default(),
-    };
-    if is_yes(&answer) { Ok(()) } else { Err(Failure::new("not confirmed; nothing was written")) }
+        () = interrupt.triggered() => Err(Failure::interrupted(when)),
+        answer = answer => Ok(answer.unwrap_or_default()),
+    }
 }
 
 /// The line that was typed, or nothing if it cannot be read.

@@ -16,13 +16,15 @@ use super::specs::check;
 use crate::arm;
 use crate::auth::Claims;
 use crate::auth::cloud::{Cloud, Endpoint};
+use crate::doctor::delegation::given;
 use crate::doctor::rights::{Purpose, judged, needed, places};
 use crate::doctor::{self, Diagnosis, Health, Prerequisite, probe};
 use crate::document::{Requests, Statement};
 use crate::flow::Azure;
 use crate::id::ResourceId;
 use crate::kinds::account;
-use crate::rbac::Permission;
+use crate::kinds::role_assignment::definitions;
+use crate::rbac::{self, Catalogue, Permission};
 use crate::spec::Loaded;
 
 /// Arguments of `doctor`.
@@ -31,9 +33,12 @@ pub(super) struct Args {
     /// Spec files or folders whose subscriptions, groups and permissions to check [default: `specs`, if it exists]
     #[arg(value_name = "SPEC")]
     specs: Vec<PathBuf>,
-    /// What the caller needs permissions for
-    #[arg(long = "for", value_enum, default_value_t = Purpose::Apply)]
-    purpose: Purpose,
+    /// What the caller needs permissions for [default: apply]
+    ///
+    /// `--for apply` also checks that the caller may assign no other roles than those that the specs give, as the identity of a pipeline
+    /// should.
+    #[arg(long = "for", value_enum)]
+    purpose: Option<Purpose>,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -142,9 +147,12 @@ fn broken_host(check: &Prerequisite) -> Option<String> {
 async fn look(
     azure: &Azure,
     stacks: &[Loaded],
-    purpose: Purpose,
+    purpose: Option<Purpose>,
     unreachable: &[String],
 ) -> Vec<Prerequisite> {
+    // Who only asks whether applying would work may be anybody, also an owner.
+    let only = purpose == Some(Purpose::Apply);
+    let purpose = purpose.unwrap_or(Purpose::Apply);
     let claims = match azure.caller().await {
         Ok(claims) => claims,
         Err(halt) => return vec![failed("token", halt.into())],
@@ -172,7 +180,7 @@ async fn look(
     let groups: BTreeSet<ResourceId> =
         stacks.iter().flat_map(|loaded| account::groups_of(&loaded.spec)).collect();
     let needed = needed(stacks, purpose);
-    let ((who, subscriptions), (groups, rights)) = join(
+    let ((who, seen), (groups, rights)) = join(
         join(who, join_all(subscriptions.iter().map(|id| subscription(azure, id, &claims)))),
         join(
             join_all(groups.iter().map(|id| group(azure, id))),
@@ -180,11 +188,58 @@ async fn look(
         ),
     )
     .await;
+    let is_missing = |check: &&Prerequisite| check.state == Health::Broken;
+    let missing: BTreeSet<String> =
+        groups.iter().filter(is_missing).filter_map(|check| check.subject.clone()).collect();
+    let lost = |scope: &ResourceId| scope.group().is_some_and(|group| missing.contains(group.name()));
+    let rights = needed.keys().zip(rights).map(|(scope, check)| match check.state {
+        // Permissions above say nothing yet: a plan fails until the group exists.
+        Health::Ok if lost(scope) => {
+            Prerequisite::unknown("rights", "not checked: its resource group does not exist")
+                .of(scope.as_str())
+        }
+        _ => check,
+    });
     checks.push(who);
-    checks.extend(subscriptions);
-    checks.extend(groups);
+    checks.extend(seen);
+    checks.extend(groups.iter().cloned());
     checks.extend(rights);
+    if let (true, Some(caller)) = (only, claims.oid) {
+        for id in subscriptions {
+            checks.extend(delegation(azure, &ResourceId::subscription(id), stacks, caller).await);
+        }
+    }
     checks
+}
+
+/// Which roles the caller may assign in a subscription, beside those that specs give.
+async fn delegation(
+    azure: &Azure,
+    subscription: &ResourceId,
+    stacks: &[Loaded],
+    caller: Uuid,
+) -> Vec<Prerequisite> {
+    let definitions = definitions(subscription).path;
+    let assignments = format!(
+        "{subscription}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter=assignedTo('{caller}')"
+    );
+    let (roles, assignments) =
+        join(azure.client.list(&definitions, rbac::project), azure.client.list(&assignments, |body| body))
+            .await;
+    match (roles, assignments) {
+        (Ok(roles), Ok(assignments)) => {
+            let roles = Catalogue::of(roles.iter());
+            let here: Vec<Loaded> = stacks
+                .iter()
+                .filter(|loaded| subscription.name().eq_ignore_ascii_case(&loaded.spec.subscription))
+                .cloned()
+                .collect();
+            doctor::delegation::judged(caller, &assignments, &roles, &given(&here, &roles))
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            vec![Prerequisite::unknown("delegation", error.to_string()).of(subscription.as_str())]
+        }
+    }
 }
 
 async fn group(azure: &Azure, id: &ResourceId) -> Prerequisite {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -14,9 +15,10 @@ use crate::files::{OutputFile, WriteError};
 use crate::finding::Severity;
 use crate::render::annotations::Much;
 use crate::render::issues::{self, Folders, Issue};
+use crate::render::openmetrics::{self, Measures};
 use crate::render::page::Page;
 use crate::render::statement::{self, Said};
-use crate::render::{annotations, drift, html, markdown, sarif, text};
+use crate::render::{annotations, comment, drift, html, markdown, sarif, text};
 use crate::text::sanitize::sanitize_json;
 
 /// A document that can be written in every format.
@@ -27,6 +29,8 @@ pub(super) trait Saying {
     fn json(&self) -> Result<String, Failure>;
     /// Its findings, and what else a list of issues has.
     fn issues(&self) -> Vec<FindingEntry>;
+    /// What is measured of it.
+    fn measures(&self) -> Measures;
 }
 
 impl<T: Said + Serialize> Saying for Statement<T> {
@@ -48,6 +52,10 @@ impl<T: Said + Serialize> Saying for Statement<T> {
 
     fn issues(&self) -> Vec<FindingEntry> {
         self.findings.iter().cloned().chain(self.about.issues()).collect()
+    }
+
+    fn measures(&self) -> Measures {
+        statement::measures(self)
     }
 }
 
@@ -92,7 +100,11 @@ enum ReportFormat {
     Html,
     Sarif,
     CodeQuality,
+    Comment,
+    OpenMetrics,
 }
+
+const FORMATS: &str = "human, json, markdown, comment, html, sarif, codequality or openmetrics";
 
 impl FromStr for ReportFile {
     type Err = String;
@@ -106,10 +118,10 @@ impl FromStr for ReportFile {
             "html" => ReportFormat::Html,
             "sarif" => ReportFormat::Sarif,
             "codequality" => ReportFormat::CodeQuality,
+            "comment" => ReportFormat::Comment,
+            "openmetrics" => ReportFormat::OpenMetrics,
             _ => {
-                return Err(format!(
-                    "unknown format `{format}`: use human, json, markdown, html, sarif or codequality"
-                ));
+                return Err(format!("unknown format `{format}`: use {FORMATS}"));
             }
         };
         if path.is_empty() {
@@ -226,7 +238,8 @@ impl Document<'_> {
     pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
         let reports = self.write_reports(options);
         let page = output::page(options.is_verbose());
-        let shown = self.render(options.format.into(), page).and_then(|text| output::rendered(&text));
+        let shown =
+            self.render(options, options.format.into(), page).and_then(|text| output::rendered(&text));
         all([reports, shown])
     }
 
@@ -252,13 +265,18 @@ impl Document<'_> {
             let target = report.target()?;
             report.tried.get_or_init(|| ());
             // A file is as wide as its lines are.
-            save(target, &report.path, &self.render(report.format, Page::endless(options.is_verbose()))?)
+            let page = Page::endless(options.is_verbose());
+            let format = match report.format {
+                ReportFormat::Comment if options.disclose => ReportFormat::Markdown,
+                format => format,
+            };
+            save(target, &report.path, &self.render(options, format, page)?)
         }))
     }
 
     /// As it may be shown: without secrets, and without what a terminal or a pipeline would obey.
-    fn render(&self, format: ReportFormat, page: Page) -> Result<String, Failure> {
-        let text = self.text(format, page)?;
+    fn render(&self, options: &Options, format: ReportFormat, page: Page) -> Result<String, Failure> {
+        let text = self.text(options, format, page)?;
         Ok(match (format, self) {
             // `apply` reads it back. Its texts were sanitized before the fingerprint was taken.
             (ReportFormat::Json, Document::Plan(_) | Document::Drift(_)) => text,
@@ -266,7 +284,7 @@ impl Document<'_> {
         })
     }
 
-    fn text(&self, format: ReportFormat, page: Page) -> Result<String, Failure> {
+    fn text(&self, options: &Options, format: ReportFormat, page: Page) -> Result<String, Failure> {
         Ok(match (format, self) {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, page),
             (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, page),
@@ -276,12 +294,16 @@ impl Document<'_> {
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
             (ReportFormat::Markdown, Document::Report(report)) => markdown::report(report),
-            (ReportFormat::Markdown, Document::Findings(findings)) => markdown::validation(findings),
+            (ReportFormat::Markdown, Document::Findings(findings)) => {
+                markdown::validation(&options.command, findings)
+            }
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
             (ReportFormat::Html, Document::Plan(plan)) => html::plan(plan),
             (ReportFormat::Html, Document::Drift(plan)) => html::drift(plan),
             (ReportFormat::Html, Document::Report(report)) => html::report(report),
-            (ReportFormat::Html, Document::Findings(findings)) => html::validation(findings),
+            (ReportFormat::Html, Document::Findings(findings)) => {
+                html::validation(&options.command, findings)
+            }
             (ReportFormat::Html, Document::Statement(said)) => said.html(),
             (ReportFormat::Json, Document::Plan(plan) | Document::Drift(plan)) => json(plan)?,
             (ReportFormat::Json, Document::Report(report)) => json(report)?,
@@ -290,11 +312,41 @@ impl Document<'_> {
                 json(&Findings { format_version: FORMAT_VERSION, findings })?
             }
             (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues()))?,
+            (ReportFormat::Comment, Document::Plan(plan)) => comment::plan(plan),
+            (ReportFormat::Comment, Document::Drift(plan)) => comment::drift(plan),
+            (ReportFormat::Comment, Document::Report(report)) => comment::report(report),
+            (ReportFormat::Comment, Document::Findings(findings)) => {
+                comment::validation(&options.command, findings)
+            }
+            (ReportFormat::Comment, Document::Statement(said)) => comment::other(&said.markdown()),
+            (ReportFormat::OpenMetrics, document) => document.measured(),
             (ReportFormat::CodeQuality, document) => json(&annotations::code_quality(&document.issues()))?,
         })
     }
 
-    /// Has the pipeline show at their lines what there is to say. Hosts read stderr too, so that stdout stays a result.
+    /// What is measured of it, and when.
+    fn measured(&self) -> String {
+        let measures = match self {
+            Document::Plan(plan) | Document::Drift(plan) => openmetrics::of_plan(plan),
+            Document::Report(report) => openmetrics::of_report(report),
+            Document::Statement(said) => said.measures(),
+            Document::Findings(findings) => vec![openmetrics::findings(findings)],
+        };
+        let whole = match self {
+            Document::Plan(plan) | Document::Drift(plan) => plan.incomplete.is_empty() && !plan.has_errors(),
+            Document::Report(report) => report.summary.failed + report.summary.skipped == 0,
+            Document::Statement(said) => {
+                said.issues().iter().all(|finding| finding.severity != Severity::Error)
+            }
+            Document::Findings(findings) => {
+                findings.iter().all(|finding| finding.severity != Severity::Error)
+            }
+        };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        openmetrics::text(&measures, whole, now.map_or(0, |now| now.as_secs()))
+    }
+
+    /// Annotates the lines of specs in a pipeline. Commands for hosts go to stderr, so that stdout stays a result.
     pub(super) fn annotate(&self, options: &Options) {
         if let Some(host) = options.annotations.host() {
             let much = match (options.quiet, options.is_verbose()) {
@@ -306,7 +358,7 @@ impl Document<'_> {
         }
     }
 
-    /// What there is to say line by line. What a plan is about to change is what somebody wants; drift is not.
+    /// All issues. A difference is a note in a plan, where it is intended, and a warning in a drift.
     fn issues(&self) -> Vec<Issue> {
         let folders = &folders();
         match self {

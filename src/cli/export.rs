@@ -11,6 +11,7 @@ use crate::document::FindingEntry;
 use crate::export::{Exported, Unexportable, Wanted, export, queries};
 use crate::finding::{Finding, Severity};
 use crate::id::ResourceId;
+use crate::render::openmetrics::{self, Measures};
 use crate::render::page::Page;
 use crate::render::{diagnostic, export as render, html, markdown};
 use crate::source::Sources;
@@ -95,11 +96,7 @@ async fn tell(
 ) -> Result<Exit, Failure> {
     let (snapshot, _) = session.azure.read(&|snapshot| queries(wanted, snapshot)).await?;
     let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
-    if holds_secret(&exported.text()) {
-        return Err(Failure::new("the spec would contain a secret of this run; nothing was written").hint(
-            "a live value contains a token or a secret: find it in the portal, and change the secret",
-        ));
-    }
+    whole_text(&exported)?;
     let failed = exported.findings.iter().any(|finding| finding.severity == Severity::Error);
     let spec = ExportedSpec { exported: &exported, entries: entries(&exported) };
     let document = Document::Statement(&spec);
@@ -128,6 +125,32 @@ async fn tell(
         .hint("without `--out`, keyless prints what it could export"));
     }
     Ok(if failed { Exit::Failure } else { Exit::Success })
+}
+
+/// The spec as text, for a command that writes it; fails where not everything could be exported.
+pub(super) async fn whole(options: &Options, wanted: &Wanted) -> Result<String, Failure> {
+    let session = Session::connect(options).await?;
+    let read = session.azure.read(&|snapshot| queries(wanted, snapshot)).await;
+    session.close().await;
+    let (snapshot, _) = read?;
+    let exported = export(wanted, &snapshot).map_err(|why| failure(why, options.quiet))?;
+    aside(&exported.findings, options.quiet);
+    if exported.findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(Failure::new("not everything could be exported; nothing was written")
+            .hint("`keyless export` prints what it can"));
+    }
+    whole_text(&exported)
+}
+
+/// The spec as text, unless it has a secret in it.
+fn whole_text(exported: &Exported) -> Result<String, Failure> {
+    let text = exported.text();
+    if holds_secret(&text) {
+        return Err(Failure::new("the spec would contain a secret of this run; nothing was written").hint(
+            "a live value contains a token or a secret: find it in the portal, and change the secret",
+        ));
+    }
+    Ok(text)
 }
 
 fn entries(exported: &Exported) -> Vec<FindingEntry> {
@@ -190,5 +213,9 @@ impl Saying for ExportedSpec<'_> {
 
     fn issues(&self) -> Vec<FindingEntry> {
         self.entries.clone()
+    }
+
+    fn measures(&self) -> Measures {
+        vec![openmetrics::findings(&self.entries)]
     }
 }

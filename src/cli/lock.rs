@@ -32,7 +32,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     options.look_at_reports(&reads);
     let fresh = block_on(async {
         let session = Session::connect(options).await?;
-        let fresh = session.azure.look_up(&checked.stacks).await;
+        let fresh = session.azure.look_up(&checked).await;
         session.close().await;
         Ok(fresh?)
     })?;
@@ -44,25 +44,27 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         locks.push((loaded, lock));
     }
     let unresolved = checked.has_errors();
+    let environment = checked.environment.as_deref();
     let mut lines = String::new();
     let mut differences = Vec::new();
     for (loaded, lock) in &locks {
         if args.check {
-            differences.extend(locks::differences(loaded, lock, &checked.sources));
+            differences.extend(locks::differences(loaded, lock, &checked.sources, environment));
         }
     }
     if !unresolved {
         for (out, (loaded, lock)) in outs.iter().zip(&locks) {
             let Some(out) = out else { continue };
             // One that cannot be read is replaced, as it says itself.
-            let whole = locks::merged(loaded, lock, &checked.sources).unwrap_or_else(|_| lock.clone());
+            let whole =
+                locks::merged(loaded, lock, &checked.sources, environment).unwrap_or_else(|_| lock.clone());
             out.write(&json(&whole)?)?;
             let (count, kept) = (lock.principals.len(), whole.principals.len() - lock.principals.len());
             let principals = if count == 1 { "principal" } else { "principals" };
             let more = match kept {
                 0 => String::new(),
-                1 => "; 1 more that this run does not name is kept".to_owned(),
-                more => format!("; {more} more that this run does not name are kept"),
+                1 => "; 1 more is kept for other environments".to_owned(),
+                more => format!("; {more} more are kept for other environments"),
             };
             let _ = writeln!(lines, "wrote {} ({count} {principals}{more})", out.path().display());
         }

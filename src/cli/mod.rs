@@ -11,8 +11,10 @@ mod document;
 mod drift;
 mod export;
 mod guid;
+mod init;
 mod keys;
 mod lock;
+mod man;
 mod options;
 mod output;
 mod outputs;
@@ -44,8 +46,8 @@ use crate::auth::Environment;
 use crate::text::names::listed;
 
 use document::Document;
-use options::Format;
 pub use options::Options;
+use options::{Format, PINS};
 
 /// How a run ended; also the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,10 @@ enum Command {
     /// `--stack NAME` sets the spec's stack. Without it, the stack is named after the exported account or resource group, or
     /// `exported`.
     Export(export::Args),
+    /// Write a first spec, the editor's settings and a pipeline
+    ///
+    /// Asks for what no option says. Overwrites nothing.
+    Init(init::Args),
     /// Write lock files that map names of principals to object ids
     ///
     /// Pipelines can then resolve the names without permissions in Microsoft Graph.
@@ -125,6 +131,9 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Write manual pages into a folder
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 /// Runs a command line.
@@ -135,7 +144,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     drop(Secrets::new(std::env::vars_os()));
     let mut command = without_empty(Cli::command());
     let parsed = command.try_get_matches_from_mut(args).and_then(|mut matches| {
-        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+        let name = command_name(&matches);
+        let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+        Ok(Cli { options: Options { command: name, ..cli.options }, ..cli })
     });
     let cli = match parsed {
         Ok(cli) => cli,
@@ -143,6 +154,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let Cli { options, command } = cli;
     options.apply_globally();
+    if let Err(failure) = options.pins_hold() {
+        return ended(&options, failure).into();
+    }
     let exit = match command {
         Command::Validate(args) => validate::run(&options, &args),
         Command::Plan(args) => plan::run(&options, &args),
@@ -153,6 +167,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Keys(args) => keys::run(&options, &args),
         Command::Outputs(args) => outputs::run(&options, &args),
         Command::Export(args) => export::run(&options, &args),
+        Command::Init(args) => init::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),
@@ -161,19 +176,30 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&options.interrupt, &args),
         Command::Completions(args) => completions::run(&args, &mut Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     let exit = exit.unwrap_or_else(|failure| ended(&options, failure));
     options.interrupt.finish_saying();
     exit.into()
 }
 
-/// A command for which empty variables of the environment count as not set: a pipeline sets one for an input that was left out.
+/// The name of a command with its subcommand: `keys status`.
+fn command_name(matches: &clap::ArgMatches) -> String {
+    match matches.subcommand() {
+        Some((name, within)) => format!("{name} {}", command_name(within)).trim_end().to_owned(),
+        None => String::new(),
+    }
+}
+
+/// A command for which empty variables of the environment count as not set: a pipeline sets one for an input that was left out. Pins are
+/// kept, and refused by [`Options::pins_hold`]: without them the run would be about more than was meant.
 fn without_empty(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|argument| {
+        let is_pin = PINS.iter().any(|(id, ..)| argument.get_id().as_str() == *id);
         let empty = argument
             .get_env()
             .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
-        if empty { argument.env(Resettable::Reset) } else { argument }
+        if empty && !is_pin { argument.env(Resettable::Reset) } else { argument }
     });
     command.mut_subcommands(without_empty)
 }

@@ -22,6 +22,9 @@ pub struct Options {
     /// Ctrl-C, shared by all of the process
     #[arg(skip)]
     pub interrupt: Interrupt,
+    /// The command's name, for headings of documents
+    #[arg(skip)]
+    pub command: String,
     /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,
@@ -47,9 +50,12 @@ pub struct Options {
     /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env_values = true, default_value_t = Format::Human)]
     pub format: Format,
-    /// Also write the result to a file, as human, json, markdown, html, sarif or codequality
+    /// Also write the result to a file, as human, json, markdown, comment, html, sarif, codequality or openmetrics
     #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env_values = true)]
     pub report: Vec<ReportFile>,
+    /// Show ids, addresses, sign-in names and targets in `--report comment=FILE` too
+    #[arg(long, global = true, env = "KEYLESS_DISCLOSE", hide_env_values = true)]
+    pub disclose: bool,
     /// Show findings at their lines in a pipeline
     #[arg(
         long, global = true, value_name = "HOST", value_enum, env = "KEYLESS_ANNOTATIONS", hide_env_values = true,
@@ -109,6 +115,10 @@ pub struct Options {
     #[arg(long, global = true, value_enum, env = "KEYLESS_COLOR", hide_env_values = true, default_value_t = Color::Auto)]
     pub color: Color,
 }
+
+/// The options that say what a run is about, with their variables.
+pub(super) const PINS: [(&str, &str); 3] =
+    [("stack", "KEYLESS_STACK"), ("select", "KEYLESS_SELECT"), ("within", "KEYLESS_WITHIN")];
 
 /// Azure's clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -210,6 +220,23 @@ impl Options {
         }
     }
 
+    /// Fails if a pin has no value: a pipeline whose variable came out empty must not run without it.
+    pub(super) fn pins_hold(&self) -> Result<(), Failure> {
+        for ((option, variable), given) in PINS.into_iter().zip([&self.stack, &self.select, &self.within]) {
+            if !given.iter().any(|value| value.trim().is_empty()) {
+                continue;
+            }
+            let is_set =
+                std::env::var_os(variable).is_some_and(|value| value.to_string_lossy().trim().is_empty());
+            return Err(if is_set {
+                Failure::new(format!("`{variable}` is set but empty")).hint("unset it, or give it a value")
+            } else {
+                Failure::new(format!("`--{option}` is empty")).hint("leave it out, or give it a value")
+            });
+        }
+        Ok(())
+    }
+
     /// What the run reads, the files of its own sandbox and those that sign it in among them.
     pub(super) fn all_inputs(&self, inputs: &[PathBuf]) -> Vec<PathBuf> {
         let state = self.sandbox.iter().flat_map(|state| {
@@ -231,6 +258,7 @@ impl Options {
             ("--var-file", "KEYLESS_VAR_FILE", !self.var_file.is_empty()),
             ("--env", "KEYLESS_ENV", self.env.is_some()),
             ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
+            ("--select", "KEYLESS_SELECT", !self.select.is_empty()),
             ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
         ];
         let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };

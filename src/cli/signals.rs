@@ -5,7 +5,7 @@
 //! SIGKILL; a terminal that closes, and an ssh connection that is lost, send SIGHUP. A separate thread listens for them: the runtime of a
 //! command ends before everything is printed, and from then on it would ignore signals.
 
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -16,8 +16,15 @@ use crate::arm::{Interrupt, Phase};
 /// How long the process may still print after a signal, so that a late one does not cut off the report.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Listens until the end of the process.
+/// Listens until the end of the process; a second call changes nothing.
 pub(super) fn listen(interrupt: &Interrupt, grace: Duration) -> Result<(), Failure> {
+    static STARTED: Once = Once::new();
+    let mut told = Ok(());
+    STARTED.call_once(|| told = start(interrupt, grace));
+    told
+}
+
+fn start(interrupt: &Interrupt, grace: Duration) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new("failed to listen for signals").cause(error);
     let interrupt = interrupt.clone();
     let (tell, ready) = mpsc::channel();

@@ -77,12 +77,10 @@ pub(super) fn left_by_retired(changes: &[Change], known: &Known<'_>) -> (BTreeSe
             1 => ("1 resource".to_owned(), "declares does", "stays"),
             count => (format!("{count} resources"), "declares do", "stay"),
         };
-        let mut named: Vec<String> = titles.iter().take(SHOWN).map(|title| (*title).to_owned()).collect();
-        named.extend((titles.len() > SHOWN).then(|| format!("{} more", titles.len() - SHOWN)));
         let message = format!(
             "{resources} that the spec of retired stack `{}` {declares} not carry its mark and {stay}: {}",
             loaded.spec.stack,
-            named.join(", ")
+            some(&titles)
         );
         let hint = "delete by hand what nobody needs; with `adopt: true`, an `apply` makes it the stack's own before the stack is retired";
         let span = loaded.document.value_span("/stack");
@@ -91,18 +89,56 @@ pub(super) fn left_by_retired(changes: &[Change], known: &Known<'_>) -> (BTreeSe
     (keys, findings)
 }
 
+/// What stacks of the run own and a stack that is not selected declares: its lines were moved, and it stays as it is. A warning for each two
+/// stacks.
+pub(super) fn moved(changes: &[Change], others: &Others, known: &Known<'_>) -> Vec<Finding> {
+    let declared: BTreeSet<&Key> = changes.iter().filter_map(Change::desired).map(|each| &each.key).collect();
+    let is_here = |stack: &String| known.stacks.iter().any(|loaded| loaded.spec.stack == *stack);
+    let mut moved: BTreeMap<(String, &str), Vec<&Desired>> = BTreeMap::new();
+    for each in others.desired.iter().filter(|each| each.open.is_none() && !declared.contains(&each.key)) {
+        let live = known.inventory(each.kind).items.get(&each.key);
+        if let Some(owner) = live.and_then(|live| each.kind.mark(&live.body)).filter(is_here) {
+            moved.entry((owner, each.stack.as_str())).or_default().push(each);
+        }
+    }
+    let told = |((owner, stack), moved): ((String, &str), Vec<&Desired>)| {
+        let titles: BTreeSet<&str> = moved.iter().map(|each| each.title.as_str()).collect();
+        let (resources, carry) = match titles.len() {
+            1 => ("1 resource".to_owned(), "carries"),
+            count => (format!("{count} resources"), "carry"),
+        };
+        let message = format!(
+            "{resources} that stack `{stack}` declares, which is not selected in this run, {carry} the mark of stack `{owner}`, and nothing is changed there: {}",
+            some(&titles)
+        );
+        let hint = format!(
+            "if the lines were moved, select `{stack}` too: it says how it takes over what `{owner}` owns"
+        );
+        let span = moved.iter().map(|each| each.span).min();
+        let finding = Finding::warning(Code::ForeignMark, message).hint(hint);
+        Finding { span, ..finding }
+    };
+    moved.into_iter().map(told).collect()
+}
+
+/// Some of these titles, and how many there are besides.
+fn some(titles: &BTreeSet<&str>) -> String {
+    let mut named: Vec<String> = titles.iter().take(SHOWN).map(|title| (*title).to_owned()).collect();
+    named.extend((titles.len() > SHOWN).then(|| format!("{} more", titles.len() - SHOWN)));
+    named.join(", ")
+}
+
 /// A note about resources with marks of stacks that are not loaded, outside of what the specs of this run cover: somebody may have removed
 /// a spec without retiring its stack.
 pub(super) fn elsewhere(changes: &[Change], stacks: &[Loaded], snapshot: &Snapshot) -> Option<Finding> {
     let known: BTreeSet<&str> =
         stacks.iter().chain(unselected(stacks)).map(|loaded| loaded.spec.stack.as_str()).collect();
-    let told: BTreeSet<&ResourceId> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Unmanaged { live, .. } => Some(&live.id),
-            change => change.desired().map(|desired| &desired.id),
-        })
-        .collect();
+    // A live resource need not have the id that keyless would give it.
+    let ids = |change| {
+        let (live, desired) = (Change::live(change), Change::desired(change));
+        live.map(|live| &live.id).into_iter().chain(desired.map(|desired| &desired.id))
+    };
+    let told: BTreeSet<&ResourceId> = changes.iter().flat_map(ids).collect();
     let mut marked: BTreeMap<String, BTreeSet<ResourceId>> = BTreeMap::new();
     for body in snapshot.bodies().filter(|body| may_be_marked(body)) {
         let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };

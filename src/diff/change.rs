@@ -107,6 +107,20 @@ pub enum LiveMatch {
 }
 
 impl Change {
+    /// Its live resource, if any.
+    #[must_use]
+    pub fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Adopt { live, .. }
+            | Self::Update { live, .. }
+            | Self::Delete { live, .. }
+            | Self::NoOp { live, .. }
+            | Self::Unmanaged { live, .. } => Some(live),
+            Self::Refused { found: LiveMatch::This(live), .. } => Some(live),
+            Self::Create { .. } | Self::Restore { .. } | Self::Refused { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
     /// Its declared resource, if any.
     #[must_use]
     pub fn desired(&self) -> Option<&Desired> {

@@ -57,12 +57,14 @@ pub fn field_changes(kind: &dyn Kind, declared: &Map<String, Value>, body: &Valu
     changes
 }
 
-/// The declared fields that Azure never shows, as changes: they are sent whenever something else is written.
-pub(super) fn unshown(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<FieldChange> {
+/// The declared fields that Azure does not show, as changes: they are sent whenever something else is written.
+pub(super) fn unshown(kind: &dyn Kind, declared: &Map<String, Value>, body: &Value) -> Vec<FieldChange> {
+    let live = kind.to_spec(body);
+    let shown = |path: &[String]| path.iter().fold(&live, |value, name| &value[name.as_str()]);
     let mut changes = Vec::new();
     for (name, value) in declared {
         leaves(kind, std::slice::from_ref(name), value, &mut |path, value, change| {
-            if field(kind, path).is_some_and(|field| field.compare == Compare::Unshown) {
+            if field(kind, path).is_some_and(|field| field.compare.hides(shown(path))) {
                 let (path, after) = (path.to_vec(), value.clone());
                 changes.push(FieldChange { path, before: Value::Null, after, span: None, change });
             }
@@ -123,6 +125,7 @@ pub(super) fn equal(compare: Compare, declared: &Value, live: &Value) -> bool {
     };
     match compare {
         Compare::Identity | Compare::Unshown => true,
+        Compare::IfShown => live.is_null() || texts(str::to_lowercase),
         Compare::Equal => declared == live,
         Compare::IgnoreCase => texts(str::to_lowercase),
         Compare::Location => texts(|text| text.to_lowercase().replace(' ', "")),

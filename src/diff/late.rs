@@ -5,11 +5,49 @@ use super::{Change, LiveMatch, field};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, FieldChange, Mutability};
+use crate::snapshot::Snapshot;
+use crate::spec::{Loaded, unselected};
+
+/// The grants on what waits for grants that stacks beside the run declare and that do not exist: this run does not create them.
+pub(super) fn missing_beside(
+    changes: &[Change],
+    beside: &[Desired],
+    stacks: &[Loaded],
+    snapshot: &Snapshot,
+) -> Vec<Desired> {
+    let waiting: Vec<&Desired> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Update { desired, fields, .. } if fields.iter().any(|field| waits(desired, field)) => {
+                Some(desired)
+            }
+            _ => None,
+        })
+        .collect();
+    let is_near = |grant: &&Desired| waiting.iter().any(|desired| grant.scope.may_overlap(&desired.id));
+    let mut missing: Vec<&Desired> =
+        beside.iter().filter(|each| each.kind.is_grant()).filter(is_near).collect();
+    let Some(first) = missing.first() else { return Vec::new() };
+    // The scopes that those stacks declare are not all watched for the stacks of the run.
+    let all = [stacks, unselected(stacks)].concat();
+    let live = first.kind.inventory(&all, snapshot).items;
+    let stands = |grant: &Desired| {
+        let is_lasting = |live| {
+            let passing = grant.kind.granting().and_then(|kind| kind.passing(live, snapshot));
+            passing.is_none() || live.id == grant.id
+        };
+        grant.open.is_none() && live.get(&grant.key).is_some_and(is_lasting)
+    };
+    missing.retain(|grant| !stands(grant));
+    missing.sort_by(|one, other| (&one.title, &one.scope).cmp(&(&other.title, &other.scope)));
+    missing.into_iter().cloned().collect()
+}
 
 /// Removes from updates what waits for a declared grant or deployment that this plan cannot create: otherwise its users would lose access.
-/// The rest is written, since a grant may need it.
+/// The rest is written, since a grant may need it. `beside` are grants that stacks declare which is not selected in this run.
 pub(super) fn hold_back(
     changes: &mut [Change],
+    beside: &[Desired],
     stands: impl Fn(&Desired) -> bool,
     findings: &mut Vec<Finding>,
 ) {
@@ -18,7 +56,7 @@ pub(super) fn hold_back(
     let callable = absent.chain(unfinished(changes)).filter(|desired| desired.kind.is_callable());
     let callable: Vec<Desired> = callable.cloned().collect();
     let unfinished: Vec<Desired> = unfinished(changes).cloned().collect();
-    if grants.is_empty() && callable.is_empty() {
+    if grants.is_empty() && beside.is_empty() && callable.is_empty() {
         return;
     }
     for change in changes {
@@ -26,23 +64,33 @@ pub(super) fn hold_back(
         let Some(late) = fields.iter().find(|changed| waits(desired, changed)) else { continue };
         // A grant on something in the account counts too.
         let grant = grants.iter().find(|grant| grant.scope.may_overlap(&desired.id));
+        let elsewhere = || beside.iter().find(|grant| grant.scope.may_overlap(&desired.id));
         let model = || callable.iter().find(|model| desired.id.contains(&model.id));
-        let (every, waited, not, mend) = match (grant, model()) {
-            (Some(grant), _) => ("role assignment", grant, "cannot be resolved or created", "fix"),
-            (None, Some(model)) => {
-                let unfinished = unfinished.iter().any(|each| each.key == model.key);
-                let not = if unfinished { "is not finished" } else { "cannot be read or created" };
-                ("deployment of the account", model, not, "fix access to or repair")
-            }
-            (None, None) => continue,
+        let (every, waited, not, mend) = if let Some(grant) = grant {
+            (
+                "role assignment",
+                grant,
+                "cannot be resolved or created".to_owned(),
+                "fix the role assignment".to_owned(),
+            )
+        } else if let Some(grant) = elsewhere() {
+            let stack = &grant.stack;
+            let not = format!("of stack `{stack}`, which is not selected in this run, does not exist yet");
+            ("role assignment", grant, not, format!("apply stack `{stack}`, or select it too"))
+        } else if let Some(model) = model() {
+            let unfinished = unfinished.iter().any(|each| each.key == model.key);
+            let not = if unfinished { "is not finished" } else { "cannot be read or created" };
+            let mend = format!("fix access to or repair the {}", model.kind.noun());
+            ("deployment of the account", model, not.to_owned(), mend)
+        } else {
+            continue;
         };
         let field = late.path.join(".");
         let why = format!("`{field}` waits for every declared {every}, and {} {not}", waited.title);
-        let noun = waited.kind.noun();
         findings.push(
             Finding::error(Code::Waiting, format!("{}: {why}", desired.title))
                 .at(late.span.unwrap_or(desired.span))
-                .hint(format!("{mend} the {noun} first; other differences are written now")),
+                .hint(format!("{mend} first; other differences are written now")),
         );
         let (desired, all) = (desired.clone(), std::mem::take(fields));
         if all.iter().all(|changed| waits(&desired, changed)) {

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use apart::{Others, elsewhere, left_by_retired};
+use apart::{Others, elsewhere, left_by_retired, moved};
 pub use change::{Change, LiveMatch};
 pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
@@ -74,10 +74,11 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     let mut diff = Diff {
         complete: crate::kinds::complete(stacks),
         lists: crate::kinds::lists(stacks),
-        secrets: crate::kinds::named_secrets(&desired),
         ..Diff::default()
     };
     let others = Others::of(stacks, snapshot);
+    // A secret that another loaded spec names is known too.
+    diff.secrets = crate::kinds::named_secrets(desired.iter().chain(&others.desired));
     let undeclared = Undeclared::beside(&desired, &others, &known);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     // What happens to a parent, for its children, by key.
@@ -107,7 +108,9 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     diff.findings.extend(outside(&diff.changes, stacks));
     diff.findings.extend(elsewhere(&diff.changes, stacks, snapshot));
     let stands = |desired: &Desired| known.inventory(desired.kind).items.contains_key(&desired.key);
-    late::hold_back(&mut diff.changes, stands, &mut diff.findings);
+    diff.findings.extend(moved(&diff.changes, &others, &known));
+    let beside = late::missing_beside(&diff.changes, &others.desired, stacks, snapshot);
+    late::hold_back(&mut diff.changes, &beside, stands, &mut diff.findings);
     diff.beside = others.desired;
     diff
 }
@@ -300,7 +303,7 @@ fn compare(desired: Desired, live: &Live, findings: &mut Vec<Finding>) -> Change
         return Change::Refused { desired, found: there(), fields, why };
     }
     if !fields.is_empty() || desired.resend {
-        fields.extend(unshown(desired.kind, &desired.declared));
+        fields.extend(unshown(desired.kind, &desired.declared, &live.body));
         place(&mut fields, &desired);
     }
     let unmarked = mark.is_none() && desired.kind.takes_mark();

@@ -73,8 +73,11 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
                 }
                 (_, false) => "declare it or delete it; with `unmanaged: list` nothing undeclared is drift",
             };
-            let message = format!("{title} is unmanaged: {why}");
-            Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint))
+            let message = match why.strip_prefix("no spec declares it") {
+                Some(rest) => format!("no spec declares {title}{rest}"),
+                None => format!("{title} is undeclared: {why}"),
+            };
+            Some(Finding::warning(Code::Unmanaged, message).at(*place).hint(hint).about(&live.id))
         }
         Weight::Unknown(place, refusal) => {
             let message = format!("could not determine whether {title} is drift: {why}");
@@ -184,8 +187,8 @@ pub(super) fn left_behind(changes: &[Change], told: &BTreeSet<Key>) -> Vec<Findi
             let message = format!(
                 "{title} stays while what stack `{stack}` created in it is deleted: it does not carry the stack's mark"
             );
-            let hint = "if the stack made it, somebody took its mark off: to have it deleted, declare it with `adopt: true`, apply, and \
-                        remove the line again; else this is in order";
+            let hint = "if the stack created it, someone removed its mark: to delete it, declare it with `adopt: true`, apply, and remove \
+                        the line again; otherwise ignore this";
             findings.push(Finding::warning(Code::NotOurs, message).at(*span).hint(hint));
         }
     }

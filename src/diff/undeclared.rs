@@ -122,10 +122,11 @@ impl<'a> Undeclared<'a> {
         Some((stays, format!("{why}: `{stack}`")))
     }
 
-    /// Whether a resource belongs to a stack that is loaded but not selected. Outside of that stack's domain its mark hides nothing.
-    fn is_unselected(&self, mark: &str, live: &Live) -> bool {
+    /// The stack that a resource belongs to, if it is loaded but not selected. Outside of that stack's domain its mark hides nothing.
+    fn unselected(&self, mark: &str, live: &Live) -> Option<&'a Loaded> {
         let mut others = self.unselected.iter();
-        others.any(|(loaded, domain)| loaded.spec.stack == mark && domain.contains(&live.scope))
+        let found = others.find(|(loaded, domain)| loaded.spec.stack == mark && domain.contains(&live.scope));
+        found.map(|(loaded, _)| *loaded)
     }
 
     /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
@@ -153,10 +154,13 @@ impl<'a> Undeclared<'a> {
                 Some((Stays::Twin, why)) => (Stays::Twin, why),
                 Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
             },
-            (None, Some(mark)) if self.is_unselected(&mark, live) => (
-                Stays::Unselected,
-                format!("it carries the mark of stack `{mark}`, which this run leaves out"),
-            ),
+            (None, Some(mark)) if let Some(other) = self.unselected(&mark, live) => {
+                let why = format!("it carries the mark of stack `{mark}`, which is not selected in this run");
+                match other.spec.prune {
+                    Prune::Owned => (Stays::Unselected, why),
+                    Prune::None => (Stays::Foreign, format!("{why} and which has `prune: none`")),
+                }
+            }
             (None, Some(mark)) => {
                 (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
             }
@@ -185,7 +189,7 @@ impl<'a> Undeclared<'a> {
         let UndeclaredVerdict { weight, note } = verdict;
         let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
         let weight = match (weight, place) {
-            // The stack's own run reports it.
+            // The stack's own run deletes it.
             _ if stays == Stays::Unselected => Weight::Listed,
             // A resource that may be declared is not drift; that it is unresolved is an error of its own.
             _ if is_veiled => Weight::Listed,

@@ -3,6 +3,7 @@
 //! Pure data, and the rules that turn answers into it; only `probe` does IO, without a token. Contains no secrets, so that it can be pasted
 //! into a ticket.
 
+pub mod delegation;
 pub mod probe;
 pub mod rights;
 
@@ -32,7 +33,8 @@ pub enum Health {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Check")]
 pub struct Prerequisite {
-    /// One of `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`.
+    /// One of `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`,
+    /// and of `--for apply` `delegation`.
     pub name: String,
     /// Which one, if there are several: a host, a subscription, a resource group, a scope.
     #[serde(skip_serializing_if = "Option::is_none")]

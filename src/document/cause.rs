@@ -37,7 +37,7 @@ pub struct Cause {
 }
 
 /// What was done to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Done {
     /// It was written: the last write, whichever fields it changed.

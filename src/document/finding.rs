@@ -28,7 +28,7 @@ pub struct FindingEntry {
     /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
-    /// The id of the resource that a guard judged.
+    /// The id of the resource that a guard judged, or that is undeclared or drifted in a field that its spec omits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
 }
@@ -72,6 +72,7 @@ impl FindingEntry {
             source: finding.span.map(|span| sources.position(span)),
             cause: finding.cause.clone(),
             hint: finding.hint.clone(),
+            resource: finding.resource.clone(),
             ..Self::of(finding.severity, finding.code, finding.message.as_str())
         }
     }

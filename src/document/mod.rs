@@ -11,6 +11,7 @@ mod path;
 mod plan;
 pub mod report;
 mod statement;
+mod step;
 mod target;
 pub mod usage;
 
@@ -21,6 +22,7 @@ pub use path::dotted_path;
 pub use plan::*;
 pub(crate) use plan::{is_plan, patch};
 pub use statement::Statement;
+pub use step::{Step, StepAction, TakenRight};
 pub use target::{Target, TargetKind};
 
 /// The version of every other document.

@@ -1,6 +1,6 @@
 //! The plan document: what `--format json` prints and what `apply` executes. Versioned, self-contained, without secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 use super::access::AccessChange;
 use super::cause::Cause;
 use super::finding::FindingEntry;
+use super::keys::Keys;
+use super::step::{Step, TakenRight};
 use super::target::Target;
 use super::usage::KeyUsageTerms;
 use crate::finding::{Code, Severity};
@@ -48,6 +50,9 @@ pub struct Plan {
     /// The lists that the specs declare. They are not saved, since a file could not prove them.
     #[serde(skip)]
     pub lists: Vec<DeclaredList>,
+    /// Which declared accounts accept API keys, by id, as far as they were read. Only set in a new plan.
+    #[serde(skip)]
+    pub keys: BTreeMap<String, Keys>,
     /// Who gains and who loses access to models, by account.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access: Vec<AccessChange>,
@@ -214,8 +219,7 @@ pub struct PlannedChange {
     pub source: Option<Position>,
     /// The fields that are written.
     pub fields: Vec<FieldEntry>,
-    /// The fields that the spec omits and that are no longer as keyless set them on creation: `after` has that default. They are drift, and
-    /// are not written.
+    /// The fields that the spec omits and that differ from the default at creation, which `after` has. They are drift, and are not written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<FieldEntry>,
     /// The reason.
@@ -236,6 +240,9 @@ pub struct PlannedChange {
     /// How the live state differs from the declaration. Only set in a new plan.
     #[serde(skip)]
     pub differs: Option<Differs>,
+    /// Whether it takes a right to write that the run itself may need. Found in each run, never read from a file.
+    #[serde(skip)]
+    pub takes_right: Option<TakenRight>,
     /// Whether it comes from a saved plan and has not been compared with Azure: its earlier field values are then not verified.
     #[serde(skip)]
     pub unverified: bool,
@@ -284,6 +291,12 @@ pub enum Property {
 }
 
 impl PlannedChange {
+    /// Whether nothing is written although a field that the spec omits is no longer as it must be on creation.
+    #[must_use]
+    pub fn is_drifted(&self) -> bool {
+        self.action == Action::Noop && !self.omitted.is_empty()
+    }
+
     /// The declared change, in spec shape.
     #[must_use]
     pub fn patch(&self) -> Map<String, Value> {
@@ -344,59 +357,6 @@ pub struct Requests {
     pub writes: u64,
 }
 
-/// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum StepAction {
-    /// Creates a resource.
-    Create,
-    /// Restores a soft-deleted resource, then changes it to what is declared.
-    Restore,
-    /// Permanently purges a soft-deleted resource.
-    Purge,
-    /// Updates a resource.
-    Update,
-    /// Deletes a resource.
-    Delete,
-}
-
-/// One write, which follows from a change.
-#[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(test, derive(Deserialize), serde(rename_all = "camelCase"))]
-pub struct Step {
-    /// The index of its change.
-    pub change: usize,
-    /// The kind of write.
-    pub action: StepAction,
-    /// The kind of its resource.
-    pub kind: String,
-    /// The resource to write. With holes, its last segment stands in for a name that is not known yet.
-    pub target: String,
-    /// The declared change, in spec shape.
-    pub patch: Map<String, Value>,
-    /// Fields of the patch that are only known once other steps have run.
-    #[cfg_attr(test, serde(default))]
-    pub holes: Vec<HoleEntry>,
-    /// The stack whose mark it writes.
-    pub mark: Option<String>,
-    /// The stack that it belongs to: marks of other stacks are never overwritten.
-    #[cfg_attr(test, serde(default))]
-    pub owner: Option<String>,
-    /// Whether the resource had the stack's mark when the plan was made, and must still have it.
-    #[cfg_attr(test, serde(default))]
-    pub marked: bool,
-    /// Fingerprint of the live resource that it starts from.
-    pub base: Option<String>,
-    /// Steps in the same lane never run concurrently.
-    pub lane: String,
-    /// The indexes of steps that must succeed first.
-    pub needs: Vec<usize>,
-    /// Whether it waits until all steps that are not last have ended.
-    pub last: bool,
-    /// Where it is declared.
-    pub source: Option<Position>,
-}
-
 impl Plan {
     /// The hash for `fingerprint`. Excludes what is recomputed when the plan is read, and what only explains.
     #[must_use]
@@ -444,7 +404,7 @@ impl Plan {
         self.findings.iter().filter(told).count()
     }
 
-    /// The number of resources that go with what is deleted, as far as they were read.
+    /// The number of resources that are deleted along with their parent, as far as they were read.
     #[must_use]
     pub fn along(&self) -> usize {
         self.changes.iter().map(|change| change.along.len()).sum()
@@ -453,9 +413,7 @@ impl Plan {
     /// The number of resources that drifted in nothing but what their spec omits.
     #[must_use]
     pub fn drifted(&self) -> usize {
-        let is_drifted =
-            |change: &&PlannedChange| change.action == Action::Noop && !change.omitted.is_empty();
-        self.changes.iter().filter(is_drifted).count()
+        self.changes.iter().filter(|change| change.is_drifted()).count()
     }
 
     /// The number of declared resources that are as declared, and of which nothing else is drift.

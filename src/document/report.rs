@@ -16,7 +16,7 @@ pub struct Report {
     pub format_version: String,
     /// Where it was applied.
     pub target: Target,
-    /// The number of steps by result.
+    /// The number of resources by result, as in the plan's summary: a resource that takes several steps is done once all of them are.
     pub summary: Tally,
     /// Each step, in the plan's order.
     pub steps: Vec<Outcome>,
@@ -26,15 +26,15 @@ pub struct Report {
     pub requests: Requests,
 }
 
-/// The number of steps by result.
+/// The number of resources by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
     /// Written, or already as declared.
     pub done: usize,
-    /// Refused, or the result is unknown.
+    /// At least one step failed: it was refused, or its result is unknown.
     pub failed: usize,
-    /// Not tried.
+    /// No step failed, but at least one was not tried.
     pub skipped: usize,
     /// Changes without a step, because they are impossible; the plan's findings say why.
     #[serde(default)]
@@ -104,24 +104,6 @@ impl Tally {
 }
 
 impl Report {
-    /// The number of resources by result, as a plan counts them: a resource that takes several steps is done once all are.
-    #[must_use]
-    pub fn resources(&self) -> Tally {
-        let mut results: BTreeMap<(&str, Option<&Position>), BTreeSet<Status>> = BTreeMap::new();
-        for step in &self.steps {
-            results.entry((&step.address, step.source.as_ref())).or_default().insert(step.status);
-        }
-        let mut tally = Tally { done: 0, failed: 0, skipped: 0, ..self.summary };
-        for statuses in results.values() {
-            match statuses {
-                all if all.contains(&Status::Failed) => tally.failed += 1,
-                all if all.contains(&Status::Skipped) => tally.skipped += 1,
-                _ => tally.done += 1,
-            }
-        }
-        tally
-    }
-
     /// Combines the results; `without` counts the changes that have no step.
     #[must_use]
     pub fn new(
@@ -131,12 +113,16 @@ impl Report {
         findings: Vec<FindingEntry>,
         requests: Requests,
     ) -> Self {
-        let mut summary = without;
+        let mut results: BTreeMap<(&str, Option<&Position>), BTreeSet<Status>> = BTreeMap::new();
         for step in &steps {
-            match step.status {
-                Status::Done => summary.done += 1,
-                Status::Failed => summary.failed += 1,
-                Status::Skipped => summary.skipped += 1,
+            results.entry((&step.address, step.source.as_ref())).or_default().insert(step.status);
+        }
+        let mut summary = without;
+        for statuses in results.values() {
+            match statuses {
+                all if all.contains(&Status::Failed) => summary.failed += 1,
+                all if all.contains(&Status::Skipped) => summary.skipped += 1,
+                _ => summary.done += 1,
             }
         }
         Self {

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 use log::Log;
 pub use log::{LogAnswer, LogEvent, LogQuery, PAGES};
@@ -42,11 +43,16 @@ struct CauseSubject {
     id: ResourceId,
     sort: Sort,
     cause: Option<Cause>,
+    /// Whether only its body is asked: it does not differ.
+    is_idle: bool,
 }
 
 impl CauseSubject {
     /// What is left to look for: the caller, or the caller's name if the resource only has an id.
     fn search(&self) -> Option<log::Search> {
+        if self.is_idle {
+            return None;
+        }
         let at = match &self.cause {
             None => None,
             Some(cause) if cause.is_nameless() => Some(cause.when.parse().ok()?),
@@ -128,7 +134,7 @@ impl Inquiry {
             let Some(change) = plan.changes.get_mut(subject.change) else { continue };
             // If a parent is missing too, only the parent is reported.
             let within = || log::around(&subject.id).any(|above| unexplained.contains(&above));
-            if subject.cause.is_none() && !(subject.sort == Sort::Gone && within()) {
+            if subject.cause.is_none() && !subject.is_idle && !(subject.sort == Sort::Gone && within()) {
                 change.cause_unknown = Some(log::unknown(subject.sort, answer(&subject.id)));
             }
             change.caused_by.clone_from(&subject.cause);
@@ -139,6 +145,23 @@ impl Inquiry {
         }));
         plan.findings.sort();
         plan.fingerprint = plan.digest();
+    }
+}
+
+/// Callers that are known by an id only.
+#[must_use]
+pub fn unnamed(plan: &Plan) -> BTreeSet<Uuid> {
+    let causes = plan.changes.iter().filter_map(|change| change.caused_by.as_ref());
+    let unnamed = causes.filter(|cause| cause.caller_name.is_none());
+    unnamed.filter_map(|cause| Uuid::try_parse(&cause.caller).ok()).collect()
+}
+
+/// Adds names of callers, by id in lower case.
+pub fn name_callers(plan: &mut Plan, names: &BTreeMap<String, String>) {
+    for cause in plan.changes.iter_mut().filter_map(|change| change.caused_by.as_mut()) {
+        if cause.caller_name.is_none() {
+            name(cause, names);
+        }
     }
 }
 
@@ -168,11 +191,18 @@ fn subject(change: usize, what: &Change, diff: &Diff, snapshot: &Snapshot) -> Op
         id: id.clone(),
         sort,
         cause: of_body(body, if sort == Sort::Appeared { Done::Created } else { Done::Changed }),
+        is_idle: false,
     };
     match what {
         Change::Update { live: other, .. } => Some(live(&other.id, Sort::Changed, &other.body)),
         Change::NoOp { desired, live: other } if diff.omitted.contains_key(&desired.key) => {
             Some(live(&other.id, Sort::Changed, &other.body))
+        }
+        // Without a mark, removing its line deletes nothing. Whoever removed the mark may be the last who changed it.
+        Change::NoOp { desired, live: other }
+            if desired.kind.takes_mark() && desired.kind.mark(&other.body).is_none() =>
+        {
+            Some(CauseSubject { is_idle: true, ..live(&other.id, Sort::Changed, &other.body) })
         }
         // It carries a stack's mark, which anyone can type: its creator shows whether it is a leftover or was added by somebody else.
         Change::Delete { live: other, .. } => Some(live(&other.id, Sort::Appeared, &other.body)),
@@ -186,7 +216,7 @@ fn subject(change: usize, what: &Change, diff: &Diff, snapshot: &Snapshot) -> Op
         {
             Some(match snapshot.resource(&desired.id) {
                 Some(body) => live(&desired.id, Sort::Changed, body),
-                None => CauseSubject { change, id: desired.id.clone(), sort: Sort::Gone, cause: None },
+                None => CauseSubject { change, id: desired.id.clone(), sort: Sort::Gone, cause: None, is_idle: false },
             })
         }
         _ => None,

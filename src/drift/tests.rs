@@ -72,7 +72,8 @@ fn a_name_is_looked_for_no_longer_than_it_can_be_found() {
     let body = |on: &str| json!({"properties": {"createdBy": "0a11ce00-0000-4000-8000-000000000001", "createdOn": on}});
     let asked = |on: &str| {
         let cause = of_body(&body(on), Done::Created);
-        let subjects = vec![CauseSubject { change: 0, id: id.clone(), sort: Sort::Appeared, cause }];
+        let subjects =
+            vec![CauseSubject { change: 0, id: id.clone(), sort: Sort::Appeared, cause, is_idle: false }];
         let inquiry = Inquiry { subjects, names: BTreeMap::new() };
         inquiry.queries("2026-11-26T03:00:00Z".parse().unwrap())
     };
@@ -200,6 +201,7 @@ fn each_group_and_each_provider_outside_of_any_is_asked_once() {
         id: ResourceId::parse(id).unwrap(),
         sort: Sort::Gone,
         cause: None,
+        is_idle: false,
     };
     let inquiry = Inquiry {
         subjects: vec![

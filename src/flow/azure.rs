@@ -53,8 +53,12 @@ impl Azure {
     pub(crate) async fn read(&self, wanted: &OpenQueries<'_>) -> Result<(Snapshot, Claims), Halt> {
         let claims = self.caller().await?;
         let mut snapshot = Snapshot::default();
-        snapshot.caller =
-            Caller { id: claims.oid, application: claims.is_application(), interactive: self.interactive };
+        snapshot.caller = Caller {
+            id: claims.oid,
+            tenant: claims.tid,
+            application: claims.is_application(),
+            interactive: self.interactive,
+        };
         snapshot.now = Some(Timestamp::now());
         self.ask_more(wanted, &mut snapshot).await?;
         snapshot.today = Some(Offset::UTC.to_datetime(Timestamp::now()).date());

@@ -71,17 +71,27 @@ pub(super) fn with_file(
     finding
 }
 
-/// A new lock file with the entries of the standing one that the spec does not name in this run, if the spec refers to variables: another
-/// environment may name them. What a lock file holds and no spec names gives nobody access.
-pub(crate) fn merged(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> Result<Lock, Box<Finding>> {
+/// A new lock file with the entries of the standing one that other environments name, if the spec refers to variables. What a lock file
+/// holds and no spec names gives nobody access.
+pub(crate) fn merged(
+    loaded: &Loaded,
+    fresh: &Lock,
+    sources: &Sources,
+    environment: Option<&str>,
+) -> Result<Lock, Box<Finding>> {
     let Some(standing) = of(loaded, sources)?.filter(|_| loaded.document.refers_to_variables()) else {
         return Ok(fresh.clone());
     };
-    Ok(standing.kept_with(fresh, &principals_of(&loaded.spec)))
+    Ok(standing.kept_with(fresh, environment))
 }
 
 /// How a spec's lock file differs from a new one, or why that is not known.
-pub(crate) fn differences(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> Vec<Finding> {
+pub(crate) fn differences(
+    loaded: &Loaded,
+    fresh: &Lock,
+    sources: &Sources,
+    environment: Option<&str>,
+) -> Vec<Finding> {
     match of(loaded, sources) {
         Ok(None) if fresh.principals.is_empty() => Vec::new(),
         Ok(None) => {
@@ -96,8 +106,10 @@ pub(crate) fn differences(loaded: &Loaded, fresh: &Lock, sources: &Sources) -> V
         Ok(Some(standing)) => {
             let shared = loaded.document.refers_to_variables();
             let named = principals_of(&loaded.spec);
-            let standing = if shared { standing.without_strangers(fresh, &named) } else { standing };
-            standing.differences(fresh, loaded, &named)
+            let environment = environment.filter(|_| shared);
+            let standing =
+                if shared { standing.without_strangers(fresh, &named, environment) } else { standing };
+            standing.differences(fresh, loaded, &named, environment)
         }
         Err(problem) => vec![*problem],
     }

@@ -33,15 +33,16 @@ use crate::arm::Phase;
 use crate::diff;
 use crate::document::report::Report;
 use crate::document::{FindingEntry, Plan};
-use crate::drift::Inquiry;
+use crate::drift::{self, Inquiry};
 use crate::finding::Severity;
 use crate::kinds::desired::{desired, resolved};
 use crate::plan::predict::World;
 use crate::plan::saved::{Hearsay, confront, differing, leave_out_idle, spared, stale};
+
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 use crate::verify::gate::Gate;
-use crate::{access, checks, guards, kinds, principals};
+use crate::{access, accounts, checks, guards, kinds, principals};
 
 /// The plan for what specs declare.
 pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Result<Plan, Halt> {
@@ -50,7 +51,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
-    let (snapshot, caller) = azure.read(&open).await?;
+    let (mut snapshot, caller) = azure.read(&open).await?;
     let Checked { stacks, mut findings, sources, .. } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
@@ -70,11 +71,15 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
     plan.findings.extend(pins::outside(&wish.within, &plan));
     let before = World::of(&snapshot);
+    // What takes the right to do all this goes last, and not while anything cannot be done.
+    plan.find_taken_rights(&before, caller.oid);
+    plan.keep_needed_rights();
     if let Some(unpermitted) = wish.purpose.unpermitted() {
         checks::judge(&mut plan, &snapshot, &before, unpermitted);
     }
 
     crate::plan::tell_along(&mut plan, &before);
+    plan.keys = accounts::keys(&stacks, &snapshot);
 
     // Keys that go off may still be used, which only Azure's logs show. `drift` turns nothing off.
     if !wish.purpose.explains() {
@@ -100,6 +105,15 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     if let Some(inquiry) = inquiry {
         let answers = azure.ask_log(inquiry.queries(Timestamp::now())).await;
         inquiry.tell(&answers, &mut plan);
+        let unnamed = drift::unnamed(&plan);
+        if !unnamed.is_empty() {
+            let query = principals::callers(&unnamed);
+            let open = |known: &Snapshot| {
+                if known.get(&query).is_none() { vec![query.clone()] } else { Vec::new() }
+            };
+            azure.ask_more(&open, &mut snapshot).await?;
+            drift::name_callers(&mut plan, &principals::callers_named(&snapshot));
+        }
         plan.requests = azure.requests();
     }
 
@@ -129,6 +143,8 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
         before = World::of(&snapshot);
         outdated = spared(&plan, &diff::spared_by_now(&plan, &snapshot));
     }
+
+    plan.find_taken_rights(&before, caller.oid);
 
     // What else the file says is only a claim: it is recomputed from live state, or left out and counted.
     let hearsay = Hearsay::findings_of(&mut plan, saved::is_found_anew);

@@ -47,13 +47,13 @@ impl Checked {
         for path in &paths {
             self.sources.note(path);
         }
+        let environment = self.environment.as_deref();
         for loaded in &mut self.stacks {
             match locks::of(loaded, &self.sources) {
-                Ok(lock) => loaded.lock = lock,
+                Ok(lock) => loaded.lock = lock.map(|lock| lock.in_environment(environment)),
                 Err(problem) => self.findings.push(*problem),
             }
             let lacking = locks::held_against(loaded, None);
-            let environment = self.environment.as_deref();
             self.findings.extend(
                 lacking
                     .into_iter()

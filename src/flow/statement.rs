@@ -50,13 +50,14 @@ impl Azure {
     }
 
     /// Looks up the principals that stacks name, for their new lock files; existing lock files are ignored.
-    pub(crate) async fn look_up(&self, stacks: &[Loaded]) -> Result<Vec<(Lock, Vec<Open>)>, Halt> {
+    pub(crate) async fn look_up(&self, checked: &Checked) -> Result<Vec<(Lock, Vec<Open>)>, Halt> {
+        let (stacks, environment) = (&checked.stacks, checked.environment.as_deref());
         let caller = self.caller().await?;
         let mut snapshot = Snapshot::default();
         self.ask("reading the directory", &|_| principal_queries(stacks), &mut snapshot).await?;
         Ok(stacks
             .iter()
-            .map(|loaded| Lock::of(loaded, &principals_of(&loaded.spec), &snapshot, caller.tid))
+            .map(|loaded| Lock::of(loaded, &principals_of(&loaded.spec), &snapshot, caller.tid, environment))
             .collect())
     }
 

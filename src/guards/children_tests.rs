@@ -360,3 +360,33 @@ fn blocklists_defender_and_ones_own_key_are_not_taken_away() {
     }
     assert!(weakening::objections(&account(json!({})), &own()).is_empty());
 }
+
+#[test]
+fn a_deployment_spills_over_only_to_one_whose_filter_blocks_as_much() {
+    let lax = ("raiPolicies/lax", policy(true, false, "Low"));
+    let strict = (STRICT, policy(true, true, "Low"));
+    let spills = |to: &str| json!({"raiPolicyName": "strict", "spilloverDeploymentName": to});
+    let worlds = |own: Value, other: Option<&str>| {
+        vec![
+            strict.clone(),
+            lax.clone(),
+            ("deployments/ptu", own),
+            ("deployments/overflow", deployment(other)),
+        ]
+    };
+    let alone = deployment(Some("strict"));
+    let same = said(&worlds(alone.clone(), Some("strict")), &worlds(spills("overflow"), Some("Strict")));
+    assert_eq!(same, Vec::<String>::new());
+    let found = said(&worlds(alone.clone(), Some("lax")), &worlds(spills("Overflow"), Some("lax")));
+    assert_eq!(
+        found,
+        [
+            "the plan lets deployment `ptu` of `chat` spill over to `Overflow`, whose content filter blocks less: Hate on Prompt no longer blocks"
+        ]
+    );
+    // What is not shown may block less; what spilled over before is no change.
+    let found = said(&worlds(alone, Some("lax")), &worlds(spills("elsewhere"), Some("lax")));
+    assert!(found[0].contains("may block less: Azure does not show what it blocks"), "{found:?}");
+    let before = worlds(spills("overflow"), Some("lax"));
+    assert_eq!(said(&before, &worlds(spills("OVERFLOW"), Some("lax"))), Vec::<String>::new());
+}

@@ -121,7 +121,7 @@ fn with_others(others: Option<&BTreeMap<&str, usize>>) -> String {
     let Some(others) = others else { return String::new() };
     let all: Vec<String> =
         others.iter().map(|(stack, count)| format!("{count} of stack `{stack}`")).collect();
-    format!("; what other stacks created there is deleted too: {}", all.join(", "))
+    format!("; this also deletes what other stacks created there: {}", all.join(", "))
 }
 
 /// The owner of the resources, in words.

@@ -77,6 +77,7 @@ const NAMES: &[&str] = &[
     "scope",
     "severityThreshold",
     "source",
+    "spilloverDeploymentName",
     "state",
     "status",
     "subnetArmId",

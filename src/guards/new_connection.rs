@@ -41,7 +41,7 @@ struct KnownConnection<'a> {
     properties: &'a Value,
     /// The secrets that specs name for it; empty if no spec does.
     names: BTreeSet<&'a str>,
-    /// Whether a spec declares it.
+    /// Whether a spec of a selected stack declares it.
     declared: bool,
     /// Whether the plan deletes it or its parent.
     goes: bool,
@@ -204,7 +204,7 @@ impl KnownConnection<'_> {
     fn whose(&self) -> &'static str {
         if self.goes {
             "which this plan deletes"
-        } else if !self.declared {
+        } else if !self.declared && self.names.is_empty() {
             "which the spec does not declare"
         } else if self.names.is_empty() {
             "which the spec declares without its secret"

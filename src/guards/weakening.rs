@@ -24,10 +24,9 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             for what in was.effective(old).lost(&now.effective(new)) {
                 object(id, format!("the plan weakens content filter `{}` of `{account}`: {what}", id.name()));
             }
-        } else if child_of(id, "deployments").is_some()
-            && let Some(message) = deployment(before, after, id, new)
-        {
-            object(id, message);
+        } else if child_of(id, "deployments").is_some() {
+            let found = [deployment(before, after, id, new), spillover(before, after, id, new)];
+            found.into_iter().flatten().for_each(|message| object(id, message));
         } else if let (Some(account), Some(old)) = (child_of(id, "defenderForAISettings"), old)
             && is(&old["properties"]["state"], "Enabled")
             && !is(&new["properties"]["state"], "Enabled")
@@ -94,6 +93,31 @@ fn deployment(before: &World, after: &World, id: &ResourceId, new: &Value) -> Op
             "the plan creates deployment `{name}` of `{account}` with content filter `{entered}`, which, measured against `{left}`, {why}"
         ),
     })
+}
+
+/// Whether a deployment begins to spill over to one whose filter blocks less than its own.
+fn spillover(before: &World, after: &World, id: &ResourceId, new: &Value) -> Option<String> {
+    let target = DeploymentBody::of(new).spillover()?;
+    let known = before.resource(id).and_then(|old| DeploymentBody::of(old).spillover());
+    if known.is_some_and(|known| known.eq_ignore_ascii_case(target)) {
+        return None;
+    }
+    let (_, now) = both(before, after, id)?;
+    let (own, other) =
+        (policy_of(new), after.resource(&now.account.child("deployments", target)).map(policy_of));
+    if other.is_some_and(|other| other.eq_ignore_ascii_case(own)) {
+        return None;
+    }
+    let why = match (now.find(own), other.and_then(|other| now.find(other))) {
+        (Some(own), Some(other)) => {
+            format!("blocks less: {}", named(&now.effective(own).lost(&now.effective(other)))?)
+        }
+        _ => "may block less: Azure does not show what it blocks".to_owned(),
+    };
+    let (name, account) = (id.name(), child_of(id, "deployments")?);
+    Some(format!(
+        "the plan lets deployment `{name}` of `{account}` spill over to `{target}`, whose content filter {why}"
+    ))
 }
 
 /// Some of many losses; `None` if nothing is lost.

@@ -281,10 +281,12 @@ impl ResourceId {
 /// Whether a segment is valid in an id. Names with spaces exist ("Failure Anomalies - app"), and so does `*`, the wildcard record of a DNS
 /// zone: <https://github.com/Azure/azure-cli/issues/9489>.
 fn is_usable(segment: &str) -> bool {
+    // Every id that is read comes here, and almost all segments are of these characters.
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let unusable = |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "?#%&\\<>:\"|".contains(c);
-    segment.trim().len() == segment.len()
-        && !matches!(segment, "" | "." | "..")
-        && !segment.chars().any(unusable)
+    !matches!(segment, "" | "." | "..")
+        && (segment.as_bytes().iter().all(is_plain)
+            || (segment.trim().len() == segment.len() && !segment.chars().any(unusable)))
 }
 
 fn folded(text: &[u8]) -> impl Iterator<Item = u8> {

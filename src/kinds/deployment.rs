@@ -1,7 +1,7 @@
 //! Model deployments (`Microsoft.CognitiveServices/accounts/deployments`).
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -16,7 +16,7 @@ use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::Spec;
+use crate::spec::model::{Account, Deployment, Spec};
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
@@ -35,9 +35,17 @@ impl Deployments {
 }
 
 /// Members of `properties` that have the same name and shape in a spec.
-const SAME: &[&str] = &["raiPolicyName", "versionUpgradeOption"];
+const SAME: &[&str] = &[
+    "capacitySettings",
+    "dynamicThrottlingEnabled",
+    "modelProviderData",
+    "parentDeploymentName",
+    "raiPolicyName",
+    "spilloverDeploymentName",
+    "versionUpgradeOption",
+];
 /// Members of `properties.model` that have the same name and shape in a spec.
-const MODEL: &[&str] = &["format", "name", "version"];
+const MODEL: &[&str] = &["format", "name", "version", "publisher", "source", "sourceAccount"];
 
 /// `CannotChangeDeploymentModel`: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1429>.
 const SAME_MODEL: Mutability = Mutability::Never("Azure does not change the model of a deployment");
@@ -48,9 +56,61 @@ const FIELDS: &[Field] = &[
     Field::new("model/version", Compare::Equal).change(Mutability::Apart),
     Field::new("sku/name", Compare::IgnoreCase),
     Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
+    Field::new("model/publisher", Compare::IgnoreCase).change(SAME_MODEL),
+    Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),
+    Field::new("model/sourceAccount", Compare::IgnoreCase).change(SAME_MODEL),
+    Field::new("dynamicThrottlingEnabled", Compare::Equal).absent("false"),
+    Field::new("spilloverDeploymentName", Compare::IgnoreCase),
+    Field::new("parentDeploymentName", Compare::IgnoreCase),
+    // In no description, and required for Anthropic: <https://github.com/Azure/azure-rest-api-specs/issues/43610>.
+    Field::new("modelProviderData/organizationName", Compare::IfShown),
+    Field::new("modelProviderData/countryCode", Compare::IfShown),
+    Field::new("modelProviderData/industry", Compare::IfShown),
     // A missing value means the same: <https://learn.microsoft.com/azure/ai-foundry/openai/how-to/working-with-models>.
     Field::new("versionUpgradeOption", Compare::IgnoreCase).absent("\"OnceCurrentVersionExpired\""),
 ];
+
+/// Fields that name something else of the same account, with the list that it is in.
+const NAMED: &[(&str, &str)] = &[
+    ("raiPolicyName", "raiPolicies"),
+    ("spilloverDeploymentName", "deployments"),
+    ("parentDeploymentName", "deployments"),
+];
+
+fn is_declared(account: &Account, list: &str, name: &str) -> bool {
+    let is = |each: &str| each.eq_ignore_ascii_case(name);
+    match list {
+        "deployments" => account.deployments.iter().flatten().any(|each| is(&each.name)),
+        _ => account.rai_policies.iter().flatten().any(|each| is(&each.name)),
+    }
+}
+
+/// Reports deployments that wait for each other: Azure wants the one that is named to be there first.
+fn check_circles(loaded: &Loaded, index: usize, deployments: &[Deployment], findings: &mut Vec<Finding>) {
+    for (nested, first) in deployments.iter().enumerate() {
+        let named = |each: &Deployment| {
+            let names = [&each.spillover_deployment_name, &each.parent_deployment_name];
+            names.into_iter().flatten().map(|name| name.to_lowercase()).collect::<Vec<_>>()
+        };
+        let mut reached: BTreeSet<String> = BTreeSet::new();
+        let mut open = named(first);
+        while let Some(name) = open.pop() {
+            let next = deployments.iter().find(|each| each.name.eq_ignore_ascii_case(&name));
+            if reached.insert(name) {
+                open.extend(next.map(named).into_iter().flatten());
+            }
+        }
+        if reached.contains(&first.name.to_lowercase()) {
+            let message = format!(
+                "deployment `{}` cannot depend on itself through `spilloverDeploymentName` or `parentDeploymentName`",
+                first.name
+            );
+            let span = loaded.document.value_span(&format!("/accounts/{index}/deployments/{nested}/name"));
+            let hint = "name a deployment that does not name this one";
+            findings.push(Finding::error(Code::InvalidValue, message).at(span).hint(hint));
+        }
+    }
+}
 
 static FACTS: Facts = Facts {
     name: "deployments",
@@ -101,6 +161,7 @@ impl Declaring for Deployments {
 
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         for (index, account) in loaded.spec.accounts.iter().enumerate() {
+            check_circles(loaded, index, account.deployments.as_deref().unwrap_or_default(), findings);
             for (nested, deployment) in account.deployments.iter().flatten().enumerate() {
                 let pointer = format!("/accounts/{index}/deployments/{nested}");
                 rules::name(loaded, &pointer, &deployment.name, self.noun(), 1..=64, findings);
@@ -129,20 +190,20 @@ impl Declaring for Deployments {
         }
     }
 
-    /// A deployment waits for the content filter that it names in the same file.
+    /// A deployment waits for what it names in the same file.
     fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
-        let Some(policy) = desired.declared.get("raiPolicyName").and_then(Value::as_str) else { return };
-        let Some(account) = desired.id.parent() else { return };
-        let declared = loaded
-            .spec
-            .accounts
-            .iter()
-            .filter(|each| id_of(&loaded.spec, each) == account)
-            .flat_map(|each| each.rai_policies.iter().flatten())
-            .any(|each| each.name.eq_ignore_ascii_case(policy));
-        if declared {
-            let id = account.child("raiPolicies", policy);
-            desired.after.push(children::key(&rai_policy::RaiPolicies, &id));
+        let Some(parent) = desired.id.parent() else { return };
+        let account = loaded.spec.accounts.iter().find(|each| id_of(&loaded.spec, each) == parent);
+        let Some(account) = account else { return };
+        for (field, list) in NAMED {
+            let Some(name) = desired.declared.get(*field).and_then(Value::as_str) else { continue };
+            let id = parent.child(list, name);
+            if is_declared(account, list, name) {
+                desired.after.push(match *list {
+                    "deployments" => children::key(&Deployments, &id),
+                    _ => children::key(&rai_policy::RaiPolicies, &id),
+                });
+            }
         }
     }
 }
@@ -205,8 +266,9 @@ impl Comparing for Deployments {
 
 impl Writing for Deployments {
     fn names(&self, id: &ResourceId, patch: &Map<String, Value>) -> Vec<ResourceId> {
-        let policy = patch.get("raiPolicyName").and_then(Value::as_str);
-        policy.and_then(|policy| Some(id.parent()?.child("raiPolicies", policy))).into_iter().collect()
+        let Some(account) = id.parent() else { return Vec::new() };
+        let named = |(field, list): &(&str, &str)| Some(account.child(list, patch.get(*field)?.as_str()?));
+        NAMED.iter().filter_map(named).collect()
     }
 
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
@@ -219,7 +281,18 @@ impl Writing for Deployments {
     }
 }
 
-impl Wording for Deployments {}
+impl Wording for Deployments {
+    /// Azure shows the publisher of every model, most often as its format.
+    fn written(&self, body: &Value) -> Map<String, Value> {
+        let mut spec = shape::written(self, body);
+        if let Some(Value::Object(model)) = spec.get_mut("model")
+            && model.get("publisher") == model.get("format")
+        {
+            model.remove("publisher");
+        }
+        spec
+    }
+}
 
 /// The named members of an object as a new object, if there are any.
 fn some(value: &Value, names: &[&str]) -> Option<Value> {

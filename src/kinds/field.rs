@@ -56,6 +56,19 @@ pub enum Compare {
     Identity,
     /// Not at all: Azure never shows it. It is sent whenever something else is written.
     Unshown,
+    /// As text, ignoring case, if Azure shows it. Otherwise like [`Unshown`](Self::Unshown).
+    IfShown,
+}
+
+impl Compare {
+    /// Whether this live value says nothing about what Azure holds.
+    pub(crate) fn hides(self, live: &Value) -> bool {
+        match self {
+            Self::Unshown => true,
+            Self::IfShown => live.is_null(),
+            _ => false,
+        }
+    }
 }
 
 /// Whether a field of a live resource can change.

@@ -11,13 +11,13 @@ use crate::kinds::desired::Desired;
 use crate::spec::variables::secret_name;
 
 /// The secrets that each declared resource names, sorted by resource.
-pub(crate) fn named_secrets(desired: &[Desired]) -> Vec<NamedSecrets> {
+pub(crate) fn named_secrets<'a>(desired: impl Iterator<Item = &'a Desired>) -> Vec<NamedSecrets> {
     let of = |each: &Desired| {
         let names: BTreeSet<&str> = each.declared.values().flat_map(names_in).collect();
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         (!names.is_empty()).then(|| NamedSecrets { resource: each.id.to_string(), names })
     };
-    let mut named: Vec<NamedSecrets> = desired.iter().filter_map(of).collect();
+    let mut named: Vec<NamedSecrets> = desired.filter_map(of).collect();
     named.sort_by(|one, other| one.resource.cmp(&other.resource));
     named
 }

@@ -13,7 +13,7 @@ use crate::document::{Plan, StepAction};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::snapshot::{Query, Snapshot};
-use crate::spec::Loaded;
+use crate::spec::{self, Loaded};
 
 /// Accounts for which a list of connections, in the account or in a project, was queried but could not be read; with the reason.
 pub(crate) fn unlisted_connections(snapshot: &Snapshot) -> BTreeMap<ResourceId, String> {
@@ -26,15 +26,35 @@ pub(super) fn follow_ups(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     if new.is_empty() {
         return Vec::new();
     }
-    let mut accounts: BTreeSet<ResourceId> = new.iter().filter_map(|id| id.up_to("accounts")).collect();
+    let mut accounts: BTreeSet<ResourceId> =
+        new.iter().filter_map(|each| each.id.up_to("accounts")).collect();
     // The account or project may have been renamed or moved: a deleted one takes the secret along.
     accounts.extend(project::abandoned(stacks, snapshot).into_iter().map(|live| live.id));
     accounts.extend(project::undeclared(stacks, snapshot).iter().filter_map(|id| id.up_to("accounts")));
-    connections_in(&accounts, snapshot)
+    let mut queries = connections_in(&accounts, snapshot);
+    queries.extend(beside(stacks, &new));
+    queries
+}
+
+/// The queries for connections of stacks that are loaded but not selected, as far as they are declared with a secret of a new one: the
+/// secret may only go where it goes already.
+fn beside(stacks: &[Loaded], new: &[Desired]) -> Vec<Query> {
+    let named: BTreeSet<&str> = new.iter().flat_map(secrets_of).collect();
+    let of_kind = |kind: &'static dyn Kind| {
+        let declared = spec::unselected(stacks).iter().flat_map(|loaded| children::desired(kind, loaded));
+        let same = declared.filter(|each| secrets_of(each).any(|name| named.contains(name)));
+        let ids: Vec<ResourceId> = same.map(|each| each.id).collect();
+        kind.around(&ids)
+    };
+    [of_kind(&FOUNDRY), of_kind(&HUB)].concat()
+}
+
+fn secrets_of(each: &Desired) -> impl Iterator<Item = &str> {
+    each.declared.values().flat_map(named_secrets::names_in)
 }
 
 /// The connections that specs declare with a secret and that do not exist yet, in accounts and workspaces.
-fn new_ones(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
+fn new_ones(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
     let of_kind = |kind: &'static dyn Kind| {
         let declared = stacks.iter().flat_map(|loaded| children::desired(kind, loaded));
         let sending: Vec<_> = declared.filter(|each| sends_secret(&each.declared)).collect();
@@ -43,7 +63,7 @@ fn new_ones(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<ResourceId> {
         }
         let live = kind.inventory(stacks, snapshot);
         let is_new = |each: &Desired| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none();
-        sending.into_iter().filter(is_new).map(|each| each.id).collect()
+        sending.into_iter().filter(is_new).collect()
     };
     [of_kind(&FOUNDRY), of_kind(&HUB)].concat()
 }

@@ -110,10 +110,10 @@ pub(super) fn name(
 
 /// Whether `null` clears a field of an account's or workspace's child, or a member of it.
 pub(super) fn is_clearable(field: &str) -> bool {
-    matches!(field, "tags" | "metadata")
+    matches!(field, "tags" | "metadata" | "spilloverDeploymentName" | "parentDeploymentName")
 }
 
-/// Reports fields that `null` cannot clear; it can clear tags and metadata.
+/// Reports fields that `null` cannot clear; it can clear tags, metadata and references to other deployments.
 pub(super) fn nulls(loaded: &Loaded, pointer: &str, noun: &str, findings: &mut Vec<Finding>) {
     fn walk(loaded: &Loaded, pointer: &str, noun: &str, value: &Value, findings: &mut Vec<Finding>) {
         for (name, child) in value.as_object().into_iter().flatten() {

@@ -7,6 +7,7 @@ mod doomed;
 mod held;
 pub mod predict;
 mod refuse;
+mod rights;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod saved;
@@ -65,6 +66,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         secrets,
         key_usage: Vec::new(),
         lists,
+        keys: BTreeMap::new(),
         access: Vec::new(),
         findings,
         incomplete,
@@ -84,8 +86,8 @@ pub fn tell_along(plan: &mut Plan, before: &World) {
     for change in plan.changes.iter_mut().filter(|change| change.action == Action::Delete) {
         let Ok(id) = ResourceId::parse(&change.id) else { continue };
         let inside = before.inside(&id).filter(|(child, _)| **child != id && !ids.contains(child));
-        let told = inside.filter_map(|(child, _)| {
-            let kind = kinds::by_id(child).filter(|kind| !kind.is_grant())?;
+        let told = inside.filter_map(|(child, body)| {
+            let kind = kinds::by_id(child).filter(|kind| !kind.is_grant() && !kind.is_built_in(body))?;
             Some(format!("{} {}", kind.noun(), child.name()))
         });
         change.along = told.collect();

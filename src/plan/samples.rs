@@ -1,5 +1,7 @@
 //! Sample plans for unit tests.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::document::{PLAN_VERSION, Plan, Requests, Summary, Target, TargetKind};
@@ -15,6 +17,7 @@ pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
         secrets: Vec::new(),
         key_usage: Vec::new(),
         lists: Vec::new(),
+        keys: BTreeMap::default(),
         access: Vec::new(),
         findings: Vec::new(),
         incomplete: Vec::new(),

@@ -18,6 +18,7 @@ pub type Names = BTreeMap<String, String>;
 pub fn known_names(stacks: &[Loaded], snapshot: &Snapshot) -> Names {
     let locks = stacks.iter().filter_map(|loaded| loaded.lock.as_ref());
     let locked = locks.flat_map(|lock| &lock.principals);
+    let locked = locked.filter(|entry| entry.may_be_in(snapshot.caller.tenant));
     let mut names: Names = locked
         .map(|entry| (entry.id.to_string(), format!("{}, from lock, unverified", entry.name)))
         .collect();

@@ -18,23 +18,40 @@ pub type NamedPrincipal<'a> = (String, &'a Principal);
 const RENEW: &str = "run `keyless lock` as someone who can read the directory, and review its changes";
 
 impl Lock {
-    /// A principal according to this file; `None` for forms that need no look-up.
-    pub(super) fn resolve(&self, form: &Form<'_>) -> Option<Result<Resolved, Box<Finding>>> {
+    /// This file as it counts in an environment.
+    #[must_use]
+    pub fn in_environment(mut self, environment: Option<&str>) -> Self {
+        self.principals.retain(|entry| entry.counts_in(environment));
+        self
+    }
+
+    /// A principal according to this file, for a caller of this tenant; `None` for forms that need no look-up.
+    pub(super) fn resolve(
+        &self,
+        form: &Form<'_>,
+        tenant: Option<Uuid>,
+    ) -> Option<Result<Resolved, Box<Finding>>> {
         let (principal_type, name) = locked_as(form)?;
-        let entry = self.principals.iter().find(|entry| entry.is(principal_type, &name));
-        Some(entry.map_or_else(
-            || {
-                let message = format!("the lock file does not contain {}", form.shown());
-                Err(Box::new(Finding::error(Code::LockOutdated, message).hint(RENEW)))
-            },
-            |entry| {
-                let name = match form {
-                    Form::ManagedIdentity(id) => id.name().to_owned(),
-                    _ => entry.name.clone(),
-                };
-                Ok(Resolved { id: entry.id, principal_type, name: Some(name), locked: true })
-            },
-        ))
+        let held = || self.principals.iter().filter(|entry| entry.is(principal_type, &name));
+        let entries: Vec<&LockEntry> = held().filter(|entry| entry.may_be_in(tenant)).collect();
+        let refused = |code, message| Some(Err(Box::new(Finding::error(code, message).hint(RENEW))));
+        let entry = match (entries.as_slice(), held().next()) {
+            ([entry], _) => entry,
+            ([], None) => return refused(Code::LockOutdated, lacks(form)),
+            ([], Some(other)) => return refused(Code::TenantMismatch, of_another_tenant(other)),
+            _ => {
+                let message = format!(
+                    "the lock file contains {} for several tenants, and the caller's token names none",
+                    form.shown()
+                );
+                return refused(Code::TenantMismatch, message);
+            }
+        };
+        let name = match form {
+            Form::ManagedIdentity(id) => id.name().to_owned(),
+            _ => entry.name.clone(),
+        };
+        Some(Ok(Resolved { id: entry.id, principal_type, name: Some(name), locked: true }))
     }
 
     /// The principals of a spec according to a snapshot, and those that could not be resolved.
@@ -44,7 +61,11 @@ impl Lock {
         named: &[NamedPrincipal<'_>],
         snapshot: &Snapshot,
         tenant: Option<Uuid>,
+        environment: Option<&str>,
     ) -> (Self, Vec<Open>) {
+        // Without variables, all environments are the same.
+        let environment = environment.filter(|_| loaded.document.refers_to_variables());
+        let environments: Vec<String> = environment.into_iter().map(str::to_owned).collect();
         let mut principals: Vec<LockEntry> = Vec::new();
         let mut open = Vec::new();
         for (pointer, principal) in named {
@@ -55,7 +76,10 @@ impl Lock {
             }
             let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
             match resolve(&form, None, snapshot, span) {
-                Ok(who) => principals.push(LockEntry { tenant, principal_type, name, id: who.id }),
+                Ok(who) => {
+                    let environments = environments.clone();
+                    principals.push(LockEntry { tenant, environments, principal_type, name, id: who.id });
+                }
                 Err(problem) => open.push(problem),
             }
         }
@@ -63,60 +87,98 @@ impl Lock {
         (Self { format_version: FORMAT_VERSION.to_owned(), principals }, open)
     }
 
-    /// A new file with the entries of this one that the spec does not name.
+    /// A new file with the entries of this one that other environments name. An entry that no environment names any more is left out:
+    /// who has that name by the time a spec names it again is looked up again.
     #[must_use]
-    pub fn kept_with(&self, fresh: &Lock, named: &[NamedPrincipal<'_>]) -> Self {
-        let others = self.principals.iter().filter(|entry| is_stranger(entry, fresh, named));
-        let mut principals: Vec<LockEntry> = fresh.principals.iter().chain(others).cloned().collect();
+    pub fn kept_with(&self, fresh: &Lock, environment: Option<&str>) -> Self {
+        let mut principals = fresh.principals.clone();
+        for then in &self.principals {
+            match principals.iter_mut().find(|now| now.is_like(then)) {
+                Some(now) if now.environments.is_empty() || then.environments.is_empty() => {
+                    now.environments.clear();
+                }
+                Some(now) => {
+                    now.environments.extend(then.environments.iter().cloned());
+                    now.environments.sort_unstable();
+                    now.environments.dedup();
+                }
+                None => {
+                    let mut kept = then.clone();
+                    kept.environments.retain(|name| environment != Some(name));
+                    let is_left = then.environments.is_empty() || !kept.environments.is_empty();
+                    principals.extend(is_left.then_some(kept));
+                }
+            }
+        }
         sort(&mut principals);
         Self { principals, ..fresh.clone() }
     }
 
-    /// This file without the entries that neither the spec names nor a new file holds.
+    /// This file without the entries that concern other environments only.
     #[must_use]
-    pub fn without_strangers(mut self, fresh: &Lock, named: &[NamedPrincipal<'_>]) -> Self {
-        self.principals.retain(|entry| !is_stranger(entry, fresh, named));
+    pub fn without_strangers(
+        mut self,
+        fresh: &Lock,
+        named: &[NamedPrincipal<'_>],
+        environment: Option<&str>,
+    ) -> Self {
+        let is_of_it = |entry: &LockEntry| {
+            environment.is_some_and(|name| entry.environments.iter().any(|each| each == name))
+        };
+        self.principals.retain(|entry| is_of_it(entry) || !is_stranger(entry, fresh, named));
         self
     }
 
     /// The differences between this file and a new one.
     #[must_use]
-    pub fn differences(&self, fresh: &Lock, loaded: &Loaded, named: &[NamedPrincipal<'_>]) -> Vec<Finding> {
+    pub fn differences(
+        &self,
+        fresh: &Lock,
+        loaded: &Loaded,
+        named: &[NamedPrincipal<'_>],
+        environment: Option<&str>,
+    ) -> Vec<Finding> {
         let at = |entry: &LockEntry| {
             let declared = declared_at(entry, named).unwrap_or_else(|| "/stack".to_owned());
             loaded.document.value_span(&declared)
         };
         let finding = |entry: &LockEntry, message: String| {
-            Finding::error(Code::LockOutdated, message).at(at(entry)).hint(RENEW)
+            let command = environment.map(|name| format!("`keyless lock --env {name}`"));
+            let hint = command.map_or(RENEW.to_owned(), |command| RENEW.replace("`keyless lock`", &command));
+            Finding::error(Code::LockOutdated, message).at(at(entry)).hint(hint)
         };
         let mut findings = Vec::new();
         for now in &fresh.principals {
-            match self.principals.iter().find(|entry| entry.is(now.principal_type, &now.name)) {
-                None => {
-                    findings.push(finding(now, format!("the lock file does not contain {}", now.shown())));
+            let shown = now.shown();
+            let then = self.principals.iter().find(|then| then.is_like(now));
+            let message = match then {
+                Some(then) if then.id != now.id => differs(&shown, now.id, then.id),
+                Some(then) if then.counts_in(environment) => continue,
+                None if self.principals.iter().any(|then| then.is(now.principal_type, &now.name)) => {
+                    format!("{shown} was locked in another tenant")
                 }
-                Some(then) if then.id != now.id => {
-                    findings.push(finding(now, differs(&now.shown(), now.id, then.id)));
-                }
-                Some(then) if then.tenant.is_some() && now.tenant.is_some() && then.tenant != now.tenant => {
-                    findings.push(finding(now, format!("{} was locked in another tenant", now.shown())));
-                }
-                Some(_) => {}
-            }
+                Some(_) | None => format!("the lock file does not contain {shown}{}", of(environment)),
+            };
+            findings.push(finding(now, message));
         }
         for then in &self.principals {
             // What the spec names and nobody could make out has a finding of its own.
             if is_stranger(then, fresh, named) {
                 findings.push(finding(
                     then,
-                    format!("the lock file contains {}, which the spec does not name", then.shown()),
+                    format!(
+                        "the lock file contains {}{}, which the spec does not name",
+                        then.shown(),
+                        of(environment)
+                    ),
                 ));
             }
         }
         findings
     }
 
-    /// Declared names that this file does not hold, and entries of another tenant than the caller's.
+    /// Declared names that this file does not hold, or only for another tenant than the caller's. What it holds for other environments
+    /// does not matter.
     #[must_use]
     pub fn problems(
         &self,
@@ -125,22 +187,41 @@ impl Lock {
         tenant: Option<Uuid>,
     ) -> Vec<Finding> {
         let mut findings = Vec::new();
+        let mut foreign = None;
         for (pointer, principal) in named {
             let Some(form) = Form::of(principal) else { continue };
+            let Some((principal_type, name)) = locked_as(&form) else { continue };
             let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
-            if let Some(Err(finding)) = self.resolve(&form) {
-                findings.push(finding.at(span));
+            let held = || self.principals.iter().filter(|entry| entry.is(principal_type, &name));
+            match held().next() {
+                None => findings.push(Finding::error(Code::LockOutdated, lacks(&form)).at(span).hint(RENEW)),
+                Some(other) if !held().any(|entry| entry.may_be_in(tenant)) => {
+                    foreign.get_or_insert_with(|| of_another_tenant(other));
+                }
+                Some(_) => {}
             }
         }
-        let foreign =
-            |entry: &&LockEntry| tenant.is_some() && entry.tenant.is_some() && entry.tenant != tenant;
-        if let Some(entry) = self.principals.iter().find(foreign) {
-            let message = format!("{} was locked in another tenant than the caller's", entry.shown());
-            let span = loaded.document.value_span("/stack");
-            findings.push(Finding::error(Code::TenantMismatch, message).at(span).hint(RENEW));
-        }
+        let span = loaded.document.value_span("/stack");
+        findings.extend(
+            foreign.map(|message| Finding::error(Code::TenantMismatch, message).at(span).hint(RENEW)),
+        );
         findings
     }
+}
+
+/// That a lock file does not hold a name.
+fn lacks(form: &Form<'_>) -> String {
+    format!("the lock file does not contain {}", form.shown())
+}
+
+/// That a lock file holds a name for another tenant only.
+fn of_another_tenant(entry: &LockEntry) -> String {
+    format!("{} was locked in another tenant than the caller's", entry.shown())
+}
+
+/// The environment of a run, in words.
+fn of(environment: Option<&str>) -> String {
+    environment.map(|name| format!(" for environment `{name}`")).unwrap_or_default()
 }
 
 /// That a lock file says of a name something else than the directory, or than Azure of a managed identity.
@@ -157,12 +238,13 @@ pub(super) fn outdated(form: &Form<'_>, locked: Uuid, now: &Result<Uuid, String>
 
 /// Whether an entry is one that neither the spec names nor a new file holds.
 fn is_stranger(entry: &LockEntry, fresh: &Lock, named: &[NamedPrincipal<'_>]) -> bool {
-    let found = fresh.principals.iter().any(|other| other.is(entry.principal_type, &entry.name));
+    let found = fresh.principals.iter().any(|other| other.is_like(entry));
     !found && declared_at(entry, named).is_none()
 }
 
 fn sort(principals: &mut [LockEntry]) {
-    principals.sort_by_cached_key(|entry| (entry.principal_type.as_str(), entry.name.to_lowercase()));
+    principals
+        .sort_by_cached_key(|entry| (entry.principal_type.as_str(), entry.name.to_lowercase(), entry.tenant));
 }
 
 /// Where a spec names whom an entry of a lock file holds.
@@ -208,17 +290,40 @@ mod tests {
 
     fn lock() -> Lock {
         let id = Uuid::from_u128(7);
-        let entry =
-            LockEntry { tenant: None, principal_type: PrincipalType::Group, name: "ML".to_owned(), id };
+        let entry = LockEntry {
+            tenant: None,
+            environments: Vec::new(),
+            principal_type: PrincipalType::Group,
+            name: "ML".to_owned(),
+            id,
+        };
         Lock { format_version: FORMAT_VERSION.to_owned(), principals: vec![entry] }
     }
 
     #[test]
     fn a_name_is_found_by_type_and_without_case_and_shown_as_unverified() {
-        let group = lock().resolve(&Form::Named(Set::Groups, "ml")).unwrap().unwrap();
+        let group = lock().resolve(&Form::Named(Set::Groups, "ml"), None).unwrap().unwrap();
         assert_eq!(group.title(), format!("Group ML ({}, from lock, unverified)", group.id));
-        assert!(lock().resolve(&Form::Named(Set::Users, "ml")).unwrap().is_err(), "a user is no group");
-        assert_eq!(lock().resolve(&Form::Me), None, "nobody locks `me`");
+        assert!(lock().resolve(&Form::Named(Set::Users, "ml"), None).unwrap().is_err(), "a user is no group");
+        assert_eq!(lock().resolve(&Form::Me, None), None, "nobody locks `me`");
+    }
+
+    #[test]
+    fn of_two_tenants_that_of_the_caller_counts() {
+        let mut two = lock();
+        let tenants = [1, 2].map(Uuid::from_u128);
+        two.principals[0].tenant = Some(tenants[0]);
+        two.principals.push(LockEntry {
+            tenant: Some(tenants[1]),
+            id: Uuid::from_u128(8),
+            ..two.principals[0].clone()
+        });
+        let two = Lock::parse(&serde_json::to_string(&two).unwrap()).unwrap();
+        let found = |tenant| two.resolve(&Form::Named(Set::Groups, "ml"), tenant).unwrap();
+        assert_eq!(found(Some(tenants[0])).unwrap().id, Uuid::from_u128(7));
+        assert_eq!(found(Some(tenants[1])).unwrap().id, Uuid::from_u128(8));
+        assert_eq!(found(Some(Uuid::from_u128(3))).unwrap_err().code, Code::TenantMismatch);
+        assert_eq!(found(None).unwrap_err().code, Code::TenantMismatch, "either could be meant");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_p
 pub(crate) use known::name_in;
 pub use known::{Names, called, known_names};
 pub use members::{member, members};
-pub use proof::{existence, gone, names, objects, prove, unanswered};
+pub use proof::{callers, callers_named, existence, gone, names, objects, prove, types, unanswered};
 
 const IDENTITIES_API: &str = "2023-01-31";
 /// The ARM type of user-assigned identities.
@@ -240,7 +240,7 @@ pub fn resolve(
     span: Span,
 ) -> Result<Resolved, Open> {
     let found = look_up(form, snapshot, span);
-    let Some(locked) = lock.and_then(|lock| lock.resolve(form)) else { return found };
+    let Some(locked) = lock.and_then(|lock| lock.resolve(form, snapshot.caller.tenant)) else { return found };
     let locked = locked.map_err(|finding| Open::refused(finding.at(span)))?;
     let now = match found {
         Err(Open::Unknown(_)) => return Ok(locked),
@@ -474,7 +474,7 @@ mod tests {
             resolve(&Form::Me, None, &snapshot, span()).map(|resolved| resolved.title())
         };
         let id = Uuid::try_parse(A).ok();
-        let person = Caller { id, application: false, interactive: true };
+        let person = Caller { id, tenant: None, application: false, interactive: true };
         assert_eq!(who(person), Ok(format!("User me ({A})")));
         let application = Caller { application: true, ..person };
         assert_eq!(who(application), Ok(format!("ServicePrincipal me ({A})")));

@@ -3,7 +3,7 @@
 //!
 //! Pure. Graph's answer decides if there is one; a directory that cannot be read is a note.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::object;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::snapshot::{Answer, Part, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
 use crate::source::Span;
 use crate::text::query::{encoded, quoted};
 
@@ -25,19 +25,45 @@ const EXISTENCE: &str = "graph:/directoryObjects/";
 /// Queries what these ids are: objects, or client ids of applications. One query for all, so its path contains no id.
 #[must_use]
 pub fn objects(ids: &BTreeSet<Uuid>) -> Query {
+    Query {
+        path: "graph:/directoryObjects/getByIds".to_owned(),
+        shape: Shape::Directory(objects_and_applications(ids)),
+        scope: ResourceId::root(),
+        project: object,
+    }
+}
+
+fn objects_and_applications(ids: &BTreeSet<Uuid>) -> Vec<Part> {
     let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-    let objects = by_ids(&ids);
     let applications = ids.chunks(IN).map(|ids| {
         let listed = ids.iter().map(|id| quoted(id)).collect::<Vec<_>>().join(",");
         let filter = encoded(&format!("appId in ({listed})"));
         Part { url: format!("/servicePrincipals?$filter={filter}&$select=id,displayName,appId"), body: None }
     });
+    by_ids(&ids).chain(applications).collect()
+}
+
+/// Queries who wrote to resources, by object id or client id: Azure records either.
+#[must_use]
+pub fn callers(ids: &BTreeSet<Uuid>) -> Query {
     Query {
-        path: "graph:/directoryObjects/getByIds".to_owned(),
-        shape: Shape::Directory(objects.chain(applications).collect()),
+        path: "graph:callers".to_owned(),
+        shape: Shape::Directory(objects_and_applications(ids)),
         scope: ResourceId::root(),
         project: object,
     }
+}
+
+/// The names of those callers, by each id in lower case; empty if the directory could not be read.
+#[must_use]
+pub fn callers_named(snapshot: &Snapshot) -> BTreeMap<String, String> {
+    let Some(Answer::Found(items)) = snapshot.get(&callers(&BTreeSet::new())) else { return BTreeMap::new() };
+    let named = |item: &Body| {
+        let name = item["userPrincipalName"].as_str().or(item["displayName"].as_str())?.to_owned();
+        let ids = [&item["id"], &item["appId"]].into_iter().filter_map(Value::as_str);
+        Some(ids.map(|id| (id.to_ascii_lowercase(), name.clone())).collect::<Vec<_>>())
+    };
+    items.iter().filter_map(named).flatten().collect()
 }
 
 /// Queries whether a principal exists: one query each, so that its answer identifies the principal.
@@ -82,6 +108,16 @@ pub fn names(ids: &BTreeSet<Uuid>) -> Query {
         scope: ResourceId::root(),
         project: object,
     }
+}
+
+/// The types of principals by object id in lower case, as the directory answered.
+#[must_use]
+pub fn types(answer: Option<&Answer>) -> BTreeMap<String, &'static str> {
+    let Some(Answer::Found(items)) = answer else { return BTreeMap::new() };
+    items
+        .iter()
+        .filter_map(|item| Some((item["id"].as_str()?.to_ascii_lowercase(), type_of(item)?)))
+        .collect()
 }
 
 /// The directory's objection to an id of a declared type.

@@ -130,9 +130,13 @@ fn permits(allowed: &[String], excluded: &[String], action: &str) -> bool {
 /// Whether an action pattern of a role covers an action: `*` matches any characters, including `/`, and case is ignored.
 #[must_use]
 pub fn matches(pattern: &str, action: &str) -> bool {
-    let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == action };
-    let Some(mut rest) = action.strip_prefix(head) else { return false };
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern.eq_ignore_ascii_case(action) };
+    let Some((start, rest)) = action.split_at_checked(head.len()) else { return false };
+    if !start.eq_ignore_ascii_case(head) {
+        return false;
+    }
+    let (tail, rest) = (tail.to_ascii_lowercase(), rest.to_ascii_lowercase());
+    let mut rest = rest.as_str();
     // Between the first and the last star each piece is matched at its first occurrence: later ones only leave less.
     let mut pieces = tail.split('*').peekable();
     while let Some(piece) = pieces.next() {

@@ -1,17 +1,19 @@
 //! Who can call the models, for people: of `access`, and of plans that change it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use maud::Markup;
 
+use super::alike::together;
 use super::entry::short;
 use super::html;
 use super::keys;
 use super::markdown::{CUT, place, push};
 use super::members;
+use super::openmetrics::{self, Measures};
 use super::page::{self, HANG, Page, fold, list};
 use super::statement::Said;
+use super::summary::Side;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::access::{
     Access, AccessChange, AccountAccess, DenyAssignment, Holder, KeysChange, Reach, Through,
@@ -23,11 +25,15 @@ use crate::id::ResourceId;
 use crate::principals::called;
 use crate::text::sanitize::{markdown, sanitize};
 
-/// So many lines of a plan say who gains and who loses; `-v` and JSON have them all.
+/// The most lines about who gains and who loses access, without `-v`.
 const LINES: usize = 60;
 
 impl Said for Access {
     const COMMAND: &'static str = "access";
+
+    fn measures(&self) -> Measures {
+        openmetrics::of_access(self)
+    }
 
     fn text(&self, page: Page) -> String {
         let mut text = String::new();
@@ -61,7 +67,7 @@ impl Said for Access {
             let what = plural(totals, "account", "accounts");
             let _ = writeln!(
                 text,
-                "{STRONG}Too much to list: {totals} {what} by totals only. -v lists all.{STRONG:#}"
+                "{STRONG}Too much to list: {totals} {what} as totals only. -v lists all.{STRONG:#}"
             );
         }
         text.push_str(&members::text(self.groups.as_deref().unwrap_or_default(), page));
@@ -132,13 +138,13 @@ impl Said for Access {
     }
 }
 
-/// So many principals of an account are shown one by one, each with its ways in.
+/// Up to this many principals of an account are listed one by one, each with its role assignments.
 const FEW: usize = 6;
 
-/// So many lines tell of accounts in full; what is left is told by totals.
+/// The number of lines after which accounts are shown as totals.
 const MOST: usize = 300;
 
-/// So many characters of a comment tell of accounts.
+/// The most characters of a comment for the list of accounts.
 const OF_ACCOUNTS: usize = 48_000;
 
 /// Accounts that accept keys come first, so that they are not cut.
@@ -190,20 +196,15 @@ fn account_lines(account: &AccountAccess, verbose: bool) -> Vec<String> {
     lines
 }
 
-/// Each way in with all who have it, in the order in which it is first met.
+/// Each role and scope with all who have it.
 fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
-    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for holder in holders {
-        for way in ways(holder) {
-            let index = *known.entry(way.clone()).or_insert(groups.len());
-            if index == groups.len() {
-                groups.push((way, Vec::new()));
-            }
-            groups[index].1.push(sanitize(&in_short(holder)).into_owned());
-        }
-    }
-    groups
+    let each = holders.iter().flat_map(|holder| ways(holder).into_iter().map(move |way| (way, holder)));
+    let mut groups = together(each, |(way, _)| way.clone());
+    groups.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let named = |holders: Vec<(String, &Holder)>| {
+        holders.into_iter().map(|(_, holder)| sanitize(&in_short(holder)).into_owned()).collect()
+    };
+    groups.into_iter().map(|(way, holders)| (way, named(holders))).collect()
 }
 
 /// A principal in a list.
@@ -216,48 +217,32 @@ fn ways(holder: &Holder) -> Vec<String> {
     holder.through.iter().map(how).collect()
 }
 
-/// What is said of a change in access, together where the same is said of more than a few; in the order in which each is first met.
-fn by_ways(told: Vec<Told>) -> Vec<(&'static str, String)> {
+/// The lines about a change in access; more than a few principals with the same role and scope share one.
+fn by_ways(lines: Vec<AccessLine>) -> Vec<(&'static str, String)> {
     const FEW: usize = 3;
-    let mut groups: Vec<(&str, String, Vec<Somebody>)> = Vec::new();
-    let mut known: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for Told { sign, who, what } in told {
-        let index = *known.entry((sign, what.clone())).or_insert(groups.len());
-        match groups.get_mut(index) {
-            Some((.., all)) => all.push(who),
-            None => groups.push((sign, what, vec![who])),
-        }
-    }
     let one = |who: &Somebody, what: &str| {
         if what.is_empty() { who.whole.clone() } else { format!("{}: {what}", who.whole) }
     };
-    let said = |(sign, what, all): (&'static str, String, Vec<Somebody>)| -> Vec<(&'static str, String)> {
+    let said = |((sign, what), all): ((&'static str, String), Vec<AccessLine>)| {
         if all.len() <= FEW {
-            return all.iter().map(|who| (sign, sanitize(&one(who, &what)).into_owned())).collect();
+            let line = |line: &AccessLine| (sign, sanitize(&one(&line.who, &what)).into_owned());
+            return all.iter().map(line).collect();
         }
-        let all: Vec<String> = all.iter().map(|who| sanitize(&who.short).into_owned()).collect();
+        let all: Vec<String> = all.iter().map(|line| sanitize(&line.who.short).into_owned()).collect();
         vec![(sign, format!("{}: {}", sanitize(&what), list(&all)))]
     };
-    groups.into_iter().flat_map(said).collect()
+    let groups = together(lines, |line| (line.sign, line.what.clone()));
+    groups.into_iter().flat_map::<Vec<_>, _>(said).collect()
 }
 
-/// Things of which the same is said, together where they are more than a few; in the order in which each is first met.
-fn alike<'a, T, S: Ord>(things: &'a [T], together: bool, said: impl Fn(&T) -> S) -> Vec<Vec<&'a T>> {
+/// Things about which the same is said, if there are more than two and `merge` is set; otherwise one by one.
+fn alike<'a, T, S: Ord + Clone>(things: &'a [T], merge: bool, said: impl Fn(&T) -> S) -> Vec<Vec<&'a T>> {
     const FEW: usize = 2;
-    let mut groups: Vec<Vec<&T>> = Vec::new();
-    let mut known: BTreeMap<S, usize> = BTreeMap::new();
-    for thing in things {
-        let index = *known.entry(said(thing)).or_insert(groups.len());
-        match groups.get_mut(index) {
-            Some(group) => group.push(thing),
-            None => groups.push(vec![thing]),
-        }
-    }
-    let apart = |group: Vec<&'a T>| match group.len() {
-        len if together && len > FEW => vec![group],
+    let apart = |(_, group): (S, Vec<&'a T>)| match group.len() {
+        len if merge && len > FEW => vec![group],
         _ => group.into_iter().map(|thing| vec![thing]).collect(),
     };
-    groups.into_iter().flat_map(apart).collect()
+    together(things, |thing| said(thing)).into_iter().flat_map(apart).collect()
 }
 
 const ANYONE: &str = "API keys are on: anyone with a key can call";
@@ -306,17 +291,8 @@ pub(super) fn how(through: &Through) -> String {
     format!("{} {place}{condition}{temporary}", through.role)
 }
 
-/// From where a difference in access is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    /// What a plan would change.
-    Plan,
-    /// What is live and not as the specs say.
-    Drift,
-}
-
 impl Side {
-    /// What stands above who gains and who loses.
+    /// The heading of the list of who gains and who loses access.
     fn heading(self, plan: &Plan) -> String {
         let limits = limits(plan);
         match self {
@@ -327,7 +303,7 @@ impl Side {
         }
     }
 
-    /// The sign of who gains by a plan: in a drift they are who lacks what the spec gives.
+    /// Turns the signs of a plan into those of a drift: who would gain access lacks it today.
     fn sign(self, sign: &'static str) -> &'static str {
         match (self, sign) {
             (Side::Drift, "+") => "-",
@@ -337,7 +313,7 @@ impl Side {
     }
 }
 
-/// Who gains and who loses if a plan is carried out, or who has what the specs do not give and lacks what they do; nothing where nobody does.
+/// Who gains and who loses access by a plan; or, for a drift, who has more or less access than the specs give.
 pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
     if plan.access.is_empty() {
         return;
@@ -382,7 +358,7 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
     text.push('\n');
 }
 
-/// The same for a comment on a pull request, each part with how many accounts it tells of.
+/// The same for a comment on a pull request, in parts with the number of accounts in each.
 pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> {
     let words = |sign: &str| match (side, sign) {
         (Side::Plan, "+") => "gains",
@@ -404,7 +380,7 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
     groups.into_iter().map(|same| said(same.into_iter().copied().collect())).collect()
 }
 
-/// Accounts whose keys go on, and those of which somebody loses access, before those of which somebody only gains it.
+/// Accounts whose keys are turned on first, then those where somebody loses access, then the rest.
 fn most_important_first(plan: &Plan) -> Vec<&AccessChange> {
     let mut access: Vec<&AccessChange> = plan.access.iter().collect();
     let enabled = |keys: &KeysChange| keys.after == Some(Keys::Enabled);
@@ -417,7 +393,7 @@ fn takes(change: &AccessChange) -> bool {
     !change.loses.is_empty() || !change.restricted.is_empty()
 }
 
-/// What stands above that.
+/// The heading of that list in Markdown.
 pub(super) fn heading_markdown(plan: &Plan, side: Side) -> String {
     let limits = limits(plan);
     match side {
@@ -428,12 +404,12 @@ pub(super) fn heading_markdown(plan: &Plan, side: Side) -> String {
     }
 }
 
-/// What was not read could let somebody in already.
+/// A limit for the heading: an assignment that was not read may already give access.
 pub(super) fn limits(plan: &Plan) -> &'static str {
     if plan.incomplete.is_empty() { "" } else { ", as far as could be read" }
 }
 
-/// How far somebody can who could always and for good.
+/// What is left to somebody whose access was unconditional and permanent.
 pub(super) fn limit(holder: &Holder) -> &'static str {
     let through = || holder.through.iter();
     let is_free = |way: &Through| way.condition.is_none();
@@ -445,28 +421,29 @@ pub(super) fn limit(holder: &Holder) -> &'static str {
     }
 }
 
-/// Who gains or loses what.
+/// Who gains or loses which roles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Told {
+struct AccessLine {
     sign: &'static str,
     who: Somebody,
     what: String,
 }
 
-/// Somebody, for a line and for a list.
+/// A principal, in full for a line and short for a list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Somebody {
     whole: String,
     short: String,
 }
 
-fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
+fn lines(change: &AccessChange, side: Side) -> Vec<AccessLine> {
     let told = |sign, holder: &Holder, what: String| {
         let who = Somebody { whole: who(holder), short: in_short(holder) };
-        Told { sign: side.sign(sign), who, what }
+        AccessLine { sign: side.sign(sign), who, what }
     };
     let through = |holder: &Holder| ways(holder).join("; ");
-    let mut lines: Vec<Told> = change.gains.iter().map(|holder| told("+", holder, through(holder))).collect();
+    let mut lines: Vec<AccessLine> =
+        change.gains.iter().map(|holder| told("+", holder, through(holder))).collect();
     lines.extend(change.loses.iter().map(|holder| told("-", holder, through(holder))));
     let kept = |holder: &Holder| match side {
         Side::Plan => format!("can only {}, by {}", limit(holder), through(holder)),
@@ -480,11 +457,11 @@ fn lines(change: &AccessChange, side: Side) -> Vec<Told> {
         };
         let [whole, short] = [(); 2].map(|()| "anyone with an API key".to_owned());
         let who = Somebody { whole, short };
-        // It lets in more people than any other line.
-        lines.insert(0, Told { sign: side.sign(sign), who, what: String::new() });
+        // First, because it affects more people than any other line.
+        lines.insert(0, AccessLine { sign: side.sign(sign), who, what: String::new() });
     }
     if side == Side::Drift {
-        lines.sort_by_key(|told| told.sign != "+");
+        lines.sort_by_key(|line| line.sign != "+");
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! Findings of which one cause is told once: a 403 or a broken token meets every request, and nobody reads it fifty times.
+//! Groups findings with the same cause: a 403 or a broken token affects every request, and nobody reads it fifty times.
 //!
 //! Works on the documents alone; JSON and SARIF keep each finding whole.
 
@@ -8,20 +8,38 @@ use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
 use crate::source::Position;
 
-/// Findings that share a cause and what to do about it, in their order; of many without a cause, those of one sort.
+/// Things by key, in order of first appearance.
+pub(super) fn together<T, K: Ord + Clone>(
+    things: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+) -> Vec<(K, Vec<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    let mut known: BTreeMap<K, usize> = BTreeMap::new();
+    for thing in things {
+        let key = key(&thing);
+        let index = *known.entry(key.clone()).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some((_, group)) => group.push(thing),
+            None => groups.push((key, vec![thing])),
+        }
+    }
+    groups
+}
+
+/// Findings with the same cause and hint; or, if there are many without a cause, with the same code.
 pub(super) struct Alike<'a> {
-    /// At least one; the first tells the cause as it met that one.
+    /// At least one; the cause of the first is shown for all.
     pub(super) findings: Vec<&'a FindingEntry>,
 }
 
-/// So many of one sort stand by themselves.
+/// Up to this many findings of one code are not grouped.
 const FEW: usize = 3;
 
-/// What findings have in common: their severity, and what was answered and what to do, or else their sort.
+/// What grouped findings have in common: their severity, and the answer and the hint, or else their code.
 type Likeness<'a> = (Severity, Result<(String, Option<&'a str>), Code>);
 
 impl<'a> Alike<'a> {
-    /// Groups findings; each group stands where its first finding stood.
+    /// Groups findings, in the order of their first findings.
     pub(super) fn of(findings: impl IntoIterator<Item = &'a FindingEntry>) -> Vec<Self> {
         let findings: Vec<&FindingEntry> = findings.into_iter().collect();
         let mut counts: BTreeMap<Likeness<'_>, usize> = BTreeMap::new();
@@ -45,7 +63,7 @@ impl<'a> Alike<'a> {
         groups
     }
 
-    /// What they say, each message once, with all its findings.
+    /// Each message once, with all its places.
     pub(super) fn messages(&self) -> Vec<(&'a FindingEntry, Vec<&'a Position>)> {
         let mut messages: Vec<(&FindingEntry, Vec<&Position>)> = Vec::new();
         let mut known = BTreeMap::new();
@@ -59,12 +77,12 @@ impl<'a> Alike<'a> {
         messages
     }
 
-    /// Whether they are together because one thing was answered to all.
+    /// Whether they are grouped because of one cause.
     pub(super) fn is_one_cause(&self) -> bool {
         self.findings[0].cause.is_some()
     }
 
-    /// What stands below all of them: the label and the text of their cause and of what to do.
+    /// The lines below all of them: label and text of cause and hint.
     pub(super) fn more(&self) -> impl Iterator<Item = (String, &'a str)> {
         let first = self.findings[0];
         let label = |name: &str| match self.findings.len() {
@@ -72,7 +90,7 @@ impl<'a> Alike<'a> {
             count => format!("{name} of these {count}"),
         };
         let cause = first.cause.as_deref().map(|cause| (label("cause"), cause));
-        // What is to be done is one thing, or much alike.
+        // Hints of findings with the same code can name different resources.
         let is_same = self.findings.iter().all(|finding| finding.hint == first.hint);
         let name = if is_same { "hint" } else { "hint for the first of these" };
         let hint = first.hint.as_deref().map(|hint| (name.to_owned(), hint));
@@ -86,7 +104,7 @@ fn key(finding: &FindingEntry) -> Likeness<'_> {
     (finding.severity, said)
 }
 
-/// A cause without what was asked and without the number of the request: what was answered.
+/// A cause without the request and its number: only the answer.
 fn answered(cause: &str) -> String {
     let asked = ["GET ", "POST ", "PUT ", "PATCH ", "DELETE "].iter().any(|method| cause.starts_with(method));
     let answer = cause.split_once(": ").filter(|_| asked).map_or(cause, |(_, answer)| answer);

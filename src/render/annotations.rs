@@ -1,24 +1,24 @@
-//! Issues as the commands by which GitHub Actions and Azure Pipelines show them at a line, and as GitLab's code quality report.
+//! Issues as commands for GitHub Actions and Azure Pipelines, which show them at a line, and as GitLab's code quality report.
 //!
-//! Output are whole lines, of which nothing but what is written here is a command: every text is escaped as its host documents.
+//! The output is whole lines. Every text is escaped as its host documents, so that none can start a command of its own.
 //! <https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>,
 //! <https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands>,
 //! <https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format>
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::alike::together;
 use super::issues::{Issue, stand_in};
 use crate::finding::Severity;
 use crate::text::sanitize::sanitize;
 use crate::text::scrub::scrub;
 
-/// GitHub shows so many of each type for a step.
+/// GitHub shows this many of each type per step.
 const SHOWN: usize = 10;
 
-/// What runs the pipeline.
+/// The pipeline's host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     /// GitHub Actions.
@@ -27,7 +27,7 @@ pub enum Host {
     Azure,
 }
 
-/// A line that the host obeys, and that nobody else could have written.
+/// A line that the host executes. Only this module makes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostCommand(String);
 
@@ -39,18 +39,18 @@ impl HostCommand {
     }
 }
 
-/// How much is annotated.
+/// Which issues are annotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Much {
     /// Errors.
     Errors,
-    /// All but notes that people may be spared.
+    /// All except quiet notes.
     Loud,
     /// Everything.
     All,
 }
 
-/// A command for each issue, what matters most first. Where there are more than the host shows, the same of several resources is one.
+/// A command for each issue, the most important first. If there are more than the host shows, issues that say the same are merged.
 #[must_use]
 pub fn annotations(issues: &[Issue], host: Host, much: Much) -> Vec<HostCommand> {
     let mut lines = Vec::new();
@@ -64,8 +64,7 @@ pub fn annotations(issues: &[Issue], host: Host, much: Much) -> Vec<HostCommand>
         let mut these: Vec<&Issue> = these.collect();
         these.sort_by_key(|issue| issue.rank);
         let merged = host == Host::GitHub && these.len() > SHOWN;
-        let alike =
-            if merged { together(these) } else { these.into_iter().map(|issue| vec![issue]).collect() };
+        let alike = if merged { merge(these) } else { these.into_iter().map(|issue| vec![issue]).collect() };
         let mut these: Vec<String> = alike.iter().filter_map(|issues| line(issues, host)).collect();
         if host == Host::GitHub && these.len() > SHOWN {
             let left = these.len() + 1 - SHOWN;
@@ -86,25 +85,17 @@ fn kind(severity: Severity) -> &'static str {
     }
 }
 
-/// Issues of which the same is said, together; in the order in which each is first met.
-fn together(issues: Vec<&Issue>) -> Vec<Vec<&Issue>> {
-    let mut groups: Vec<Vec<&Issue>> = Vec::new();
-    let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for issue in issues {
-        let Some(same) = &issue.same else {
-            groups.push(vec![issue]);
-            continue;
-        };
-        let index = *known.entry((issue.rule.id(), same)).or_insert(groups.len());
-        match groups.get_mut(index) {
-            Some(group) => group.push(issue),
-            None => groups.push(vec![issue]),
-        }
-    }
-    groups
+/// Issues that say the same of different resources, together.
+fn merge(issues: Vec<&Issue>) -> Vec<Vec<&Issue>> {
+    let key = |(index, issue): &(usize, &Issue)| match &issue.same {
+        Some(same) => (issue.rule.id(), same.clone(), 0),
+        None => (issue.rule.id(), String::new(), *index),
+    };
+    let groups = together(issues.into_iter().enumerate(), key).into_iter();
+    groups.map(|(_, group)| group.into_iter().map(|(_, issue)| issue).collect()).collect()
 }
 
-/// One command for issues of which the same is said. Azure Pipelines has none for a note.
+/// One command for issues that say the same. Azure Pipelines has none for a note.
 fn line(issues: &[&Issue], host: Host) -> Option<String> {
     let (issue, more) = issues.split_first()?;
     let (severity, id) = (issue.severity, issue.rule.id());
@@ -140,22 +131,22 @@ fn line(issues: &[&Issue], host: Host) -> Option<String> {
     }
 }
 
-/// Text from outside without secrets, without what nobody sees, and with its commands broken.
+/// Text from outside, without secrets, invisible characters and commands.
 fn harmless(text: &str) -> String {
     sanitize(&scrub(text)).into_owned()
 }
 
-/// What stands behind a command of GitHub's.
+/// The text of a GitHub command.
 fn github_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// The value of a property of such a command.
+/// The value of a property of a GitHub command.
 fn github_property(text: &str) -> String {
     github_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// A property of a command of Azure Pipelines', and what stands behind it.
+/// A property or the text of an Azure Pipelines command.
 fn azure(text: &str) -> String {
     let text = text.replace('%', "%AZP25").replace('\r', "%0D").replace('\n', "%0A");
     text.replace(';', "%3B").replace(']', "%5D")

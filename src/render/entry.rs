@@ -1,12 +1,13 @@
-//! What is shown of a change, in the words of whoever shows it: a plan, or a drift.
+//! One change as text shows it, of a plan or of a drift.
 //!
-//! Works on the documents alone. An entry may stand for several changes that are the same but for one word: role assignments of one role on
-//! one scope, deployments of one account.
+//! Works on the documents alone. An entry can stand for several changes that differ in one word only: role assignments of one role on one
+//! scope, or deployments of one account.
 
 use anstyle::Style;
 
 use super::cause;
 use super::page::{self, GLUE, HANG, Line, list};
+use super::summary::Counted;
 use super::text::STRONG;
 use super::words;
 use crate::document::PlannedChange;
@@ -15,39 +16,35 @@ use crate::kinds;
 use crate::source::Position;
 use crate::text::sanitize::sanitize;
 
-/// How an entry is counted: its place among the counts, and the words.
-pub(super) type Counted = (usize, &'static str);
-
-/// What stands behind a value that no spec says.
+/// Marks a value that no spec sets.
 pub(super) const DEFAULT: &str = "  (default)";
 
-/// A change as it shows, or several that are alike.
+/// A change, or several that are alike.
 #[derive(Clone)]
 pub(super) struct Entry<'a> {
     pub(super) changes: Vec<&'a PlannedChange>,
-    /// What stands before it: a sign, or a word.
+    /// The sign or word in front of it.
     pub(super) sign: &'static str,
     pub(super) style: Style,
-    pub(super) counted: Counted,
-    /// How little of it may go unseen.
+    pub(super) sort: Counted,
     pub(super) weight: Prominence,
-    /// Whether it is all new: its fields say what the spec says.
+    /// Whether it is created: its fields then repeat the spec.
     pub(super) is_new: bool,
-    /// Whether nothing comes of it, and nothing has to.
-    pub(super) is_idle: bool,
-    /// How it is called; not sanitised yet.
+    /// Not sanitised yet.
     pub(super) title: String,
-    /// What makes the difference between changes that are alike.
+    /// The word in which changes that are alike differ: names of deployments, principals.
     pub(super) items: Vec<String>,
-    /// What there is to say of it.
+    /// What happens besides, which is never left out: what is deleted with it, which default no longer holds.
+    pub(super) besides: Vec<String>,
+    /// Reasons, and what it waits for.
     pub(super) told: Vec<String>,
-    /// Who did that.
+    /// Who caused it.
     pub(super) cause: Option<cause::CauseLine>,
     pub(super) fields: Vec<Shown>,
     pub(super) places: Vec<&'a Position>,
 }
 
-/// A field as it shows.
+/// A field of an entry.
 #[derive(Clone)]
 pub(super) struct Shown {
     pub(super) label: String,
@@ -60,7 +57,7 @@ impl Shown {
         self.lines.len() == 1
     }
 
-    /// It in a few words.
+    /// The field on one line.
     pub(super) fn inline(&self) -> String {
         let said: Vec<&str> = self.lines.iter().map(|line| line.plain.as_str()).collect();
         let said = said.join("; ").replace(DEFAULT, " (default)");
@@ -73,32 +70,34 @@ impl Shown {
     }
 }
 
-/// How little of a change may go unseen where there is no room for all.
+/// Which changes are shortened first if there is no room for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Prominence {
     /// Something new, or nothing at all.
     New,
     /// Something live changes.
     Changed,
-    /// Something goes, or cannot be judged.
-    Gone,
-    /// A guard judges it, whether `--allow` lifts that or not.
+    /// It cannot be written or judged, or it drifted. Named in a shortened group.
+    Named,
+    /// Something is deleted. Text never leaves it out.
+    Deleted,
+    /// A guard judges it, whether or not `--allow` lifts that. No format leaves it out.
     Guarded,
 }
 
 /// How much is shown of entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
-    /// Each field on lines of its own.
+    /// Each field on its own line.
     Whole,
-    /// What is new in a few lines.
+    /// The fields of a new resource in one list.
     Short,
-    /// Of what is new its name only.
+    /// New resources without their fields.
     Names,
 }
 
 impl Entry<'_> {
-    /// The lines of an entry; its sign takes so much room.
+    /// The lines of an entry; `room` is the width of the longest sign.
     pub(super) fn lines(&self, detail: Detail, room: usize) -> Vec<Line> {
         let (sign, style, title) = (self.sign, self.style, sanitize(&self.title));
         let blanks = if room > 1 { room + 1 - page::width(sign) } else { 0 } + 1;
@@ -131,10 +130,11 @@ impl Entry<'_> {
         lines
     }
 
-    /// What changes, where it can be said behind the title.
+    /// The changed fields, if they fit behind the title.
     fn said_at_once(&self) -> Option<String> {
         const MOST: usize = 2;
         let is_short = !self.is_new
+            && self.besides.is_empty()
             && self.told.is_empty()
             && self.cause.is_none()
             && (1..=MOST).contains(&self.fields.len())
@@ -143,7 +143,7 @@ impl Entry<'_> {
         is_short.then(|| self.fields.iter().map(glued).collect::<Vec<_>>().join(", "))
     }
 
-    /// It in one line, and its items: what is left of it where there is no room. What it says of itself is left out.
+    /// The entry without reasons and cause, for shortened groups.
     pub(super) fn brief(&self, room: usize) -> Vec<Line> {
         let fields: Vec<String> = self.fields.iter().map(Shown::inline).collect();
         let named = Self { told: Vec::new(), cause: None, fields: Vec::new(), ..self.clone() };
@@ -154,9 +154,15 @@ impl Entry<'_> {
         lines
     }
 
-    /// All there is to say of it, and who did that.
+    /// Whether `brief` leaves something out.
+    pub(super) fn loses_details(&self) -> bool {
+        !self.told.is_empty() || self.cause.is_some()
+    }
+
+    /// Everything that is said below the title.
     pub(super) fn all_told(&self) -> Vec<String> {
-        self.told.iter().cloned().chain(self.cause.iter().map(ToString::to_string)).collect()
+        let said = self.told.iter().chain(&self.besides).cloned();
+        said.chain(self.cause.iter().map(ToString::to_string)).collect()
     }
 
     fn of_fields(&self, lines: &mut Vec<Line>) {
@@ -176,33 +182,33 @@ impl Entry<'_> {
         }
     }
 
-    /// Leaves out the fields that only repeat a name.
+    /// Removes the fields that only repeat a name.
     pub(super) fn forget(&mut self, name: &str) {
         let repeats =
             |line: &words::StyledText| line.plain.strip_suffix(DEFAULT).unwrap_or(&line.plain) == name;
         self.fields.retain(|field| !(field.is_short() && field.lines.iter().all(repeats)));
     }
 
-    /// All that is shown of it but where it is declared and when somebody did that: what is equal in this is one entry for several.
+    /// Everything shown except places and times: entries of accounts with equal signatures are shown once.
     pub(super) fn signature(&self) -> String {
         let fields = self.fields.iter().map(Shown::inline);
         let all: Vec<String> = [self.sign.to_owned(), format!("{:?}", self.weight), self.title.clone()]
             .into_iter()
             .chain(self.items.iter().cloned())
-            .chain(self.told.iter().cloned())
+            .chain(self.told.iter().chain(&self.besides).cloned())
             .chain(self.cause.iter().flat_map(|cause| [cause.who.clone(), cause.how.clone()]))
             .chain(fields)
             .collect();
         all.join("\n")
     }
 
-    /// The same without what differs between changes that are alike.
+    /// The signature without the word in which changes that are alike differ.
     pub(super) fn likeness(&self, stem: &str) -> String {
         let told = Self { title: stem.to_owned(), items: Vec::new(), ..self.clone() };
         told.signature()
     }
 
-    /// Takes in another one that is like it.
+    /// Adds the changes of an entry that is alike.
     pub(super) fn take(&mut self, other: Self) {
         self.changes.extend(other.changes);
         self.items.extend(other.items);
@@ -216,17 +222,17 @@ impl Entry<'_> {
     }
 }
 
-/// What a title is made of.
+/// The parts of a title.
 pub(super) struct TitleParts {
-    /// What it has in common with those that are alike: the role and the scope, or the kind.
+    /// The part that others share: the role and the scope, or the kind.
     pub(super) stem: String,
-    /// The same for several of them.
+    /// The same in the plural.
     pub(super) stems: String,
-    /// What is its own.
+    /// The rest: the principal, or the name.
     pub(super) item: String,
 }
 
-/// What the title of a change says within a group, and of what it is made, where others can be like it.
+/// The title of a change within a group, without the group's name; and its parts, if other changes can be alike.
 pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (String, Option<TitleParts>) {
     let whole = || (change.title.clone(), None);
     let (Some(kind), Ok(id)) = (kinds::by_name(&change.kind), ResourceId::parse(&change.id)) else {
@@ -259,7 +265,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     (title, Some(TitleParts { stem, stems, item }))
 }
 
-/// A principal in a list: whoever has a name is known by it, and by the first digits of the id.
+/// A principal in a list: its name, with the first digits of its id.
 pub(super) fn short(who: &str) -> String {
     let id = who.strip_suffix(')').and_then(|who| who.rsplit_once('('));
     match id {

@@ -1,61 +1,57 @@
-//! Many changes, by what they stand on: an account, a resource group; with totals, and each thing said once.
+//! Groups changes by account or scope, and shortens plans that are too long.
 //!
-//! Works on entries. A few changes are shown one by one; accounts that get the same are shown together; what is too much for a text is told by
-//! its totals, what is all new first, and that is said.
+//! Works on entries. A few changes are listed one by one. Of many, accounts with the same changes are shown once. If that is still too long,
+//! groups are reduced to their totals, least important first, and the text says what was left out.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::entry::{Counted, Detail, Entry, Prominence, named};
+use super::entry::{Detail, Entry, Prominence, named};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
-use super::summary::listed;
+use super::summary::{self, Counted};
 use super::text::{QUIET, STRONG, plural};
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
 use crate::kinds;
 use crate::text::sanitize::sanitize;
 
-/// So many changes are shown one by one.
+/// Up to this many changes are listed one by one.
 pub(super) const FEW: usize = 6;
-/// So many lines of changes are pleasant to read.
+/// The number of lines from which new resources are shown without their values.
 const PLEASANT: usize = 100;
-/// There are no more lines of changes than that.
+/// The number of lines of changes from which groups are shortened.
 const MOST: usize = 300;
-/// How a group is told of where there is no room for more.
-const TOTALS: &str = "by their totals only";
-/// From so many on, groups that get the same are shown together.
+/// This many groups with the same changes are shown once.
 const SAME: usize = 3;
 
-/// Changes that stand on one thing, or on several things and are the same on each.
+/// The changes of one account or scope, or of several that change in the same way.
 pub(super) struct ChangeGroup<'a> {
-    /// What they stand on, by name; not sanitised yet. Empty where that is not known.
+    /// The account or scope; of several, the first. `None` if it is not known.
+    pub(super) on: Option<ResourceId>,
+    /// The names of the accounts or scopes; not sanitised yet.
     pub(super) names: Vec<String>,
     pub(super) noun: String,
-    /// Of one of them.
+    /// The changes of one of them.
     pub(super) entries: Vec<Entry<'a>>,
 }
 
 impl ChangeGroup<'_> {
-    /// How much of what is on each, in words.
-    pub(super) fn totals(&self) -> String {
-        let mut counts: BTreeMap<Counted, usize> = BTreeMap::new();
-        for entry in &self.entries {
-            *counts.entry(entry.counted).or_default() += entry.changes.len() / self.names.len().max(1);
-        }
-        let counted: Vec<(usize, &str)> = counts.iter().map(|((_, what), count)| (*count, *what)).collect();
-        listed(&counted)
+    /// How many changes there are on each, by sort.
+    pub(super) fn totals(&self) -> Vec<(usize, Counted)> {
+        let names = self.names.len().max(1);
+        totals(&self.entries).into_iter().map(|(count, sort)| (count / names, sort)).collect()
     }
 
     fn weight(&self) -> Prominence {
         self.entries.iter().map(|entry| entry.weight).max().unwrap_or(Prominence::New)
     }
 
-    /// What is named even where the rest is told by its totals.
+    /// The entries that are named even if the group is shortened.
     pub(super) fn weighty(&self) -> impl Iterator<Item = &Entry<'_>> {
-        self.entries.iter().filter(|entry| entry.weight >= Prominence::Gone)
+        self.entries.iter().filter(|entry| entry.weight >= Prominence::Named)
     }
 
-    /// What it is called, without the names of several.
+    /// The heading, without the names of several.
     pub(super) fn title(&self) -> String {
         match self.names.as_slice() {
             [] => "elsewhere".to_owned(),
@@ -64,9 +60,9 @@ impl ChangeGroup<'_> {
         }
     }
 
-    fn heading(&self, end: &str) -> Vec<Line> {
-        let mut lines =
-            vec![Line::of(format!("{STRONG}{}:{STRONG:#} {}{end}", sanitize(&self.title()), self.totals()))];
+    fn heading(&self) -> Vec<Line> {
+        let (title, totals) = (self.title(), summary::said(&self.totals()));
+        let mut lines = vec![Line::of(format!("{STRONG}{}:{STRONG:#} {totals}", sanitize(&title)))];
         if self.names.len() > 1 {
             let names: Vec<String> = self.names.iter().map(|name| sanitize(name).into_owned()).collect();
             lines.push(Line::of(format!("    {}", list(&names))));
@@ -74,10 +70,10 @@ impl ChangeGroup<'_> {
         lines
     }
 
-    /// A single change needs no heading where blank lines are between groups.
+    /// A group of one change needs no heading if blank lines separate groups.
     fn text(&self, detail: Detail, headed: bool, room: usize, page: Page) -> String {
         let is_alone = !headed && self.entries.len() == 1 && self.names.len() < 2;
-        let mut lines = if is_alone { Vec::new() } else { self.heading("") };
+        let mut lines = if is_alone { Vec::new() } else { self.heading() };
         for entry in &self.entries {
             let mut entry = entry.clone();
             if is_alone && let [change] = entry.changes.as_slice() {
@@ -89,7 +85,7 @@ impl ChangeGroup<'_> {
     }
 
     fn short(&self, room: usize, page: Page) -> String {
-        let mut lines = self.heading("");
+        let mut lines = self.heading();
         lines.extend(self.weighty().flat_map(|entry| entry.brief(room)));
         fold(&laid_out(&lines, page), page)
     }
@@ -114,16 +110,17 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
         return texts.join("\n");
     }
     let (groups, idle) = alike(entries);
-    let told = |detail| -> Vec<String> {
+    let shown = |detail| -> Vec<String> {
         let headed = detail == Detail::Names;
         groups.iter().map(|group| group.text(detail, headed, room, page)).collect()
     };
     let count = |texts: &[String]| texts.iter().map(|text| text.lines().count()).sum::<usize>();
-    let short = told(Detail::Short);
+    let short = shown(Detail::Short);
     let is_short = count(&short) <= PLEASANT;
-    let (texts, between) = if is_short { (short, "\n") } else { (told(Detail::Names), "") };
+    let (texts, between) = if is_short { (short, "\n") } else { (shown(Detail::Names), "") };
     let shorter: Vec<String> = groups.iter().map(|group| group.short(room, page)).collect();
-    let Fitted { texts, left } = fitted(&groups, texts, &shorter, |text| text.lines().count(), MOST);
+    let room = Room { most: MOST, size: |text| text.lines().count(), droppable: Prominence::Named };
+    let Fitted { texts, left } = fitted(&groups, texts, &shorter, &room);
     let mut text = texts.join(between);
     if let Some(left) = left {
         let _ = writeln!(text, "{STRONG}Too much to list: {left}. -v lists all.{STRONG:#}");
@@ -139,79 +136,89 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     text
 }
 
-/// What is left of the texts of groups where there is room for so much only.
+/// The room for the changes of a format.
+pub(super) struct Room {
+    pub(super) most: usize,
+    /// Measures a text.
+    pub(super) size: fn(&str) -> usize,
+    /// The most important groups that may be left out altogether.
+    pub(super) droppable: Prominence,
+}
+
+/// Groups that fit into the room.
 pub(super) struct Fitted {
-    /// One for each group, in order; empty for those that are left out.
+    /// One text for each group, in order; empty for a group that is left out.
     pub(super) texts: Vec<String>,
-    /// What of it is told by totals, or not at all; nothing where all is there.
+    /// What was shortened or left out, in words.
     pub(super) left: Option<String>,
 }
 
-/// Makes room: what weighs least is told by its totals first, from the end on; then it is left out, unless a guard judges something of it.
+/// Shortens groups until all fit, the least important first, from the end. If that is not enough, leaves groups out.
 pub(super) fn fitted(
     groups: &[ChangeGroup<'_>],
     mut texts: Vec<String>,
     shorter: &[String],
-    size: impl Fn(&str) -> usize,
-    most: usize,
+    room: &Room,
 ) -> Fitted {
+    let size = room.size;
     let mut used: usize = texts.iter().map(|text| size(text)).sum();
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|index| (groups[*index].weight(), std::cmp::Reverse(*index)));
-    let (mut totals, mut cut) = (Vec::new(), Vec::new());
+    let (mut shortened, mut dropped) = (Vec::new(), Vec::new());
     for index in &order {
         let (was, is) = (size(&texts[*index]), size(&shorter[*index]));
-        if used > most && is < was {
+        if used > room.most && is < was {
             used -= was - is;
-            totals.push(*index);
+            shortened.push(*index);
             texts[*index].clone_from(&shorter[*index]);
         }
     }
-    let is_seen = |index: &&usize| groups[**index].weight() < Prominence::Guarded;
-    for index in order.iter().filter(is_seen) {
-        if used > most {
+    for index in order.iter().filter(|index| groups[**index].weight() <= room.droppable) {
+        if used > room.most {
             used -= size(&texts[*index]);
             texts[*index].clear();
-            totals.retain(|other| other != index);
-            cut.push(*index);
+            shortened.retain(|other| other != index);
+            dropped.push(*index);
         }
     }
-    let told: Vec<String> = [(TOTALS, totals), ("not at all", cut)]
-        .into_iter()
-        .filter(|(_, which)| !which.is_empty())
-        .filter_map(|(how, which)| {
-            let entries = which.into_iter().flat_map(|index| &groups[index].entries);
-            // What weighs more is named.
-            let entries: Vec<&Entry<'_>> =
-                entries.filter(|entry| entry.weight < Prominence::Gone || how != TOTALS).collect();
-            let count: usize = entries.iter().map(|entry| entry.changes.len()).sum();
-            (count > 0)
-                .then(|| format!("{count} {} {how} ({})", plural(count, "change", "changes"), sum(&entries)))
-        })
-        .collect();
-    Fitted { texts, left: (!told.is_empty()).then(|| told.join("; ")) }
+    let entries = |which: &[usize]| -> Vec<&Entry<'_>> {
+        which.iter().flat_map(|index| &groups[*index].entries).collect()
+    };
+    let (named, counted): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+        entries(&shortened).into_iter().partition(|entry| entry.weight >= Prominence::Named);
+    let bare: Vec<&Entry<'_>> = named.into_iter().filter(|entry| entry.loses_details()).collect();
+    let left: Vec<String> =
+        [("as totals only", counted), ("without reasons", bare), ("not shown", entries(&dropped))]
+            .into_iter()
+            .filter(|(_, entries)| !entries.is_empty())
+            .map(|(how, entries)| {
+                let count: usize = entries.iter().map(|entry| entry.changes.len()).sum();
+                let totals = summary::said(&totals(entries));
+                format!("{count} {} {how} ({totals})", plural(count, "change", "changes"))
+            })
+            .collect();
+    Fitted { texts, left: (!left.is_empty()).then(|| left.join("; ")) }
 }
 
-/// How much entries hold, in words.
-fn sum(entries: &[&Entry<'_>]) -> String {
+/// The number of changes by sort.
+fn totals<'a, 'b: 'a>(entries: impl IntoIterator<Item = &'a Entry<'b>>) -> Vec<(usize, Counted)> {
     let mut counts: BTreeMap<Counted, usize> = BTreeMap::new();
     for entry in entries {
-        *counts.entry(entry.counted).or_default() += entry.changes.len();
+        *counts.entry(entry.sort).or_default() += entry.changes.len();
     }
-    let counted: Vec<(usize, &str)> = counts.iter().map(|((_, what), count)| (*count, *what)).collect();
-    listed(&counted)
+    counts.into_iter().map(|(sort, count)| (count, sort)).collect()
 }
 
-/// Entries by what they stand on, those that are alike as one, groups that are the same as one; and how many are left out, because nothing
-/// comes of them.
+/// Entries in groups, with those that are alike merged, and equal groups merged. Also returns how many were left out because they change
+/// nothing.
 pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<ChangeGroup<'_>>, usize) {
     let all = entries.len();
-    entries.retain(|entry| !entry.is_idle);
+    entries.retain(|entry| !entry.sort.is_idle());
     let idle = all - entries.len();
     let mut groups = grouped(entries);
     for group in &mut groups {
         if let [name] = group.names.as_slice() {
-            // A new account mostly has its name as subdomain too, which would make each account another.
+            // A new account usually has its name as its subdomain too, which would make each group unique.
             let is_itself = |entry: &&mut Entry<'_>| {
                 entry.is_new && entry.changes.iter().all(|change| stands_alone(change))
             };
@@ -248,8 +255,8 @@ pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<ChangeGroup<'_>>, usize
     (kept.into_values().collect(), idle)
 }
 
-/// Entries by what they stand on, in the order in which each is first met.
-fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
+/// Entries by account or scope, in order of first appearance.
+pub(super) fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
     let mut groups: Vec<(Option<ResourceId>, Vec<Entry<'_>>)> = Vec::new();
     let mut known: BTreeMap<Option<ResourceId>, usize> = BTreeMap::new();
     for mut entry in entries {
@@ -273,7 +280,8 @@ fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
     let called: Vec<_> = groups.iter().map(|(on, _)| on).zip(&names).map(name).collect();
     let groups = groups.into_iter().zip(called);
     groups
-        .map(|((_, entries), called)| ChangeGroup {
+        .map(|((on, entries), called)| ChangeGroup {
+            on,
             names: called.iter().map(|(_, name)| name.clone()).collect(),
             noun: called.map_or_else(String::new, |(noun, _)| noun),
             entries,
@@ -281,20 +289,20 @@ fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
         .collect()
 }
 
-/// What a change stands on: the account that it is or is in, a resource group, a subscription.
-fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
+/// The group of a change: the account that it is or is in, a resource group, or a subscription.
+pub(super) fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
     let id = ResourceId::parse(&change.id).ok()?;
     let is_grant = kinds::by_name(&change.kind).is_some_and(kinds::Kind::is_grant);
     Some(if is_grant { id.scope().tracked() } else { id.tracked() })
 }
 
-/// Whether a change is of what other changes stand on.
+/// Whether a change is of the account or scope itself.
 fn stands_alone(change: &PlannedChange) -> bool {
     let id = ResourceId::parse(&change.id).ok();
     id.is_some() && stands_on(change) == id
 }
 
-/// The word for something and its name.
+/// The noun for an account or scope, and its name.
 fn called(on: &ResourceId) -> (String, String) {
     let noun = match (kinds::by_id(on), on.resource_type()) {
         (Some(kind), _) => kind.noun().to_owned(),
@@ -304,7 +312,7 @@ fn called(on: &ResourceId) -> (String, String) {
     (format!("{noun} "), on.name().to_owned())
 }
 
-/// Entries of one group, those that are alike as one.
+/// The entries of one group, with those that are alike merged.
 fn merged(entries: Vec<Entry<'_>>) -> Vec<Entry<'_>> {
     let mut merged: Vec<Entry<'_>> = Vec::new();
     let mut known: BTreeMap<String, (usize, String)> = BTreeMap::new();

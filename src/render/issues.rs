@@ -1,44 +1,44 @@
-//! What a run has to say line by line: its findings, and what differs. SARIF, code quality reports and annotations are made of it.
+//! Issues of a run: its findings, and what differs. The input of SARIF, code quality reports and annotations.
 //!
-//! Works on documents alone. Texts are as they came: whoever shows them makes them harmless.
+//! Works on documents alone. Texts are not sanitised here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::cause;
+use super::drift::is_compared;
 use super::text::{label, worded};
 use super::words::shortened;
-use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
 use crate::finding::{Code, Severity, bounded};
-use crate::kinds::{self, Compare, Kind};
+use crate::kinds::{self, Kind};
 use crate::source::Position;
 use crate::spec::load::STDIN;
 
-/// One thing to look at.
+/// A finding or a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
     pub(super) rule: IssueRule,
     pub(super) severity: Severity,
-    /// What it is, what lies behind it, and what to do.
+    /// Message, cause and hint.
     pub(super) said: Vec<String>,
     pub(super) place: Option<Position>,
     /// The id of the live resource, or its place in the spec.
     pub(super) resource: Option<String>,
     /// Whether `--allow` lifted it.
     pub(super) lifted: bool,
-    /// Whether people may be spared it.
+    /// Whether it is shown only on request.
     pub(super) quiet: bool,
-    /// How much it matters among those of its severity: 0 comes first.
+    /// Its rank among issues of its severity: 0 comes first.
     pub(super) rank: u8,
-    /// What is the same of other resources too: an equal field that differs in equal values.
+    /// What other resources can have in common with it: the field and both values.
     pub(super) same: Option<String>,
-    /// The same in every run, wherever its line moves, and no other issue's.
+    /// Stable between runs even if its line moves, and unique.
     pub(super) fingerprint: String,
 }
 
-/// What sort of thing it is.
+/// The rule of an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IssueRule {
     Finding(Code),
@@ -70,7 +70,7 @@ impl IssueRule {
         }
     }
 
-    /// The page that says more.
+    /// The page of the documentation.
     pub(super) fn page(self) -> &'static str {
         match self {
             IssueRule::Finding(_) => "docs/findings.md",
@@ -79,12 +79,12 @@ impl IssueRule {
     }
 }
 
-/// From where files are named.
+/// The folders from which paths are relative.
 #[derive(Debug, Clone, Default)]
 pub struct Folders {
     /// The folder in which the run began.
     pub here: String,
-    /// The folder that hosts name files from: the repository's.
+    /// The repository's folder, to which the paths of hosts are relative.
     pub root: String,
 }
 
@@ -94,28 +94,27 @@ pub fn of_findings(findings: &[FindingEntry], folders: &Folders) -> Vec<Issue> {
     numbered(findings.iter().map(|finding| of_finding(finding, None, folders)).collect(), folders)
 }
 
-/// Issues of a plan: its findings, and what differs, as severe as that is.
+/// Issues of a plan: its findings, and its differences with this severity.
 #[must_use]
 pub fn of_plan(plan: &Plan, severity: Severity, folders: &Folders) -> Vec<Issue> {
-    let has_finding = |change: &&PlannedChange| {
-        change.action == Action::UnmanagedDrift
-            || (change.action == Action::Noop && !change.omitted.is_empty())
+    // Each undeclared resource, and each that drifted in what its spec omits, has a finding.
+    let code = |change: &PlannedChange| match change.action {
+        Action::UnmanagedDrift => Some(Code::Unmanaged),
+        _ => change.is_drifted().then_some(Code::KeysEnabled),
     };
-    let mut untold: Vec<&PlannedChange> = plan.changes.iter().filter(has_finding).collect();
-    let mut issues: Vec<Issue> = Vec::new();
+    let keyed = |change| code(change).map(|code| ((code, change.id.as_str()), change));
+    let reported: BTreeMap<(Code, &str), &PlannedChange> = plan.changes.iter().filter_map(keyed).collect();
+    let mut found = BTreeSet::new();
+    let mut issues = Vec::new();
     for finding in &plan.findings {
-        // Each undeclared resource, and each that drifted in what its spec omits, has a finding that begins with its title.
-        let is_about = |change: &&PlannedChange| {
-            let code = if change.omitted.is_empty() { Code::Unmanaged } else { Code::KeysEnabled };
-            finding.code == code
-                && finding.message.strip_prefix(&change.title).is_some_and(|rest| rest.starts_with(' '))
-        };
-        let about = untold.iter().position(is_about).map(|at| untold.remove(at));
+        let key = finding.resource.as_deref().map(|id| (finding.code, id));
+        let about = key.and_then(|key| reported.get(&key)).copied();
+        found.extend(key.filter(|_| about.is_some()));
         issues.push(of_finding(finding, about, folders));
     }
     for change in &plan.changes {
-        let is_told = has_finding(&change) && !untold.iter().any(|left| std::ptr::eq(*left, change));
-        if !is_told && let Some(differs) = differs(change) {
+        let has_finding = code(change).is_some_and(|code| found.contains(&(code, change.id.as_str())));
+        if !has_finding && let Some(differs) = differs(change) {
             issues.extend(of_change(change, differs, severity));
         }
     }
@@ -133,9 +132,9 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &F
     let hint = finding.hint.as_ref().map(|hint| format!("hint: {hint}"));
     let said = [Some(&finding.message), finding.cause.as_ref(), hint.as_ref()];
     let cause = about.and_then(|change| cause::line(change, false)).map(|line| line.to_string());
-    let resource = about.map(|change| change.id.clone());
+    let resource = about.map(|change| &change.id);
     let file = finding.source.as_ref().map(|place| folders.relative(&place.file));
-    let key = match &resource {
+    let key = match resource {
         Some(id) => json!([finding.code, id.to_ascii_lowercase()]),
         None => json!([finding.code, file, finding.message]),
     };
@@ -144,7 +143,7 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &F
         severity: finding.severity,
         said: said.into_iter().flatten().cloned().chain(cause).collect(),
         place: finding.source.clone(),
-        resource,
+        resource: finding.resource.clone(),
         lifted: finding.is_lifted(),
         quiet: finding.is_quiet(),
         rank: match finding.code {
@@ -157,7 +156,7 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &F
     }
 }
 
-/// How a change differs; in a saved plan its action says so.
+/// How a change differs; for a saved plan, its action says so.
 fn differs(change: &PlannedChange) -> Option<Differs> {
     change.differs.or(match change.action {
         Action::Create | Action::Restore => Some(Differs::Missing),
@@ -231,16 +230,10 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
     fields.iter().map(of_field).collect()
 }
 
-/// Whether a field was compared. What Azure never shows is only sent along with a write.
-fn is_compared(change: &PlannedChange, field: &FieldEntry) -> bool {
-    let kind = kinds::by_name(&change.kind);
-    kind.and_then(|kind| row(kind, &field.path)).is_none_or(|row| row.compare != Compare::Unshown)
-}
-
-/// Makes fingerprints short, tells those apart that are the same, and names files as hosts do.
+/// Shortens fingerprints, numbers equal ones, and makes paths relative to the repository.
 fn numbered(mut issues: Vec<Issue>, folders: &Folders) -> Vec<Issue> {
     for issue in &mut issues {
-        // What was read from stdin has no file that a host could show.
+        // A host cannot show a place in stdin.
         issue.place = issue.place.take().filter(|place| place.file != STDIN);
         if let Some(place) = &mut issue.place {
             place.file = folders.relative(&place.file);
@@ -257,7 +250,7 @@ fn numbered(mut issues: Vec<Issue>, folders: &Folders) -> Vec<Issue> {
 }
 
 impl Folders {
-    /// A path as it is from the repository's folder, with slashes, however it was written.
+    /// A path relative to the repository's folder, with slashes, however it was written.
     pub(super) fn relative(&self, file: &str) -> String {
         let [file, here, root] = [file, &self.here, &self.root].map(|path| path.replace('\\', "/"));
         let is_whole = file.starts_with('/') || file.get(1..3) == Some(":/");
@@ -269,7 +262,7 @@ impl Folders {
     }
 }
 
-/// A path without `.` and, where something stands before them, without `..`.
+/// A path without `.` and, if possible, without `..`.
 fn plain(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -282,7 +275,7 @@ fn plain(path: &str) -> String {
     parts.join("/")
 }
 
-/// Where something stands that has no place of its own: services that take such reports want a file for each.
+/// The place of issues without one: hosts require a file for each.
 pub(super) fn stand_in(issues: &[Issue]) -> Position {
     let first = issues.iter().find_map(|issue| issue.place.as_ref());
     let file = first.map_or("specs", |place| place.file.as_str());

@@ -6,6 +6,7 @@ use maud::Markup;
 
 use super::html;
 use super::markdown::place;
+use super::openmetrics::{self, Measures};
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, headed};
@@ -17,6 +18,10 @@ use crate::text::sanitize::{markdown, markdown_code};
 
 impl Said for KeysStatement {
     const COMMAND: &'static str = "keys status";
+
+    fn measures(&self) -> Measures {
+        openmetrics::of_keys(self)
+    }
 
     fn text(&self, _page: Page) -> String {
         enabled_first(&self.accounts).into_iter().fold(String::new(), |text, account| {

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::access::{Side, changes_markdown, heading_markdown};
+use super::access::{changes_markdown, heading_markdown};
 use super::alike::Alike;
-use super::entry::{Entry, Shown};
-use super::groups::{ChangeGroup, FEW, Fitted, alike, fitted};
+use super::entry::{Entry, Prominence, Shown};
+use super::groups::{ChangeGroup, FEW, Fitted, Room, alike, fitted};
 use super::page;
-use super::summary::{NOT_OWNED, listed, not_read, refused};
+use super::summary::{self, Counted, Side, listed, refused};
 use super::text::{self, counted as counted_steps, fields, label, plural, requests, worded};
 use super::words;
 use crate::document::report::{Report, Status};
@@ -22,13 +22,13 @@ use crate::id::ResourceId;
 use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code, sanitize};
 
-/// So long may a comment be on GitHub, in characters. What looks through the whole once more may write some of it longer.
+/// The most characters of a comment: GitHub's limit, less what the last sanitising may add.
 const LONGEST: usize = 65_536 - 1_536;
-/// So much of that may errors take, and who gains and loses, and what else there is to say.
+/// The most characters for errors, for who gains and loses access, and for other findings.
 const OF_ERRORS: usize = 24_000;
 const OF_ACCESS: usize = 12_000;
 const OF_FINDINGS: usize = 8_000;
-/// So much is kept for the last words.
+/// Reserved for the last lines.
 const OF_THE_END: usize = 1_000;
 
 /// A plan.
@@ -36,15 +36,19 @@ const OF_THE_END: usize = 1_000;
 pub fn plan(plan: &Plan) -> String {
     let entries = text::entries(plan, false, false);
     let rows = Rows {
-        word: |change| word(change.action),
-        sides: ["before", "after"],
+        side: Side::Plan,
+        columns: ["before", "after"],
         fields: |change| fields(change, false),
         cells,
     };
-    document("plan", plan, &counted(plan), entries, &rows, Side::Plan)
+    let said = match summary::said(&summary::all(plan, Side::Plan)) {
+        none if none.is_empty() => "nothing declared".to_owned(),
+        said => said,
+    };
+    document("plan", plan, &said, entries, &rows)
 }
 
-/// Lines of code, between fences that nothing in them can end.
+/// A code block with fences that its lines cannot close.
 #[must_use]
 pub fn code(language: &str, lines: &str) -> String {
     let longest = lines.split(|character| character != '`').map(str::len).max().unwrap_or_default();
@@ -52,54 +56,32 @@ pub fn code(language: &str, lines: &str) -> String {
     format!("{fence}{language}\n{lines}{fence}\n")
 }
 
-/// How many changes of each sort, in words.
-fn counted(plan: &Plan) -> String {
-    let counts = &plan.summary;
-    let parts = [
-        (counts.create, "to create"),
-        (counts.restore, "to restore"),
-        (counts.update, "to update"),
-        (counts.adopt, "to adopt"),
-        (counts.delete, "to delete"),
-        (counts.unknown, "unknown"),
-        (counts.refused, "refused"),
-        (plan.along(), "deleted with what they are in"),
-        (plan.drifted(), "drifted"),
-        (plan.unchanged(), "unchanged"),
-        (plan.not_ours(), NOT_OWNED),
-        (counts.unmanaged_drift, "undeclared"),
-        (counts.unmanaged_unknown, "undeclared and not judged"),
-        (plan.incomplete.len(), not_read(plan)),
-        (counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown), "unmanaged"),
-        (counts.co_managed, "of other teams"),
-    ];
-    let some: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    if some.is_empty() { "nothing declared".to_owned() } else { some.join(", ") }
-}
-
-/// How changes are told in rows of a table.
+/// How a document shows changes in a table.
 pub(super) struct Rows {
-    /// The word for what happens to it.
-    pub(super) word: fn(&PlannedChange) -> &'static str,
-    /// What stands above the two values of a field.
-    pub(super) sides: [&'static str; 2],
+    pub(super) side: Side,
+    /// The headings of the two values of a field.
+    pub(super) columns: [&'static str; 2],
     pub(super) fields: for<'a> fn(&'a PlannedChange) -> Vec<&'a FieldEntry>,
     /// The two values of a field.
     pub(super) cells: fn(&PlannedChange, &FieldEntry) -> [String; 2],
 }
 
-/// A whole comment: what is wrong and who gets or loses access first, then what changes, folded where it is much, then notes, and what of all
-/// that had no room.
+impl Rows {
+    fn word(&self, change: &PlannedChange) -> &'static str {
+        Counted::of(change, self.side).word()
+    }
+}
+
+/// A whole comment: errors and who gains or loses access first, then the changes, then notes, and last what was cut.
 pub(super) fn document(
     command: &str,
     plan: &Plan,
     said: &str,
     entries: Vec<Entry<'_>>,
     rows: &Rows,
-    side: Side,
 ) -> String {
-    let mut text = format!("## keyless {command}: {}\n\n", environment(plan));
+    let side = rows.side;
+    let mut text = format!("## keyless {command}{}\n\n", environment(plan));
     let refused = if side == Side::Plan { refused(plan) } else { String::new() };
     let _ = writeln!(text, "**{refused}{said}.** {}. {}\n", requests(plan.requests), target(&plan.target));
     let mut cut = Vec::new();
@@ -133,14 +115,14 @@ pub(super) fn document(
             cut.join("; ")
         );
     }
-    // Each part brings the blank line that it needs.
+    // Each part starts with its own blank line.
     within_limit(text.replace("\n\n\n", "\n\n"))
 }
 
-/// What stands before what was cut.
+/// Introduces what was cut.
 pub(super) const CUT: &str = "**Cut, because a comment takes no more:**";
 
-/// Adds as many parts as there is room for, each with how many things it tells of.
+/// Adds as many parts as there is room for; each comes with the number of things in it.
 pub(super) fn push(
     text: &mut String,
     parts: Vec<(String, usize)>,
@@ -163,7 +145,7 @@ pub(super) fn push(
     }
 }
 
-/// For which stacks, where: what a reader of many comments tells them apart by.
+/// The stacks and subscriptions, for the heading.
 fn environment(plan: &Plan) -> String {
     const NAMED: usize = 3;
     let named = |all: BTreeSet<&str>, what: &str| {
@@ -177,15 +159,12 @@ fn environment(plan: &Plan) -> String {
     let ids: Vec<ResourceId> =
         plan.changes.iter().filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
     let subscriptions = ids.iter().filter_map(ResourceId::subscription_id).collect();
-    let parts = [
-        named(stacks, "stack "),
-        named(subscriptions, "subscription "),
-        Some(markdown(&plan.target.place())),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let parts = [named(stacks, "stack "), named(subscriptions, "subscription ")];
+    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if parts.is_empty() { parts } else { format!(": {parts}") }
 }
 
-/// What changes: a table, or where it is much one for each account or group, folded; and what had no room.
+/// The changes in one table, or, if there are many, in a folded one for each account or scope; and what was cut.
 fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option<String>) {
     if entries.is_empty() {
         return (String::new(), None);
@@ -222,8 +201,10 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
     let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
     let texts = if is_whole { whole } else { told(false) };
     let shorter: Vec<String> = groups.iter().map(|group| brief(group, rows)).collect();
-    let Fitted { texts, left } = fitted(&groups, texts, &shorter, size, room);
-    // A list that follows a folded part needs a line between them.
+    // The limit is a hard one: only what a guard judges is named in any case.
+    let room = Room { most: room, size: |text| text.chars().count(), droppable: Prominence::Deleted };
+    let Fitted { texts, left } = fitted(&groups, texts, &shorter, &room);
+    // Markdown requires a blank line between a list and a folded part.
     let mut text = String::new();
     for part in texts.iter().filter(|part| !part.is_empty()) {
         if part.starts_with('<') && text.lines().last().is_some_and(|last| last.starts_with('-'))
@@ -233,29 +214,30 @@ fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option
         }
         text.push_str(part);
     }
-    let fields = (!is_whole).then(|| "the fields of what is new".to_owned());
+    let fields = (!is_whole).then(|| "the fields of new resources".to_owned());
     let left = [fields, left].into_iter().flatten().collect::<Vec<_>>();
     (text + &idle, (!left.is_empty()).then(|| left.join("; ")))
 }
 
-/// A group with its totals, and by name what may not go unseen.
+/// A shortened group: its totals, and its most important changes by name.
 fn brief(group: &ChangeGroup<'_>, rows: &Rows) -> String {
     let mut text = format!("- {}\n", heading(group));
     for entry in group.weighty() {
         let Some(change) = entry.changes.first() else { continue };
         let fields: Vec<String> = entry.fields.iter().map(Shown::inline).collect();
         let said = entry.items.iter().chain(if entry.is_new { &[] } else { fields.as_slice() });
+        let said = said.chain(&entry.besides);
         let said: Vec<String> = said.map(|said| markdown(&page::unmarked(said))).collect();
         let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
-        let _ = writeln!(text, "  - **{}** {}{said}", (rows.word)(change), markdown(&entry.title));
+        let _ = writeln!(text, "  - **{}** {}{said}", rows.word(change), markdown(&entry.title));
     }
     text
 }
 
-/// What a group is called and how much of what it holds, for HTML and for Markdown.
+/// The title and totals of a group, escaped for both HTML and Markdown.
 fn heading(group: &ChangeGroup<'_>) -> String {
     let mut safe = String::new();
-    for character in sanitize(&format!("{}: {}", group.title(), group.totals())).chars() {
+    for character in sanitize(&format!("{}: {}", group.title(), summary::said(&group.totals()))).chars() {
         if character.is_alphanumeric() || matches!(character, ' ' | ',' | '-') {
             safe.push(character);
         } else {
@@ -266,12 +248,12 @@ fn heading(group: &ChangeGroup<'_>) -> String {
 }
 
 fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
-    let [left, right] = rows.sides;
+    let [left, right] = rows.columns;
     let mut text =
         format!("| | resource or field | {left} | {right} | declared |\n| --- | --- | --- | --- | --- |\n");
     for entry in entries {
         let Some(change) = entry.changes.first() else { continue };
-        let (word, title) = ((rows.word)(change), markdown(&entry.title));
+        let (word, title) = (rows.word(change), markdown(&entry.title));
         let items = (!entry.items.is_empty()).then(|| entry.items.join(", "));
         let all = entry.all_told();
         let told = items
@@ -283,7 +265,7 @@ fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
         if entry.is_new && !is_whole {
             continue;
         }
-        // An entry for several has only what they have in common.
+        // An entry for several changes has only the fields that they share.
         let is_common = |field: &&FieldEntry| {
             let label = label(&change.kind, field);
             entry.fields.iter().any(|common| common.label == label)
@@ -299,30 +281,13 @@ fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
     text
 }
 
-fn word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Restore => "restore",
-        Action::Update => "update",
-        Action::Delete => "delete",
-        Action::Adopt => "adopt",
-        Action::Noop => "unchanged",
-        Action::Refused => "refused",
-        Action::Unmanaged => "unmanaged",
-        Action::UnmanagedDrift => "undeclared",
-        Action::UnmanagedUnknown => "not judged",
-        Action::CoManaged => "of another team",
-        Action::Unknown => "unknown",
-    }
-}
-
-/// The cells for what was and what will be. How a long value changes stands in the second one, word by word.
+/// The cells for the values before and after. The change of a long value is in the second one, word by word.
 fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let (kind, created) = (&change.kind, change.action == Action::Create);
     let is_same = field.before == field.after;
     let (before, after) = words::shortened(&field.before, &field.after);
     let field = &FieldEntry { before, after, ..field.clone() };
-    // What a file says was there before hides nothing of what is written.
+    // A value from a file is shown as a whole: what it was before is not verified.
     let whole = created || change.unverified || is_same;
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
@@ -369,7 +334,7 @@ fn folded_notes(notes: &[&FindingEntry]) -> String {
     format!("\n<details><summary>notes: {}</summary>\n{said}\n</details>\n", notes.len())
 }
 
-/// Findings as parts of a list, each with how many it tells of.
+/// Findings as parts of a list, each with the number of findings in it.
 fn listed_findings(findings: Vec<&FindingEntry>) -> Vec<(String, usize)> {
     let mut parts = Vec::new();
     for alike in Alike::of(findings) {
@@ -397,12 +362,12 @@ fn listed_findings(findings: Vec<&FindingEntry>) -> Vec<(String, usize)> {
     parts
 }
 
-/// A document that is no longer than a comment may be: what does not fit is counted.
+/// Cuts a document to the length of a comment, and says how many lines were cut.
 pub(super) fn within_limit(text: String) -> String {
     if text.chars().count() <= LONGEST {
         return text;
     }
-    // What follows a line that is missing could be read as belonging to the line before it.
+    // Stops at the first line that does not fit: rows after it could be read as belonging to an earlier one.
     let mut used = 0;
     let fits = |line: &&str| {
         used += line.chars().count();
@@ -424,7 +389,7 @@ pub(super) fn within_limit(text: String) -> String {
 pub fn report(report: &Report) -> String {
     let mut text = format!(
         "## keyless apply\n\n**{}.** {}. {}\n\n",
-        counted_steps(&report.resources()),
+        counted_steps(&report.summary),
         requests(report.requests),
         target(&report.target)
     );
@@ -449,12 +414,12 @@ pub fn report(report: &Report) -> String {
     within_limit(text)
 }
 
-/// What `validate` found.
+/// The findings of a command that has nothing else to show.
 #[must_use]
-pub fn validation(entries: &[FindingEntry]) -> String {
-    let mut text = String::from("## keyless validate\n");
+pub fn validation(command: &str, entries: &[FindingEntry]) -> String {
+    let mut text = format!("## keyless {command}\n");
     if entries.is_empty() {
-        text.push_str("\nNothing to say: the specs are valid.\n");
+        text.push_str("\nNo findings.\n");
         return text;
     }
     let (errors, rest): (Vec<&FindingEntry>, Vec<&FindingEntry>) =

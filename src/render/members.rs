@@ -79,8 +79,15 @@ pub(super) fn size(group: &Group) -> String {
         Members::Listed { members } if members.is_empty() => {
             "no members that Microsoft Graph lists".to_owned()
         }
+        // Microsoft Graph lists the members of nested groups too, so that everybody is counted once.
         Members::Listed { members } => {
-            format!("{} {}", members.len(), plural(members.len(), "member", "members"))
+            let nested = members.iter().filter(|member| member.kind == "Group").count();
+            let count = |count: usize, one: &str, many: &str| format!("{count} {}", plural(count, one, many));
+            let own = count(members.len() - nested, "member", "members");
+            match nested {
+                0 => own,
+                nested => format!("{own}, {} included", count(nested, "nested group", "nested groups")),
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
-//! From what is known to what is shown: text, JSON, Markdown, HTML, SARIF, annotations of pipelines.
+//! From what is known to what is shown: text, JSON, Markdown, HTML, SARIF, `OpenMetrics`, annotations of pipelines.
 //!
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
 mod alike;
 pub mod annotations;
 mod cause;
+pub mod comment;
 pub mod diagnostic;
 mod doctor;
 pub mod drift;
@@ -16,6 +17,7 @@ pub mod issues;
 mod keys;
 pub mod markdown;
 mod members;
+pub mod openmetrics;
 mod outputs;
 pub mod page;
 pub mod sarif;

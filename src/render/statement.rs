@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use maud::Markup;
 
+use super::openmetrics::{self, Measures};
 use super::page::{Page, fold};
 use super::{html, markdown, text};
 use crate::document::{FindingEntry, Statement};
@@ -24,6 +25,10 @@ pub trait Said {
     fn issues(&self) -> Vec<FindingEntry> {
         Vec::new()
     }
+    /// What is measured of it.
+    fn measures(&self) -> Measures {
+        Measures::new()
+    }
     /// For a browser: its text as it is, where a command has no page of its own.
     fn html(&self) -> Markup {
         html::as_text(&fold(&self.text(Page::endless(true)), Page::endless(true)))
@@ -41,6 +46,14 @@ pub fn text<T: Said>(document: &Statement<T>, page: Page) -> String {
     let _ = writeln!(text, "{}. {}.", document.about.summary(), text::requests(document.requests));
     text::target(&mut text, &document.target);
     fold(&text, page)
+}
+
+/// What is measured of a document.
+#[must_use]
+pub fn measures<T: Said>(document: &Statement<T>) -> Measures {
+    let mut measures = document.about.measures();
+    measures.push(openmetrics::findings(&document.findings));
+    measures
 }
 
 /// A document as Markdown.

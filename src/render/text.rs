@@ -1,7 +1,7 @@
-//! Plans and reports as text for people: aligned, coloured on a terminal, clear without colour.
+//! Plans and reports as text: aligned, coloured on a terminal, and clear without colour.
 //!
-//! Works on the documents alone, so that a saved plan looks as it did when it was made. Everything that came from Azure or a
-//! spec passes through `sanitize`; styles are ANSI sequences that the output stream strips where they do not belong.
+//! Works on the documents alone, so a saved plan looks as it did when it was made. Everything from Azure or a spec passes through
+//! `sanitize`. Styles are ANSI sequences that the output stream strips where they do not belong.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,13 +9,13 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::access::{Side, changes};
+use super::access::changes;
 use super::alike::Alike;
 use super::cause;
-use super::entry::{Counted, DEFAULT, Entry, Prominence, Shown};
+use super::entry::{DEFAULT, Entry, Prominence, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
-use super::summary::{listed, summary};
+use super::summary::{Counted, Side, listed, summary};
 use super::words;
 use crate::diff::field;
 use crate::document::report::{Outcome, Report, Status, Tally};
@@ -33,7 +33,8 @@ pub(super) const CHANGED: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const QUIET: Style = Style::new().dimmed();
 pub(super) const STRONG: Style = Style::new().bold();
-/// How an action shows: its sign and style.
+
+/// The sign and style of an action.
 fn look(action: Action) -> (&'static str, Style) {
     match action {
         Action::Create | Action::Restore => ("+", GOOD),
@@ -50,13 +51,21 @@ fn look(action: Action) -> (&'static str, Style) {
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan, page: Page) -> String {
+    let mut text = plan_to_apply(plan, page);
+    target(&mut text, &plan.target);
+    fold(&text, page)
+}
+
+/// A plan that is applied next: the question and the report name the target.
+#[must_use]
+pub fn plan_to_apply(plan: &Plan, page: Page) -> String {
     let entries = entries(plan, page.verbose, true);
     let mut text = body(plan, groups::text(entries, page), page, Side::Plan);
     summary(&mut text, plan);
     fold(&text, page)
 }
 
-/// What people read of the changes; `address` as for `cause::line`. What a guard judged weighs most.
+/// The changes as entries; `address` as for `cause::line`. What a guard judged is most important.
 pub(super) fn entries(plan: &Plan, verbose: bool, address: bool) -> Vec<Entry<'_>> {
     let judged = plan.findings.iter().filter(|finding| finding.is_judgement());
     let judged: BTreeSet<&str> = judged.filter_map(|finding| finding.resource.as_deref()).collect();
@@ -68,37 +77,35 @@ pub(super) fn entries(plan: &Plan, verbose: bool, address: bool) -> Vec<Entry<'_
     shown_changes(plan, verbose).into_iter().map(weighed).collect()
 }
 
-/// The changes that people read of, quiet ones only where asked for.
+/// The changes that are shown; unchanged and co-managed resources only if `verbose`.
 pub(super) fn shown_changes(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     let quiet = |action| matches!(action, Action::Noop | Action::CoManaged);
-    let mut shown: Vec<&PlannedChange> =
-        plan.changes.iter().filter(|change| verbose || !quiet(change.action) || is_drifted(change)).collect();
-    // As in the spec: what stands on an account follows it. What no spec declares comes last.
+    let mut shown: Vec<&PlannedChange> = plan
+        .changes
+        .iter()
+        .filter(|change| verbose || !quiet(change.action) || change.is_drifted())
+        .collect();
+    // In the order of the spec, where children follow their account. Undeclared resources come last.
     shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
     shown
 }
 
-/// Whether nothing is written, although what the spec omits is no longer as it was created.
-fn is_drifted(change: &PlannedChange) -> bool {
-    change.action == Action::Noop && !change.omitted.is_empty()
-}
-
-/// What is drift of a resource although its spec says nothing of it.
+/// Fields that the spec omits and that are not as they must be on creation.
 pub(super) fn omitted(change: &PlannedChange) -> Vec<String> {
     let said = |field: &FieldEntry| {
         let [live, default] = [&field.before, &field.after].map(|value| worded(&change.kind, field, value));
         let (label, name) = (label(&change.kind, field), dotted_path(&field.path));
-        format!("{label} {live} (keyless created it with: {default}; the spec does not set `{name}`)")
+        format!("{label} {live} (default at creation: {default}; the spec does not set `{name}`)")
     };
     change.omitted.iter().map(said).collect()
 }
 
-/// What goes with a deleted resource.
+/// What is deleted with a resource.
 pub(super) fn along(change: &PlannedChange) -> Option<String> {
     (!change.along.is_empty()).then(|| format!("with it: {}", change.along.join(", ")))
 }
 
-/// All but the last lines: the changes, who gains and loses, and findings.
+/// Everything except the last lines: the changes, who gains and loses access, and findings.
 pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> String {
     if !text.is_empty() {
         text.push('\n');
@@ -108,33 +115,25 @@ pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> Str
     text
 }
 
-/// How what drifted in nothing declared is counted.
-const DRIFTED: Counted = (7, "drifted");
-
-/// How a change of a plan is counted.
-fn counted_as(action: Action) -> Counted {
-    match action {
-        Action::Create => (0, "to create"),
-        Action::Restore => (1, "to restore"),
-        Action::Update => (2, "to update"),
-        Action::Adopt => (3, "to adopt"),
-        Action::Delete => (4, "to delete"),
-        Action::Unknown => (5, "unknown"),
-        Action::Refused => (6, "refused"),
-        Action::UnmanagedDrift => (7, "undeclared"),
-        Action::UnmanagedUnknown => (8, "undeclared and not judged"),
-        Action::Noop => (9, "unchanged"),
-        Action::Unmanaged => (10, "unmanaged"),
-        Action::CoManaged => (11, "of other teams"),
+/// How important a change is if there is no room for all.
+pub(super) fn weight(sort: Counted) -> Prominence {
+    match sort {
+        Counted::Update | Counted::Undeclared | Counted::NotJudged | Counted::Changed => Prominence::Changed,
+        Counted::Refused | Counted::Unknown | Counted::Drifted | Counted::Missing | Counted::Extra => {
+            Prominence::Named
+        }
+        Counted::Delete => Prominence::Deleted,
+        _ => Prominence::New,
     }
 }
 
 /// A change in a plan's words; `address` as for `cause::line`.
 pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
-    let (sign, style) = look(if is_drifted(change) { Action::UnmanagedDrift } else { change.action });
-    // Why something could not be read stands among the findings, with what to do.
+    let sort = Counted::of(change, Side::Plan);
+    let (sign, style) = look(if sort == Counted::Drifted { Action::UnmanagedDrift } else { change.action });
+    // A finding says why something could not be read, and what to do.
     let reason = change.reason.as_ref().filter(|_| change.action != Action::Unknown);
-    // Neither sign nor colour tells what is only listed from what counts.
+    // The sign is the same for undeclared resources that are not drift.
     let weighed = match change.action {
         Action::UnmanagedDrift => "drift: ",
         Action::UnmanagedUnknown => "not known whether it is drift: ",
@@ -150,30 +149,26 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         changes: vec![change],
         sign,
         style,
-        counted: if is_drifted(change) { DRIFTED } else { counted_as(change.action) },
-        weight: match change.action {
-            Action::Update | Action::UnmanagedDrift | Action::UnmanagedUnknown => Prominence::Changed,
-            Action::Delete | Action::Refused | Action::Unknown => Prominence::Gone,
-            _ => Prominence::New,
-        },
+        sort,
+        weight: weight(sort),
         is_new: matches!(change.action, Action::Create | Action::Restore),
-        is_idle: !is_drifted(change)
-            && matches!(change.action, Action::Noop | Action::CoManaged | Action::Unmanaged),
         title: change.title.clone(),
         items: Vec::new(),
-        told: reason
-            .into_iter()
-            .chain(omitted(change).into_iter().map(|what| format!("drift: {what}")))
-            .chain(along(change))
-            .chain(hearsay(change))
-            .collect(),
+        besides: besides(change),
+        told: reason.into_iter().chain(hearsay(change)).collect(),
         cause: cause::line(change, address),
         fields: fields(change, verbose).into_iter().map(field).collect(),
         places: change.source.iter().collect(),
     }
 }
 
-/// The fields that are shown of a change: what only identifies the thing stands in its title, and so may what sort of principal it is for.
+/// What happens besides the change itself: drift of omitted fields, and what is deleted with it.
+pub(super) fn besides(change: &PlannedChange) -> Vec<String> {
+    let drift = omitted(change).into_iter().map(|what| format!("drift: {what}"));
+    drift.chain(along(change)).collect()
+}
+
+/// The fields that are shown of a change, without those that the title says already.
 pub(super) fn fields(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> {
     let kind = kinds::by_name(&change.kind);
     let row = |entry: &FieldEntry| kind.and_then(|kind| field(kind, &entry.path));
@@ -189,19 +184,19 @@ pub(super) fn fields(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> 
     change.fields.iter().filter(is_shown).collect()
 }
 
-/// What a change says of itself that nothing else shows: what it waits for, and what a file calls it.
+/// What a change waits for, and what a file calls it.
 pub(super) fn hearsay(change: &PlannedChange) -> Vec<String> {
     let mut lines: Vec<String> = change.after.iter().map(|id| format!("waits for `{id}`")).collect();
     let called = change.called.iter();
     lines.extend(called.map(|title| format!("called \"{title}\" in the plan, unverified")));
-    // What is written is said by ids and fields; of the rest a file has nothing but words.
+    // Ids and fields say what is written. For the rest a file has only words.
     if change.unverified && !change.action.writes() {
         lines.push("as the plan says, unverified".to_owned());
     }
     lines
 }
 
-/// What a plan from a file writes, by id: names and titles are for reading, this is what is touched.
+/// What a plan from a file writes, by id, since its names and titles are not verified.
 #[must_use]
 pub fn writes(plan: &Plan) -> String {
     let written: Vec<&PlannedChange> = plan.changes.iter().filter(|change| change.action.writes()).collect();
@@ -226,7 +221,7 @@ pub fn writes(plan: &Plan) -> String {
     text
 }
 
-/// How much of a plan from a file is not shown, because nothing but the file says it.
+/// How much of a plan from a file is not shown, because it cannot be verified.
 #[must_use]
 pub fn left_out(hearsay: &Hearsay) -> String {
     if hearsay.is_empty() {
@@ -237,9 +232,10 @@ pub fn left_out(hearsay: &Hearsay) -> String {
         (entries, plural(entries, "entry that changes nothing", "entries that change nothing")),
         (findings, plural(findings, "finding", "findings")),
     ]);
-    let errors = if hearsay.errors { "; by its word part of the specs could not be planned" } else { "" };
+    let errors =
+        if hearsay.errors { "; according to it, part of the specs could not be planned" } else { "" };
     format!(
-        "not shown, because only the file says so: {what}{errors} (`keyless show` shows it; specs beside the plan check it)\n"
+        "not shown, because only the file says so: {what}{errors} (`keyless show` shows it; to check it, pass the specs too)\n"
     )
 }
 
@@ -264,10 +260,10 @@ pub(super) fn worded(kind: &str, field: &FieldEntry, value: &Value) -> String {
 /// The lines that show one field: long values word by word where they change.
 fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
     let (before, after) = words::shortened(&field.before, &field.after);
-    // Whether it changes at all is asked of the whole.
+    // Compared before shortening.
     let is_same = field.before == field.after;
     let field = &FieldEntry { before, after, ..field.clone() };
-    // What stays is left out of a long value only where Azure says that it was there, not where a file does.
+    // The unchanged part of a long value is left out only if Azure showed it, not if a file claims it.
     let whole = change.action == Action::Create || change.unverified || is_same;
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
@@ -284,14 +280,14 @@ fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
     long.unwrap_or_else(short)
 }
 
-/// The lines that show one field: what it becomes, what it was, or which elements come and go.
+/// The lines that show one field: its new and old value, or the elements added and removed.
 fn values(change: &PlannedChange, field: &FieldEntry) -> Vec<(String, Style)> {
     let (kind, action) = (change.kind.as_str(), change.action);
     let absent = action == Action::Refused && field.before.is_null();
-    // Whatever is written is shown, also where a file says that it is there already.
+    // A value that is written is shown even if a file claims that it is live already.
     if action == Action::Create || absent || field.before == field.after {
         let default = if field.source.is_none() && action != Action::Update { DEFAULT } else { "" };
-        // Elements with members of their own take a line each.
+        // One line for each element that is an object.
         let objects = field.after.as_array().filter(|items| items.iter().any(Value::is_object));
         if let Some(items) = objects {
             return items.iter().map(|element| (plain(element), Style::new())).collect();
@@ -304,7 +300,7 @@ fn values(change: &PlannedChange, field: &FieldEntry) -> Vec<(String, Style)> {
     };
     let gone = before.iter().filter(|element| !after.contains(element));
     let new = after.iter().filter(|element| !before.contains(element));
-    // What was there before is hearsay in a file: an element that stays by its word alone is shown too.
+    // An element that is unchanged only according to a file is shown too.
     let kept = after.iter().filter(|element| change.unverified && before.contains(element));
     gone.map(|element| (format!("- {}", plain(element)), BAD))
         .chain(new.map(|element| (format!("+ {}", plain(element)), GOOD)))
@@ -329,12 +325,12 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-/// So many findings of one cause are named without `-v`.
+/// The most findings with one cause that are shown without `-v`.
 const NAMED: usize = 20;
-/// So many of one sort without a cause are, unless they are errors.
+/// The most warnings or notes of one code that are shown without `-v`, if they have no cause.
 const OF_A_SORT: usize = 3;
 
-/// Findings, quiet ones only where asked for: their number is said.
+/// Findings. Without `verbose`, quiet ones are only counted.
 pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
     let (quiet, loud): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| !verbose && finding.is_quiet());
     for alike in Alike::of(loud) {
@@ -364,8 +360,8 @@ pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
         }
         let more = messages.len().saturating_sub(shown);
         if more > 0 {
-            let same = if alike.is_one_cause() { "of the same cause" } else { "of this sort" };
-            let _ = writeln!(text, "… and {more} more {same}; -v names them");
+            let same = if alike.is_one_cause() { "with the same cause" } else { "like these" };
+            let _ = writeln!(text, "… and {more} more {same}; -v lists {}", plural(more, "it", "them"));
         }
         for (label, said) in alike.more() {
             let _ = writeln!(text, "{label}: {}", sanitize(said));
@@ -393,7 +389,7 @@ pub(super) fn target(text: &mut String, target: &Target) {
     let _ = writeln!(text, "{STRONG}Target:{STRONG:#} {}", sanitize(&target.to_string()));
 }
 
-/// What `validate` found, for a file: on a terminal, people see it as a compiler shows it.
+/// Findings alone, for a file; a terminal shows them as a compiler does.
 #[must_use]
 pub fn validation(entries: &[FindingEntry]) -> String {
     let mut text = String::new();
@@ -401,7 +397,7 @@ pub fn validation(entries: &[FindingEntry]) -> String {
     text
 }
 
-/// A line of a word, a title, and where that is declared.
+/// A line with a word, a title, and where it is declared.
 pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Position>) -> String {
     let title = sanitize(title);
     let line = Line {
@@ -413,7 +409,7 @@ pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Posit
     laid_out(&[line], Page::default())
 }
 
-/// One step, as it ends.
+/// The result of a step.
 #[must_use]
 pub fn outcome(outcome: &Outcome, page: Page) -> String {
     let done = match outcome.action {
@@ -431,30 +427,30 @@ pub fn outcome(outcome: &Outcome, page: Page) -> String {
     let part = outcome.part.iter().map(|part| format!(": {part}"));
     let title = part.fold(outcome.title.clone(), |title, part| title + &part);
     let mut text = headed(&format!("{word:8}"), style, &title, outcome.source.as_ref());
-    // Why a step failed stands among the findings, with what to do.
+    // A finding says why a step failed, and what to do.
     if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
         let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));
     }
     fold(&text, page)
 }
 
-/// How many resources ended how, and what had none.
+/// The number of resources by result.
 pub(super) fn counted(tally: &Tally) -> String {
     let counted = tally.counted().into_iter().map(|(count, what)| format!("{count} {what}"));
     counted.collect::<Vec<_>>().join(", ")
 }
 
-/// So many endpoints are named without `-v`.
+/// The most endpoints that are shown without `-v`.
 const OUTPUTS: usize = 20;
 
-/// What is left to say when all steps have ended.
+/// The last lines of `apply`, after its steps.
 #[must_use]
 pub fn report(report: &Report, page: Page) -> String {
     let mut text = String::from("\n");
     findings(&mut text, &report.findings, page.verbose || report.findings.len() <= NAMED);
     let outputs =
         report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
-    // A resource that was written twice shows the same twice.
+    // A resource with two steps has the same outputs twice.
     let mut told = Vec::new();
     for (title, output) in outputs {
         if !told.contains(&(title, output)) {
@@ -468,7 +464,7 @@ pub fn report(report: &Report, page: Page) -> String {
     if let Some(more) = told.len().checked_sub(named).filter(|more| *more > 0) {
         let _ = writeln!(text, "… and {more} more; `keyless outputs` lists them");
     }
-    let tally = &report.resources();
+    let tally = &report.summary;
     let is_whole = tally.failed + tally.skipped + tally.refused + tally.unknown == 0;
     let style = if is_whole { GOOD } else { BAD };
     let (counted, requests) = (counted(tally), requests(report.requests));

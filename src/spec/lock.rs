@@ -27,6 +27,9 @@ pub struct LockEntry {
     /// The tenant in which it was looked up, if that was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Uuid>,
+    /// The environments (`--env`) whose runs named it; empty if it was locked without one, and then it counts in all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
     /// Its type.
     #[serde(rename = "type")]
     pub principal_type: PrincipalType,
@@ -56,8 +59,25 @@ pub enum LockError {
 }
 
 impl LockEntry {
+    /// Whether it holds the principal of this name, in whatever tenant.
     pub(crate) fn is(&self, principal_type: PrincipalType, name: &str) -> bool {
         self.principal_type == principal_type && self.name.to_lowercase() == name.to_lowercase()
+    }
+
+    /// Whether it was looked up in this tenant, as far as both are known.
+    pub(crate) fn may_be_in(&self, tenant: Option<Uuid>) -> bool {
+        self.tenant.is_none() || tenant.is_none() || self.tenant == tenant
+    }
+
+    /// Whether both hold the same name of the same tenant.
+    pub(crate) fn is_like(&self, other: &LockEntry) -> bool {
+        self.is(other.principal_type, &other.name) && self.may_be_in(other.tenant)
+    }
+
+    /// Whether it counts in an environment.
+    pub(crate) fn counts_in(&self, environment: Option<&str>) -> bool {
+        let named = |name| self.environments.iter().any(|each| each == name);
+        self.environments.is_empty() || environment.is_none_or(named)
     }
 
     pub(crate) fn shown(&self) -> String {
@@ -72,12 +92,13 @@ impl Lock {
         if lock.format_version != FORMAT_VERSION {
             return Err(LockError::Version(lock.format_version));
         }
-        let mut known: BTreeMap<(&str, String), Uuid> = BTreeMap::new();
+        let mut known: BTreeMap<(&str, String), Vec<&LockEntry>> = BTreeMap::new();
         for entry in &lock.principals {
-            let key = (entry.principal_type.as_str(), entry.name.to_lowercase());
-            if let Some(first) = known.insert(key, entry.id) {
-                return Err(LockError::Twice { who: entry.shown(), ids: [first, entry.id] });
+            let named = known.entry((entry.principal_type.as_str(), entry.name.to_lowercase())).or_default();
+            if let Some(first) = named.iter().find(|first| first.may_be_in(entry.tenant)) {
+                return Err(LockError::Twice { who: entry.shown(), ids: [first.id, entry.id] });
             }
+            named.push(entry);
         }
         Ok(lock)
     }

@@ -138,7 +138,10 @@ pub fn read(
     for finding in &mut findings {
         let span = finding.span.filter(|_| finding.severity == Severity::Error);
         let written = span.and_then(|span| sources.file(span.file).text.get(span.start..span.end));
-        if let Some(name) = written.and_then(variables::foreign_name) {
+        // What may be a secret is never repeated, and has a hint of its own.
+        let is_secret =
+            span.is_some_and(|span| sources.file(span.file).hidden(span.start..span.end).next().is_some());
+        if let Some(name) = written.filter(|_| !is_secret).and_then(variables::foreign_name) {
             finding.hint = Some(format!("a variable is written `${{{name}}}`"));
         }
     }

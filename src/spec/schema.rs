@@ -158,6 +158,54 @@ mod tests {
     }
 
     #[test]
+    fn draft_7_reads_the_schema_as_it_is_meant() {
+        const SAME: &[&str] = &[
+            "$defs",
+            "$ref",
+            "$schema",
+            "additionalProperties",
+            "anyOf",
+            "const",
+            "default",
+            "description",
+            "enum",
+            "format",
+            "items",
+            "maximum",
+            "minItems",
+            "minimum",
+            "oneOf",
+            "pattern",
+            "properties",
+            "required",
+            "title",
+            "type",
+        ];
+        const WORDS: &[&str] = &["$ref", "default", "description", "title"];
+        fn check(schema: &Value) {
+            let Value::Object(keywords) = schema else { return };
+            for (keyword, value) in keywords {
+                // Draft 7 ignores what stands beside a reference, knows no `$defs` to check, and takes a list of `items` as a tuple.
+                assert!(
+                    SAME.contains(&keyword.as_str()) && (keyword != "items" || value.is_object()),
+                    "{keyword}"
+                );
+                assert!(
+                    !keywords.contains_key("$ref") || WORDS.contains(&keyword.as_str()),
+                    "{keyword} by $ref"
+                );
+                match (keyword.as_str(), value) {
+                    ("properties" | "$defs", Value::Object(named)) => named.values().for_each(check),
+                    ("items" | "additionalProperties", inner) => check(inner),
+                    ("anyOf" | "oneOf", Value::Array(cases)) => cases.iter().for_each(check),
+                    _ => {}
+                }
+            }
+        }
+        check(&schema());
+    }
+
+    #[test]
     fn both_schemas_are_draft_2020_12_and_keep_the_descriptions() {
         for schema in [schema(), published_schema()] {
             assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");

@@ -134,7 +134,7 @@ pub(super) fn keys_on(desired: &Desired, body: &Value, without_subdomain: bool) 
         "add `disableLocalAuth: true` to the spec to disable them"
     };
     let message = format!("{} accepts API keys, and the spec does not set `disableLocalAuth`", desired.title);
-    Some(Finding::warning(Code::KeysEnabled, message).at(desired.span).hint(hint))
+    Some(Finding::warning(Code::KeysEnabled, message).at(desired.span).hint(hint).about(&desired.id))
 }
 
 /// Reports a location that cannot be a region's name.
@@ -212,7 +212,7 @@ impl AccountCheck<'_> {
         let tree = self.loaded.document.tree.pointer(&self.pointer);
         for (name, value) in tree.and_then(Value::as_object).into_iter().flatten() {
             if value.is_null() && sections::section(name).is_some() {
-                let message = format!("`{name}` must be a list, not null");
+                let message = format!("`{name}` must be a list, but is empty");
                 self.report(&format!("/{name}"), Code::WrongType, message, EMPTY_SECTION);
             } else if value.is_null() && !CLEARABLE.contains(&name.as_str()) {
                 self.report(

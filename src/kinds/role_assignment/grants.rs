@@ -23,6 +23,12 @@ pub(super) struct DeclaredGrant<'a> {
     pub(super) explicit_version: bool,
 }
 
+/// The roles that a spec gives, as it names them, and the scopes.
+#[must_use]
+pub(crate) fn declared_roles(spec: &Spec) -> Vec<(ResourceId, &str)> {
+    grants(spec).into_iter().map(|grant| (grant.scope, grant.role)).collect()
+}
+
 /// The scope that a word or id in a spec means.
 pub(super) fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
     match scope {

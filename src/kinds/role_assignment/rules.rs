@@ -185,15 +185,15 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
         (None, Some(_), []) => {
             error(Code::MissingField, "the principal has a `type` but no `id`".to_owned(), "add `id`")
         }
+        (Some(id), _, []) if !is_object_id(id) => Some(
+            Finding::error(Code::InvalidGuid, format!("`{id}` is not an object id"))
+                .at(loaded.document.value_span(&format!("{at}/id")))
+                .hint("object ids are GUIDs: az ad sp show --id APP --query id"),
+        ),
         (Some(_), None, []) => error(
             Code::MissingField,
             "the principal has an `id` but no `type`".to_owned(),
             "add `type: User`, `Group` or `ServicePrincipal`: without it Azure refuses principals that are still replicating",
-        ),
-        (Some(id), Some(_), []) if !is_object_id(id) => Some(
-            Finding::error(Code::InvalidGuid, format!("`{id}` is not an object id"))
-                .at(loaded.document.value_span(&format!("{at}/id")))
-                .hint("object ids are GUIDs: az ad sp show --id APP --query id"),
         ),
         _ => None,
     }

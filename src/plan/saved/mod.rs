@@ -21,7 +21,7 @@ use crate::document::{
 };
 use crate::finding::{Code, Severity, bounded};
 use crate::id::ResourceId;
-use crate::kinds::{self, Compare, writable};
+use crate::kinds::{self, writable};
 use crate::plan::predict::World;
 use crate::plan::{steps, words};
 use crate::rbac::Catalogue;
@@ -173,8 +173,9 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         let differing = field_changes(kind, &change.patch(), body);
         let was = live.is_some() || restores;
         for entry in change.fields.iter_mut().filter(|_| was) {
-            let unshown = field(kind, &entry.path).is_some_and(|field| field.compare == Compare::Unshown);
             let known = differing.iter().find(|field| field.path == entry.path);
+            let unshown =
+                field(kind, &entry.path).is_some_and(|field| field.compare.hides(&serde_json::Value::Null));
             entry.before = match known {
                 Some(field) => field.before.clone(),
                 None if unshown => serde_json::Value::Null,

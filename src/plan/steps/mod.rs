@@ -5,6 +5,8 @@
 //! access or the model that their role lets them call. Deletes come last, children before parents, and not at all if a grant that replaces
 //! them failed. Accounts, projects and deployments are deleted once everything that their stack declares exists.
 //!
+//! What takes the caller's own right to write comes after everything else, and not at all if something failed: the next run needs it.
+//!
 //! A write that needs a role for the resource's own identity (a customer-managed key in a vault) becomes a separate write after that role.
 //! Only those deletes wait for it: if Azure refuses it, the rest continues.
 
@@ -15,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::held::serves;
 use crate::diff::field;
-use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, patch};
+use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, TakenRight, patch};
 use crate::id::ResourceId;
 use crate::kinds::{self, KINDS, Kind, Mutability, Trust};
 
@@ -36,6 +38,8 @@ struct DraftStep {
     falls_with: Option<ResourceId>,
     /// Whether it deletes a resource in use, or something on or in one.
     serves: bool,
+    /// Whose right to write it takes.
+    takes_right: Option<TakenRight>,
 }
 
 /// The steps of some changes. Changes that write nothing, or only what this version does not know, have none.
@@ -50,15 +54,18 @@ pub(super) fn steps(changes: &[PlannedChange]) -> Vec<Step> {
             _ => turns.make(whole, changes),
         }
     }
-    let Turns { early: mut drafts, late, mut deletes } = turns;
+    let Turns { early: mut drafts, late, mut deletes, mut taking } = turns;
     wait_for_what_is_made(changes, &mut drafts);
     go_one_after_another(&mut deletes);
+    // One on a resource that is deleted gives no right elsewhere, and goes before that resource.
+    taking.extend(deletes.extract_if(.., |draft| draft.takes_right.is_some() && draft.falls_with.is_none()));
     for mut late in late.into_iter().chain(deletes) {
         let needed = drafts.iter().enumerate().filter(|(_, other)| is_before(other, &late));
         let needed: Vec<usize> = needed.map(|(index, _)| index).collect();
         late.step.needs.extend(needed);
         drafts.push(late);
     }
+    go_at_the_end(taking, &mut drafts);
     wait_for_what_is_named(changes, &mut drafts);
     for draft in &mut drafts {
         draft.step.needs.sort_unstable();
@@ -74,6 +81,8 @@ struct Turns {
     /// Writes that wait for grants.
     late: Vec<DraftStep>,
     deletes: Vec<DraftStep>,
+    /// Writes that take rights which the run may need.
+    taking: Vec<DraftStep>,
 }
 
 impl Turns {
@@ -85,6 +94,11 @@ impl Turns {
         for (fields, after_grants) in groups(change) {
             let mut draft = whole.clone();
             draft.step.patch = patch(fields);
+            if draft.takes_right.is_some() {
+                draft.step.last = true;
+                self.taking.push(draft);
+                continue;
+            }
             if after_grants {
                 self.late.push(draft);
                 continue;
@@ -142,6 +156,21 @@ fn go_one_after_another(deletes: &mut [DraftStep]) {
         }
     }
     deletes.sort_by_key(|draft| (std::cmp::Reverse(draft.rank), !draft.grant));
+}
+
+/// Adds the writes that take rights. One of a group waits for all others to end; the caller's own for all others to succeed, and that on
+/// the widest scope is the last.
+fn go_at_the_end(mut taking: Vec<DraftStep>, drafts: &mut Vec<DraftStep>) {
+    let width = |draft: &DraftStep| std::cmp::Reverse(draft.scope.as_str().len());
+    taking.sort_by_key(|draft| (draft.takes_right, width(draft)));
+    for mut draft in taking {
+        let is_callers = draft.takes_right == Some(TakenRight::OfCaller);
+        let needed = drafts.iter().enumerate().filter(|(_, other)| is_callers || is_before(other, &draft));
+        let needed: Vec<usize> = needed.map(|(index, _)| index).collect();
+        draft.step.needs.extend(needed);
+        draft.step.yields = true;
+        drafts.push(draft);
+    }
 }
 
 /// Whether a step comes before one that waits for grants, or before a delete.
@@ -326,6 +355,7 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<DraftStep> {
         lane: lane(kind, &target),
         needs: Vec::new(),
         last: action == StepAction::Delete,
+        yields: false,
         source: change.source.clone(),
     };
     let scope = if kind.is_grant() { target.scope() } else { target.clone() };
@@ -341,6 +371,7 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<DraftStep> {
         trust: None,
         falls_with: None,
         serves: false,
+        takes_right: change.takes_right,
     })
 }
 

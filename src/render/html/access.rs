@@ -1,7 +1,7 @@
 //! Who can call the models of which account, as a matrix: a row for each principal, a column for each account.
 //!
-//! Where there are many accounts, cells hold a short code for what they say (role, scope, what limits it); the words to each stand in a list below
-//! the matrix, once: twelve thousand cells are to open at once.
+//! If there are many accounts, cells have short codes for role, scope and limits. A list below the matrix has the words for each code once, so
+//! that a page with twelve thousand cells opens quickly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use crate::id::ResourceId;
 use crate::render::access::how;
 use crate::render::members::{kind as kind_of, size};
 
-/// More accounts than this are shown by codes.
+/// From more accounts than this, cells have codes instead of words.
 const WORDED: usize = 6;
 
 /// One principal, with what it has on each account by the account's index.
@@ -27,30 +27,30 @@ struct PrincipalRow<'a> {
     group: Option<&'a Group>,
 }
 
-/// What cells say, in short and in words.
+/// The codes in cells, and their words.
 #[derive(Default)]
 struct Legend<'a> {
     /// Codes of roles, by their names.
     roles: BTreeMap<&'a str, String>,
     /// The texts of conditions, and their numbers.
     conditions: BTreeMap<&'a str, usize>,
-    /// All that some cell says, in order: what else it is known by is its place.
+    /// The distinct contents of cells; a cell refers to its content by index.
     sayings: Vec<CellSaying>,
-    /// The places, by the words.
+    /// The indexes, by the words.
     places: BTreeMap<String, usize>,
     /// Whether cells hold codes.
     coded: bool,
 }
 
-/// What a cell says.
+/// The content of a cell.
 struct CellSaying {
     code: String,
     words: String,
-    /// The letter of the widest scope.
+    /// The letter of the first scope.
     letter: &'static str,
 }
 
-/// The matrix, and what it does not tell.
+/// The matrix, and what was not evaluated.
 pub(in crate::render) fn matrix(access: &Access) -> Markup {
     let accounts = &access.accounts;
     let rows = rows(access);
@@ -62,7 +62,7 @@ pub(in crate::render) fn matrix(access: &Access) -> Markup {
             (accounts.len(), "accounts", "quiet"),
             (rows.len(), "principals with a token", "quiet"),
             (with_keys, "with keys on: anyone with a key can call", "bad"),
-            (incomplete, "that could not be read whole", "bad"),
+            (incomplete, "that could not be read completely", "bad"),
         ]))
         @if accounts.is_empty() {
             p { "No account to report on." }
@@ -90,7 +90,7 @@ pub(in crate::render) fn matrix(access: &Access) -> Markup {
     }
 }
 
-/// Everyone who can call anything, in the order of kind and name.
+/// Everyone who can call anything, by kind and name.
 fn rows(access: &Access) -> Vec<PrincipalRow<'_>> {
     let groups = access.groups.iter().flatten();
     let groups: BTreeMap<String, &Group> =
@@ -177,7 +177,7 @@ fn line(row: &PrincipalRow<'_>, accounts: &[AccountAccess], legend: &Legend<'_>)
             @for (index, account) in accounts.iter().enumerate() {
                 @match row.cells.get(&index) {
                     Some(ways) => (cell(ways, legend)),
-                    // What was not read may be there.
+                    // It may be in what was not read.
                     None if !account.complete => td.q { "?" },
                     None => td {},
                 }
@@ -186,7 +186,7 @@ fn line(row: &PrincipalRow<'_>, accounts: &[AccountAccess], legend: &Legend<'_>)
     }
 }
 
-/// The members of a group, which unfold below its name.
+/// The members of a group, folded below its name.
 fn members(group: &Group) -> Markup {
     let size = size(group);
     match &group.members {
@@ -237,6 +237,14 @@ fn plural(kind: &str) -> String {
     }
 }
 
+/// Role assignments, the least limited first: without a condition, permanent, on the widest scope.
+fn strongest_first(ways: &[Through]) -> Vec<&Through> {
+    let mut ways: Vec<&Through> = ways.iter().collect();
+    let limits = |way: &&Through| (way.condition.is_some(), way.temporary, way.reach == Reach::Below);
+    ways.sort_by_key(|way| (limits(way), std::cmp::Reverse(way.reach)));
+    ways
+}
+
 impl<'a> Legend<'a> {
     fn of(rows: &[PrincipalRow<'a>], coded: bool) -> Self {
         let ways = || rows.iter().flat_map(|row| row.cells.values().copied().flatten());
@@ -254,10 +262,9 @@ impl<'a> Legend<'a> {
         let mut legend = Self { roles, conditions, coded, ..Self::default() };
         for ways in rows.iter().flat_map(|row| row.cells.values().copied()) {
             let words = legend.words(ways);
-            // The widest tells most.
-            let widest = ways.iter().max_by_key(|way| (way.reach != Reach::Below, way.reach));
-            if let Some(widest) = widest.filter(|_| !legend.places.contains_key(&words)) {
-                let (code, letter) = (legend.code(widest, ways.len() - 1), letter(widest.reach));
+            let strongest = strongest_first(ways).first().copied();
+            if let Some(strongest) = strongest.filter(|_| !legend.places.contains_key(&words)) {
+                let (code, letter) = (legend.code(strongest, ways.len() - 1), letter(strongest.reach));
                 legend.places.insert(words.clone(), legend.sayings.len());
                 legend.sayings.push(CellSaying { code, words, letter });
             }
@@ -265,7 +272,7 @@ impl<'a> Legend<'a> {
         legend
     }
 
-    /// A way in short: the role's code, the scope's letter, and marks of what limits it.
+    /// A role assignment as a code: role, scope, and marks for its limits.
     fn code(&self, way: &Through, more: usize) -> String {
         let role = self.roles.get(way.role.as_str()).map_or("", String::as_str);
         let mut code = format!("{role}·{}", letter(way.reach));
@@ -283,11 +290,11 @@ impl<'a> Legend<'a> {
 
     /// Ways in words.
     fn words(&self, ways: &[Through]) -> String {
-        let word = |way: &Through| {
+        let word = |way: &&Through| {
             let number = way.condition.as_deref().and_then(|text| self.conditions.get(text));
             number.map_or_else(|| how(way), |number| format!("{} {number}", how(way)))
         };
-        ways.iter().map(word).collect::<Vec<_>>().join("; ")
+        strongest_first(ways).iter().map(word).collect::<Vec<_>>().join("; ")
     }
 
     /// What codes mean.
@@ -308,14 +315,14 @@ impl<'a> Legend<'a> {
                         div { dt { code { "*" } } dd { "under a condition" } }
                         div { dt { code { "†" } } dd { "temporary" } }
                         div { dt { code { "+1" } } dd { "one more way in" } }
-                        div { dt { code { "?" } } dd { "not known: the account could not be read whole" } }
+                        div { dt { code { "?" } } dd { "not known: the account could not be read completely" } }
                     }
                 }
             }
         }
     }
 
-    /// What each cell says, whole.
+    /// The words for each code.
     fn shown_sayings(&self) -> Markup {
         html! {
             @if !self.sayings.is_empty() {
@@ -342,7 +349,7 @@ impl<'a> Legend<'a> {
     }
 }
 
-/// The first letters of a role's name, less what almost all of them begin with.
+/// The initials of a role's name, without the prefix that most roles share.
 fn initials(name: &str) -> String {
     let rest = ["Cognitive Services ", "Azure AI "].iter().find_map(|start| name.strip_prefix(start));
     let words = rest.unwrap_or(name).split(|letter: char| !letter.is_alphanumeric());

@@ -1,4 +1,4 @@
-//! What `drift` found, as a page: who did what, and when, the latest first.
+//! The result of `drift` as a page: who changed what, and when, the latest first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,15 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{ChangePlace, block, shortened, stacks, value};
-use super::page::{HtmlPage, filter, place, tiles};
+use super::changes::{block, resource_group, shortened, stacks, value};
+use super::page::{HtmlPage, counts, filter, place};
 use super::plan::incomplete;
 use crate::document::{Cause, Differs, Done, Plan, PlannedChange};
+use crate::render::alike::together;
 use crate::render::cause;
-use crate::render::drift::{compared, differing, is_default, long, look, told};
-use crate::render::summary::{Found, NOT_OWNED, found, not_read};
+use crate::render::drift::{compared, differing, is_default, long, told};
+use crate::render::groups::stands_on;
+use crate::render::summary::{Counted, Found, Side, found};
 use crate::render::text::{label, shown_changes};
 
 /// What `drift` found.
@@ -23,11 +25,11 @@ pub fn drift(plan: &Plan) -> String {
         Found::Unjudged => "Not known whether Azure drifted".to_owned(),
         Found::Nothing => "No drift".to_owned(),
     };
-    // What changes nothing and is no drift is counted, not shown.
+    // Unchanged resources are only counted.
     let shown: Vec<&PlannedChange> = shown_changes(plan, false);
     let (dated, undated): (Vec<_>, Vec<_>) = shown.into_iter().partition(|change| when(change).is_some());
     let body = html! {
-        (counts(plan))
+        (counts(plan, Side::Drift))
         (people(&dated))
         (timeline(&dated))
         @if !undated.is_empty() {
@@ -50,34 +52,12 @@ pub fn drift(plan: &Plan) -> String {
     .with(&body)
 }
 
-fn counts(plan: &Plan) -> Markup {
-    let differ =
-        |wanted: Differs| plan.changes.iter().filter(|change| change.differs == Some(wanted)).count();
-    let counts = &plan.summary;
-    tiles(&[
-        (differ(Differs::Changed), "changed", "changed"),
-        (differ(Differs::Missing), "missing", "bad"),
-        (differ(Differs::Extra), "extra", "changed"),
-        (counts.unknown, "unknown", "bad"),
-        (plan.incomplete.len(), not_read(plan), "bad"),
-        (counts.unmanaged_unknown, "undeclared and not judged", "changed"),
-        (plan.unchanged(), "unchanged", "quiet"),
-        (plan.not_ours(), NOT_OWNED, "quiet"),
-        (
-            counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown),
-            "unmanaged",
-            "quiet",
-        ),
-        (counts.co_managed, "of other teams", "quiet"),
-    ])
-}
-
-/// When somebody did that.
+/// When somebody caused a change.
 fn when(change: &PlannedChange) -> Option<Timestamp> {
     change.caused_by.as_ref()?.when.parse().ok()
 }
 
-/// Who did how much of it.
+/// The number of changes by caller.
 fn people(dated: &[&PlannedChange]) -> Markup {
     let mut people: BTreeMap<String, usize> = BTreeMap::new();
     for cause in dated.iter().filter_map(|change| change.caused_by.as_ref()) {
@@ -95,7 +75,7 @@ fn people(dated: &[&PlannedChange]) -> Markup {
     }
 }
 
-/// What one caller did in one second.
+/// The changes of one caller in one second.
 struct Burst<'a> {
     when: Timestamp,
     who: String,
@@ -104,17 +84,15 @@ struct Burst<'a> {
 }
 
 fn events<'a>(dated: &[&'a PlannedChange]) -> Vec<Burst<'a>> {
-    let mut events: Vec<Burst<'a>> = Vec::new();
-    for change in dated {
-        let (Some(when), Some(cause)) = (when(change), &change.caused_by) else { continue };
-        let who = cause::who(cause);
-        match events.iter_mut().find(|each| {
-            each.when.as_second() == when.as_second() && each.who == who && each.done == cause.done
-        }) {
-            Some(event) => event.changes.push(change),
-            None => events.push(Burst { when, who, done: cause.done, changes: vec![change] }),
-        }
-    }
+    let caused = dated.iter().filter_map(|change| Some((when(change)?, change.caused_by.as_ref()?, *change)));
+    let bursts = together(caused, |(when, cause, _)| (when.as_second(), cause::who(cause), cause.done));
+    let mut events: Vec<Burst<'a>> = bursts
+        .into_iter()
+        .filter_map(|((_, who, done), all)| {
+            let when = all.first()?.0;
+            Some(Burst { when, who, done, changes: all.into_iter().map(|(_, _, change)| change).collect() })
+        })
+        .collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.when));
     events
 }
@@ -160,19 +138,15 @@ fn verb(done: Done) -> &'static str {
 }
 
 fn item(change: &PlannedChange) -> Markup {
-    let (word, class) = match change.differs {
-        Some(Differs::Missing) => (look(change).0, "bad"),
-        Some(_) => (look(change).0, "changed"),
-        None => (look(change).0, "quiet"),
-    };
-    let at = ChangePlace::of(change);
+    let sort = Counted::of(change, Side::Drift);
+    let group = resource_group(stands_on(change).as_ref());
     let fields = if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, true) };
     let said = told(change).into_iter().chain(change.cause_unknown.clone());
     html! {
         li data-item {
             p.head {
-                span.badge.(class) { (word) } " " b { (T(&change.title)) } " "
-                @if let Some(group) = at.group() { span.about { "in " (T(group)) } " " }
+                span.badge.(sort.look().class()) { (sort.word()) } " " b { (T(&change.title)) } " "
+                @if let Some(group) = group { span.about { "in " (T(group)) } " " }
                 (place(change.source.as_ref()))
             }
             @for said in said { p.more { (T(said)) } }
@@ -203,7 +177,7 @@ fn item(change: &PlannedChange) -> Markup {
     }
 }
 
-/// What the activity log says besides. Where the request came from stays in JSON: a page is shown to more people than need that.
+/// What else the activity log says. The caller's address is in JSON only: more people see a page than need it.
 fn evidence(cause: &Cause) -> Markup {
     html! {
         @if let Some(above) = &cause.resource { p.more { "with " code { (T(name(above))) } ", which it was in" } }

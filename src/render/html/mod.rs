@@ -1,7 +1,7 @@
-//! Documents as pages of HTML: one file each that a browser opens without any request.
+//! Documents as HTML pages: one file each, which a browser opens without any request.
 //!
-//! Works on the documents alone. `maud` escapes every value; [`T`] writes out what is invisible in text from outside first. What is on a page is
-//! there without its script too: the script only filters, folds and moves the focus.
+//! Works on the documents alone. `maud` escapes every value; [`T`] first replaces invisible characters in text from outside. The script only
+//! filters, folds and moves the focus: without it, a page shows the same.
 
 pub(super) mod access;
 mod changes;
@@ -23,7 +23,7 @@ use crate::render::page::{Page, fold};
 use crate::text::sanitize::{sanitize, sanitize_lines};
 use page::HtmlPage;
 
-/// Text from outside: every character can be seen, and all of it is text.
+/// Text from outside, with invisible characters replaced.
 pub(super) struct T<S: AsRef<str>>(pub(super) S);
 
 impl<S: AsRef<str>> Render for T<S> {
@@ -46,7 +46,7 @@ pub fn statement<T: Said>(document: &Statement<T>) -> String {
     .with(&document.about.html())
 }
 
-/// What `apply` did.
+/// The result of `apply`.
 #[must_use]
 pub fn report(report: &Report) -> String {
     let wide = Page::endless(true);
@@ -54,7 +54,7 @@ pub fn report(report: &Report) -> String {
     HtmlPage {
         command: "apply",
         about: String::new(),
-        said: text::counted(&report.resources()),
+        said: text::counted(&report.summary),
         target: Some(&report.target),
         requests: Some(report.requests),
         findings: &report.findings,
@@ -62,19 +62,19 @@ pub fn report(report: &Report) -> String {
     .with(&as_text(&fold(&steps, wide)))
 }
 
-/// Findings where there is nothing else to show.
+/// The findings of a command that has nothing else to show.
 #[must_use]
-pub fn validation(findings: &[FindingEntry]) -> String {
+pub fn validation(command: &str, findings: &[FindingEntry]) -> String {
     let said = match findings.len() {
         0 => "nothing to report".to_owned(),
         1 => "1 finding".to_owned(),
         many => format!("{many} findings"),
     };
-    let page = HtmlPage { command: "", about: String::new(), said, target: None, requests: None, findings };
+    let page = HtmlPage { command, about: String::new(), said, target: None, requests: None, findings };
     page.with(&html! {})
 }
 
-/// Lines that are shown as they are, where a command has no page of its own.
+/// Lines as they are, for a command without a page of its own.
 #[must_use]
 pub fn lines(command: &'static str, lines: &str, findings: &[FindingEntry]) -> String {
     let page = HtmlPage {

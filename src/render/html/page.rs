@@ -1,4 +1,4 @@
-//! What every page has: its head with the policy, its heading, findings, and the foot.
+//! The frame of every page: its head with the content security policy, heading, findings and footer.
 
 use std::sync::LazyLock;
 
@@ -8,9 +8,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::T;
-use crate::document::{FindingEntry, Requests, Target, TargetKind};
+use crate::document::{FindingEntry, Plan, Requests, Target, TargetKind};
 use crate::finding::Severity;
 use crate::render::alike::Alike;
+use crate::render::summary::{self, Counted, Side};
 use crate::render::text;
 use crate::source::Position;
 
@@ -19,8 +20,8 @@ const STYLE: &str = include_str!("page.css");
 /// The one script.
 const SCRIPT: &str = include_str!("page.js");
 
-/// What a browser is allowed: the style sheet and the script of the page, by their hashes, and nothing else. No address may be asked, no form
-/// sent, and no text become markup.
+/// The content security policy: only the page's own style sheet and script, by their hashes. No requests, no forms, and no text that becomes
+/// markup.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
     format!(
@@ -30,13 +31,12 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// What stands around a document.
+/// The frame around a document.
 pub(super) struct HtmlPage<'a> {
-    /// The command's name; empty where the page is of any command.
-    pub(super) command: &'static str,
-    /// What it is about: the stacks.
+    pub(super) command: &'a str,
+    /// The stacks.
     pub(super) about: String,
-    /// The document in a sentence, without a final period.
+    /// The result in a sentence, without a final period.
     pub(super) said: String,
     pub(super) target: Option<&'a Target>,
     pub(super) requests: Option<Requests>,
@@ -44,7 +44,7 @@ pub(super) struct HtmlPage<'a> {
 }
 
 impl HtmlPage<'_> {
-    /// The page with what it is about.
+    /// The page with this body.
     pub(super) fn with(&self, body: &Markup) -> String {
         let title = format!("keyless {}", self.command);
         let title = title.trim_end();
@@ -63,7 +63,7 @@ impl HtmlPage<'_> {
                     meta name="referrer" content="no-referrer";
                     meta name="robots" content="noindex";
                     title { (title) @if !self.about.is_empty() { ": " (T(&self.about)) } @if !self.said.is_empty() { " - " (T(&self.said)) } }
-                    // Without it a browser asks the server of the page for an icon.
+                    // Without it, a browser requests an icon from the page's server.
                     link rel="icon" href="data:,";
                     style { (PreEscaped(STYLE)) }
                 }
@@ -96,7 +96,7 @@ impl HtmlPage<'_> {
     }
 }
 
-/// Findings of one severity, folded where they only explain.
+/// Findings of one severity.
 fn findings(heading: &str, severity: &'static str, findings: &[&FindingEntry], open: bool) -> Markup {
     html! {
         @if !findings.is_empty() {
@@ -131,7 +131,14 @@ pub(super) fn place(source: Option<&Position>) -> Markup {
     }
 }
 
-/// How much there is of what, most telling first; what there is none of is left out.
+/// The counts of a plan or a drift.
+pub(super) fn counts(plan: &Plan, side: Side) -> Markup {
+    let counts = summary::all(plan, side);
+    let tile = |(number, sort): &(usize, Counted)| (*number, sort.words(*number), sort.look().class());
+    tiles(&counts.iter().map(tile).collect::<Vec<_>>())
+}
+
+/// Numbers, without zeros.
 pub(super) fn tiles(counts: &[(usize, &str, &'static str)]) -> Markup {
     html! {
         ul.tiles {
@@ -142,7 +149,7 @@ pub(super) fn tiles(counts: &[(usize, &str, &'static str)]) -> Markup {
     }
 }
 
-/// A field that narrows down what is shown. Without a script it would do nothing, and is not seen.
+/// A filter field. Hidden without the script, which it needs.
 pub(super) fn filter(id: &'static str, label: &str, of: &'static str) -> Markup {
     html! {
         label.filter for=(id) { span { (label) } input #(id) type="search" data-filter=(of) autocomplete="off" spellcheck="false"; }

@@ -1,27 +1,29 @@
-//! A plan as a page: who gains and who loses on top, then the changes of each account, folded where there are many.
+//! A plan as a page: who gains and loses access first, then the changes of each account, folded if there are many.
 
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{ChangePlace, block, by_place, shortened, stacks, value};
-use super::page::{HtmlPage, filter, place, tiles};
+use super::changes::{block, resource_group, shortened, stacks, value};
+use super::page::{HtmlPage, counts, filter, place};
 use crate::document::access::{AccessChange, Holder};
 use crate::document::keys::Keys;
 use crate::document::{Action, FieldEntry, Plan, PlannedChange};
 use crate::render::access::{how, limit, limits, who};
-use crate::render::cause;
-use crate::render::summary::{NOT_OWNED, not_read};
-use crate::render::text::{along, fields, hearsay, label, omitted, plain, plural, shown_changes};
+use crate::render::alike::together;
+use crate::render::entry::Entry;
+use crate::render::groups::{ChangeGroup, grouped};
+use crate::render::summary::Side;
+use crate::render::text::{entries, fields, label, plain, plural};
 use crate::render::words;
 
-/// So many changes are shown unfolded.
+/// Up to this many changes are shown unfolded.
 const UNFOLDED: usize = 40;
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let body = html! {
-        (counts(plan))
+        (counts(plan, Side::Plan))
         (access(plan))
         (changes(plan))
         (incomplete(plan))
@@ -55,31 +57,6 @@ fn said(plan: &Plan) -> String {
     }
 }
 
-fn counts(plan: &Plan) -> Markup {
-    let counts = &plan.summary;
-    tiles(&[
-        (counts.refused, "refused", "bad"),
-        (counts.unknown, "unknown", "bad"),
-        (plan.incomplete.len(), not_read(plan), "bad"),
-        (counts.create, "to create", "good"),
-        (counts.restore, "to restore", "good"),
-        (counts.update, "to update", "changed"),
-        (counts.adopt, "to adopt", "changed"),
-        (counts.delete, "to delete", "bad"),
-        (counts.unmanaged_drift, "undeclared", "changed"),
-        (counts.unmanaged_unknown, "undeclared and not judged", "changed"),
-        (plan.drifted(), "drifted", "changed"),
-        (plan.unchanged(), "unchanged", "quiet"),
-        (plan.not_ours(), NOT_OWNED, "quiet"),
-        (
-            counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown),
-            "unmanaged",
-            "quiet",
-        ),
-        (counts.co_managed, "of other teams", "quiet"),
-    ])
-}
-
 /// Who gains and who loses.
 fn access(plan: &Plan) -> Markup {
     html! {
@@ -109,11 +86,11 @@ fn account(change: &AccessChange) -> Markup {
             th scope="row" { (T(&change.account)) }
             td { ul.people {
                 @if gained { li.gains { b { "+" } " anyone with an API key" } }
-                @for (ways, holders) in alike(&change.gains) { (people("gains", "+", &ways, &holders)) }
+                @for (ways, holders) in by_ways(&change.gains) { (people("gains", "+", &ways, &holders)) }
             } }
             td { ul.people {
                 @if lost { li.loses { b { "-" } " anyone with an API key" } }
-                @for (ways, holders) in alike(&change.loses) { (people("loses", "-", &ways, &holders)) }
+                @for (ways, holders) in by_ways(&change.loses) { (people("loses", "-", &ways, &holders)) }
                 @for holder in &change.restricted {
                     li.loses {
                         b { "-" } " " (T(who(holder)))
@@ -126,17 +103,9 @@ fn account(change: &AccessChange) -> Markup {
     }
 }
 
-/// Those who have the same ways in, together.
-fn alike(holders: &[Holder]) -> Vec<(Vec<String>, Vec<&Holder>)> {
-    let mut groups: Vec<(Vec<String>, Vec<&Holder>)> = Vec::new();
-    for holder in holders {
-        let ways: Vec<String> = holder.through.iter().map(how).collect();
-        match groups.iter_mut().find(|(known, _)| *known == ways) {
-            Some((_, holders)) => holders.push(holder),
-            None => groups.push((ways, vec![holder])),
-        }
-    }
-    groups
+/// Principals with the same roles on the same scopes, together.
+fn by_ways(holders: &[Holder]) -> Vec<(Vec<String>, Vec<&Holder>)> {
+    together(holders, |holder| holder.through.iter().map(how).collect())
 }
 
 fn people(class: &str, sign: &str, ways: &[String], holders: &[&Holder]) -> Markup {
@@ -149,9 +118,9 @@ fn people(class: &str, sign: &str, ways: &[String], holders: &[&Holder]) -> Mark
 }
 
 fn changes(plan: &Plan) -> Markup {
-    let shown = shown_changes(plan, false);
-    let groups = by_place(shown.iter().copied());
-    let open = shown.len() <= UNFOLDED;
+    let entries = entries(plan, false, false);
+    let open = entries.len() <= UNFOLDED;
+    let groups = grouped(entries);
     html! {
         @if !groups.is_empty() {
             section {
@@ -162,71 +131,33 @@ fn changes(plan: &Plan) -> Markup {
                     button type="button" data-fold="close" { "Fold all" }
                     output #shown aria-live="polite" {}
                 }
-                div #changes { @for (place, changes) in &groups { (group(place, changes, open)) } }
+                div #changes { @for group in &groups { (folded(group, open)) } }
             }
         }
     }
 }
 
-fn group(at: &ChangePlace, changes: &[&PlannedChange], open: bool) -> Markup {
-    let (what, name) = at.title();
+fn folded(group: &ChangeGroup<'_>, open: bool) -> Markup {
     html! {
         details.group open[open] {
             summary {
-                h3 { span.what { (T(what)) } " " (T(name)) @if let Some(group) = at.group() { " " span.about { "in " (T(group)) } } }
-                " " (totals(changes))
+                h3 { (T(group.title())) @if let Some(group) = resource_group(group.on.as_ref()) { " " span.about { "in " (T(group)) } } }
+                " " span.totals {
+                    @for (count, sort) in group.totals() { span.badge.(sort.look().class()) { (count) " " (sort.words(count)) } " " }
+                }
             }
-            ul.changes { @for change in changes { (item(change)) } }
+            ul.changes { @for entry in &group.entries { (item(entry)) } }
         }
     }
 }
 
-/// How many changes of each sort, in the words of their badges.
-fn totals(changes: &[&PlannedChange]) -> Markup {
-    let mut counts: Vec<(&'static str, &'static str, usize)> = Vec::new();
-    for change in changes {
-        let (word, look) = badge(change.action);
-        match counts.iter_mut().find(|(known, _, _)| *known == word) {
-            Some((_, _, count)) => *count += 1,
-            None => counts.push((word, look, 1)),
-        }
-    }
-    html! { span.totals { @for (word, look, count) in counts { span.badge.(look) { (count) " " (word) } " " } } }
-}
-
-fn badge(action: Action) -> (&'static str, &'static str) {
-    match action {
-        Action::Create => ("create", "good"),
-        Action::Restore => ("restore", "good"),
-        Action::Update => ("update", "changed"),
-        Action::Adopt => ("adopt", "changed"),
-        Action::Delete => ("delete", "bad"),
-        Action::Refused => ("refused", "bad"),
-        Action::Unknown => ("unknown", "bad"),
-        Action::UnmanagedDrift => ("undeclared", "changed"),
-        Action::UnmanagedUnknown => ("not judged", "changed"),
-        Action::Unmanaged => ("unmanaged", "quiet"),
-        Action::CoManaged => ("of another team", "quiet"),
-        Action::Noop => ("unchanged", "quiet"),
-    }
-}
-
-fn item(change: &PlannedChange) -> Markup {
-    let (word, look) = badge(change.action);
-    // Why something could not be read stands among the findings, with what to do.
-    let reason = change.reason.clone().filter(|_| change.action != Action::Unknown);
-    let said: Vec<String> = reason
-        .into_iter()
-        .chain(cause::line(change, false).map(|line| line.to_string()))
-        .chain(omitted(change).into_iter().map(|what| format!("drift: {what}")))
-        .chain(along(change))
-        .chain(hearsay(change))
-        .collect();
+fn item(entry: &Entry<'_>) -> Markup {
+    let Some(change) = entry.changes.first().copied() else { return html! {} };
     let fields = fields(change, true);
     html! {
         li data-item {
-            p.head { span.badge.(look) { (word) } " " b { (T(&change.title)) } " " (place(change.source.as_ref())) }
-            @for said in &said { p.more { (T(said)) } }
+            p.head { span.badge.(entry.sort.look().class()) { (entry.sort.word()) } " " b { (T(&change.title)) } " " (place(change.source.as_ref())) }
+            @for said in entry.all_told() { p.more { (T(said)) } }
             @if !fields.is_empty() {
                 table.fields {
                     caption.hidden { "Fields of " (T(&change.title)) }
@@ -247,7 +178,7 @@ fn row(change: &PlannedChange, whole: &FieldEntry) -> Markup {
     }
 }
 
-/// What a field becomes, and what it was.
+/// The new and the old value of a field.
 fn becomes(change: &PlannedChange, whole: &FieldEntry) -> Markup {
     let field = &shortened(whole);
     let kind = change.kind.as_str();
@@ -256,7 +187,7 @@ fn becomes(change: &PlannedChange, whole: &FieldEntry) -> Markup {
         let is_default = field.source.is_none() && change.action != Action::Update;
         return html! { (value(kind, field, &field.after)) @if is_default { " " span.about { "default" } } };
     }
-    // What stays is left out of a long value only where Azure says that it was there, not where a file does.
+    // The unchanged part of a long value is left out only if Azure showed it, not if a file claims it.
     if !change.unverified
         && let Some(lines) = words::changed(&field.before, &field.after, words::GOES_AND_COMES)
     {
@@ -282,7 +213,7 @@ pub(super) fn incomplete(plan: &Plan) -> Markup {
     html! {
         @if !plan.incomplete.is_empty() {
             section {
-                h2 { "Not read whole" }
+                h2 { "Not read completely" }
                 ul { @for gap in &plan.incomplete { li { code { (T(&gap.scope)) } ": " (T(&gap.reason)) } } }
             }
         }

@@ -83,7 +83,7 @@ pub(super) fn wrong_task(task: Task, model: &str) -> Reply {
     let operation = match task {
         Task::Chat => "chatCompletion",
         Task::Responses => "responses",
-        Task::Embeddings | Task::Completion => "embeddings",
+        Task::Embeddings | Task::Completion | Task::Messages => "embeddings",
     };
     let message = format!(
         "The {operation} operation does not work with the specified model, {model}. Please choose different model and \

@@ -47,7 +47,7 @@ impl Does {
     /// The operation in the request log. Only those of chats and embeddings are in public records.
     fn logged(&self) -> &'static str {
         match self {
-            Self::Task(Task::Chat | Task::Completion) => "ChatCompletions_Create",
+            Self::Task(Task::Chat | Task::Completion | Task::Messages) => "ChatCompletions_Create",
             Self::Task(Task::Embeddings) => "Embeddings_Create",
             Self::Task(Task::Responses) => "Responses_Create",
             Self::Info | Self::Deployments => "Models_List",

@@ -146,7 +146,7 @@ impl Content {
     pub(crate) fn text(self) -> Vec<u8> {
         match self {
             Self::Whole(text) => text,
-            list @ Self::List { .. } => list.parts().flatten().collect(),
+            list @ Self::List { .. } => list.parts().collect::<Vec<_>>().concat(),
         }
     }
 }

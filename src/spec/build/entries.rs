@@ -21,6 +21,8 @@ pub(super) struct Entries {
     /// Where `<<` is, and what it merges.
     pub(super) merge: Option<Place>,
     pub(super) merged: Vec<Built>,
+    /// Whether a list or mapping stands where a key should be, as in `{{ name }}`.
+    pub(super) has_collection_key: bool,
 }
 
 /// The key before the next value.
@@ -60,6 +62,7 @@ impl Entries {
                 None => (EntryKey::Text(text.clone(), place), None),
             },
             (_, KeyRole::Collection) => {
+                self.has_collection_key = true;
                 let finding = Finding::error(Code::YamlSyntax, "a list or mapping cannot be a key");
                 (EntryKey::Refused, Some(finding.hint("quote a value that starts with `{` or `[`")))
             }

@@ -228,7 +228,8 @@ impl<'t> Builder<'t> {
                 (collection(Value::Array(items), Children::List(nodes), start, end, size), anchor)
             }
             Frame::Map { start, anchor, entries, size } => {
-                let Entries { map, nodes, merged, .. } = entries;
+                let Entries { map, nodes, merged, has_collection_key, .. } = entries;
+                let is_lost = has_collection_key && map.is_empty();
                 let mut built = collection(
                     Value::Object(map),
                     Children::Map(nodes.into_iter().collect()),
@@ -239,7 +240,8 @@ impl<'t> Builder<'t> {
                 for merged in merged {
                     merge(&mut built, merged);
                 }
-                (built, anchor)
+                // One mistake is one finding: the value was not meant as a mapping.
+                (if is_lost { unreadable(built.node.value) } else { built }, anchor)
             }
         };
         self.deliver(built, anchor)

@@ -21,6 +21,16 @@ pub struct Deployment {
     pub rai_policy_name: Option<String>,
     /// When Azure may upgrade the model's version. If declared, a version that Azure upgraded is a note, not a change.
     pub version_upgrade_option: Option<VersionUpgradeOption>,
+    /// Whether Azure may serve more than the capacity while the region has some to spare.
+    pub dynamic_throttling_enabled: Option<bool>,
+    /// The deployment of this account that takes the calls for which provisioned units have no room.
+    pub spillover_deployment_name: Option<String>,
+    /// The deployment of this account whose capacity it uses.
+    pub parent_deployment_name: Option<String>,
+    /// How a deployment with children divides its capacity.
+    pub capacity_settings: Option<CapacitySettings>,
+    /// What the publisher of the model wants to know about you; Anthropic requires it.
+    pub model_provider_data: Option<ModelProviderData>,
     /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
 }
@@ -35,6 +45,35 @@ pub struct DeploymentModel {
     pub name: String,
     /// Its version, in quotes: `"2024-08-06"`. If omitted: Azure's default on creation, unchanged later.
     pub version: Option<String>,
+    /// Who publishes it, where `format` does not say. Cannot be changed later.
+    pub publisher: Option<String>,
+    /// The id of a fine-tuned model's source. Cannot be changed later.
+    pub source: Option<String>,
+    /// The id of the account that contains the source, if it is not this one. Cannot be changed later.
+    pub source_account: Option<String>,
+}
+
+/// How a deployment with children divides its capacity.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CapacitySettings {
+    /// The capacity set aside for it.
+    pub designated_capacity: Option<u32>,
+    /// Its priority among the children.
+    pub priority: Option<u32>,
+}
+
+/// What the publisher of a model wants to know about the organization that uses it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ModelProviderData {
+    /// The organization's name.
+    pub organization_name: Option<String>,
+    /// Its country, as two letters.
+    #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
+    pub country_code: Option<String>,
+    /// Its industry, in lower case as Azure lists them: `technology`.
+    pub industry: Option<String>,
 }
 
 /// The type and capacity of a deployment.

@@ -75,7 +75,7 @@ fn finding(document: &YamlDocument, pointer: &str) -> Option<Finding> {
         "set a value, or remove the line; to clear a live value, write `null`"
     };
     let message = if takes.contains(&Takes::Type("array")) {
-        format!("{} must be a list, not null", field(pointer)?)
+        format!("{} must be a list, but is empty", field(pointer)?)
     } else {
         format!("{} has no value", field(pointer)?)
     };

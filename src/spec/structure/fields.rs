@@ -3,10 +3,9 @@
 //! Input: the name of a type in `model`, and a patch in spec shape. Output: the first field that the type does not have or whose value it
 //! does not accept. Pure. The rules are the spec's own, except that no field is required.
 
-use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-use super::{Problem, ProblemKind, RULES, Rules, resolve};
+use super::{Problem, ProblemKind, RULES, Rules, compiled, resolve};
 use crate::text::json::unescape;
 
 /// The fields of a type and their rules.
@@ -30,8 +29,7 @@ impl Fields {
         fields.retain(|name, _| !left_out.contains(&name.as_str()));
         fields.extend(further.iter().map(|(name, schema)| ((*name).to_owned(), optional(schema))));
         schema["$defs"] = RULES.schema["$defs"].clone();
-        let validator: Validator = jsonschema::validator_for(&schema)
-            .expect("a part of a valid schema with all that it refers to is valid");
+        let validator = compiled(&schema);
         Self(Rules { schema, validator })
     }
 

@@ -107,11 +107,19 @@ pub(super) struct Variable {
     pub(super) argument: bool,
     /// Where it is written, of a list or a mapping.
     pub(super) origin: Option<Arc<ValueSource>>,
+    /// Whether its value has a finding: values that use it get none.
+    pub(super) broken: bool,
 }
 
 impl Variable {
     fn argument(text: &str) -> Self {
-        Self { value: scalar::read_argument(text), text: text.to_owned(), argument: true, origin: None }
+        Self {
+            value: scalar::read_argument(text),
+            text: text.to_owned(),
+            argument: true,
+            origin: None,
+            broken: false,
+        }
     }
 }
 
@@ -184,14 +192,16 @@ pub(super) fn declared(
                 Finding::error(Code::InvalidName, message).at(document.key_span(&pointer)).hint(NAME_RULE),
             );
         }
+        let before = findings.len();
         let value = plain(document, &pointer, value, findings);
+        let broken = findings.len() > before;
         let text = match &value {
             Value::String(text) => text.clone(),
             Value::Array(_) | Value::Object(_) => String::new(),
             other => document.raw(&pointer).map_or_else(|| other.to_string(), str::to_owned),
         };
         let origin = (value.is_array() || value.is_object()).then(|| Arc::new(document.origin(&pointer)));
-        variables.insert(name.clone(), Variable { value, text, argument: false, origin });
+        variables.insert(name.clone(), Variable { value, text, argument: false, origin, broken });
     }
     variables
 }

@@ -120,10 +120,14 @@ impl Walk<'_> {
                 self.unknown(source);
                 return None;
             };
+            if variable.broken {
+                self.document.reported.insert(self.pointer.clone());
+                return None;
+            }
             if !self.has_room(variable, source) {
                 return None;
             }
-            let Variable { value, text, argument, origin } = variable.clone();
+            let Variable { value, text, argument, origin, .. } = variable.clone();
             if Self::names_secret(&self.pointer, &value) {
                 self.plain_secret(source);
             }
@@ -139,6 +143,9 @@ impl Walk<'_> {
                 TextPart::Text(text) => result.push_str(text),
                 TextPart::Reference(source) => match self.outside.get(inner(source), self.own) {
                     None => self.unknown(source),
+                    Some(Variable { broken: true, .. }) => {
+                        self.document.reported.insert(self.pointer.clone());
+                    }
                     Some(Variable { value: Value::Null, .. }) => {
                         let message = format!("`{}` has no value to insert into text", short(source));
                         let hint = "set a value for the variable; `\"\"` is the empty text";

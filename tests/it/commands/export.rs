@@ -110,8 +110,11 @@ fn drifts(folder: &Folder) -> Vec<String> {
     let drift = folder.keyless("drift specs/exported.yaml --format json").exits(2).json();
     let findings = drift["findings"].as_array().unwrap();
     let beside = findings.iter().filter(|finding| finding["code"] == "unmanaged");
-    let titles =
-        beside.map(|finding| finding["message"].as_str().unwrap().split(" is unmanaged").next().unwrap());
+    let titles = beside.map(|finding| {
+        let message = finding["message"].as_str().unwrap();
+        let named = message.strip_prefix("no spec declares ").or(message.split(" is undeclared").next());
+        named.unwrap()
+    });
     let titles: Vec<String> = titles.map(str::to_owned).collect();
     assert!(titles.len() > 2, "{drift}");
     titles

@@ -89,18 +89,55 @@ fn members_are_listed_once_for_each_group_and_only_if_asked_for() {
         .says(&["Not evaluated: conditions, deny assignments, membership of groups."]);
     folder.keyless("access --members").exits(0).says(&[
         "Members of groups:\n",
-        &format!("  Group ml developers ({GROUP}): 4 members\n"),
+        &format!("  Group ml developers ({GROUP}): 3 members, 1 nested group included\n"),
         "    Group interns (dddddddd…), ServicePrincipal pipeline (eeeeeeee…),\n    User alice@contoso.com (aaaaaaaa…), User bob@contoso.com (bbbbbbbb…)\n",
         "service principals that Microsoft Graph may leave out of a group's members.",
     ]);
     folder.keyless("access --members -v").exits(0).says(&[&format!("    User bob@contoso.com ({BOB})\n")]);
     let run = folder.keyless("access --members --format markdown").exits(0);
-    assert!(run.stdout.contains("4 members") && !run.stdout.contains("alice"), "{run}");
+    assert!(
+        run.stdout.contains("3 members, 1 nested group included") && !run.stdout.contains("alice"),
+        "{run}"
+    );
     let page = folder.keyless("access --members --format html").exits(0).stdout;
     let inside =
         page.split("<details class=\"members\">").nth(1).unwrap().split("</details>").next().unwrap();
-    assert!(inside.starts_with("<summary>4 members</summary>"), "{inside}");
+    assert!(inside.starts_with("<summary>3 members, 1 nested group included</summary>"), "{inside}");
     assert!(inside.contains(&format!("<li>User <b>bob@contoso.com</b> <code>{BOB}</code></li>")), "{inside}");
+}
+
+/// Azure spells what it was sent in other letters, and may not say what somebody is.
+#[test]
+fn a_group_is_one_however_its_assignment_spells_that() {
+    let (azure, folder) = live();
+    for (written, read) in
+        [("group", true), ("GROUP", true), ("Unknown", true), ("foreigngroup", false), ("User", false)]
+    {
+        azure.spoil(
+            "GET",
+            "/roleAssignments?",
+            Fault::Edit(match written {
+                "group" => |answer: &mut Value| spell(answer, "group"),
+                "GROUP" => |answer: &mut Value| spell(answer, "GROUP"),
+                "Unknown" => |answer: &mut Value| spell(answer, "Unknown"),
+                "foreigngroup" => |answer: &mut Value| spell(answer, "foreigngroup"),
+                _ => |answer: &mut Value| spell(answer, "User"),
+            }),
+        );
+        let run = folder.keyless("access --members --format json").exits(0);
+        assert_eq!(!asked(&azure).is_empty(), read, "{written}");
+        let group = &run.json()["groups"][0];
+        assert_eq!(group["members"].is_array(), read, "{written}: {run}");
+        let is_foreign = group["unread"] == "the group belongs to another tenant";
+        assert_eq!(is_foreign, written == "foreigngroup", "{written}: {run}");
+        azure.heal();
+    }
+}
+
+fn spell(answer: &mut Value, kind: &str) {
+    for each in answer["value"].as_array_mut().into_iter().flatten() {
+        each["properties"]["principalType"] = json!(kind);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod absent;
 mod access;
 mod export;
 mod export_names;
+mod init;
 mod keys;
 mod members;
 mod outputs;

@@ -109,6 +109,28 @@ fn the_matrix_has_a_row_for_each_principal_and_a_column_for_each_account() {
 }
 
 #[test]
+fn a_cell_names_the_least_limited_role_first() {
+    let azure = Azure::start();
+    let names: Vec<String> = (1..=7).map(|number| format!("chat-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for name in &names {
+        azure.make_account(name, &json!({"customSubDomainName": name, "disableLocalAuth": true}));
+    }
+    let condition = "@Resource[Microsoft.CognitiveServices/accounts:x] StringEquals 'y'";
+    azure.grant(&account("chat-1"), &name(1), CS_USER, ALICE, None);
+    azure.put(
+        &assignment(&format!("/subscriptions/{SUB}"), &name(2)),
+        json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": ALICE, "principalType": "User",
+            "condition": condition, "conditionVersion": "2.0"}}),
+    );
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", accounts(&names));
+    let cells = cells(&page(&folder, "access", 0), "id=\"matrix\"");
+    let alice = cells.iter().find(|row| row[0].contains(ALICE)).unwrap();
+    assert_eq!(alice[1..3], ["U·a+1", "U·s*"], "{cells:?}");
+}
+
+#[test]
 fn names_of_groups_and_members_are_text() {
     const GROUP: &str = "dddddddd-0000-4000-8000-000000000004";
     let azure = live();
@@ -204,11 +226,13 @@ fn a_plan_says_first_who_gains_and_loses_and_then_what_changes_by_account() {
     let groups: Vec<&str> = page.split("<details class=\"group\"").skip(1).collect();
     assert_eq!(groups.len(), 2);
     assert!(
-        groups[0].contains("</span> chat")
-            && groups[0].contains("1 create")
-            && !groups[0].contains("1 update")
+        groups[0].contains("account chat <span class=\"about\">in rg</span>")
+            && groups[0].contains("1 to create")
+            && !groups[0].contains("1 to update"),
+        "{}",
+        groups[0]
     );
-    assert!(groups[1].contains("</span> open") && groups[1].contains("1 update"));
+    assert!(groups[1].contains("account open") && groups[1].contains("1 to update"), "{}", groups[1]);
     assert!(page.find("Who gains").unwrap() < page.find("<h2>Changes</h2>").unwrap());
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `KEYLESS_BLESS=1 cargo test --test it docs` rewrites them.
 
+#[cfg(feature = "sandbox")]
+mod commands;
 mod openings;
 #[cfg(feature = "sandbox")]
 mod pages;
@@ -282,6 +284,8 @@ const ORDER: &[&str] = &[
     "Deployment",
     "DeploymentModel",
     "DeploymentSku",
+    "CapacitySettings",
+    "ModelProviderData",
     "RaiPolicy",
     "ContentFilter",
     "Project",
@@ -311,6 +315,8 @@ fn title(name: &str) -> String {
         "Deployment" => "A model deployment (`deployments` of an account)",
         "DeploymentModel" => "`model`",
         "DeploymentSku" => "`sku` of a deployment",
+        "CapacitySettings" => "`capacitySettings`",
+        "ModelProviderData" => "`modelProviderData`",
         "RaiPolicy" => "A content filter (`raiPolicies` of an account)",
         "ContentFilter" => "An element of `contentFilters`",
         "Project" => "A Foundry project (`projects` of an account)",

@@ -13,7 +13,7 @@ fn home() -> &'static Path {
 }
 
 /// README.md and the pages of docs/: (path, text).
-fn pages() -> Vec<(PathBuf, String)> {
+pub(super) fn pages() -> Vec<(PathBuf, String)> {
     let docs = std::fs::read_dir(home().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut paths: Vec<PathBuf> =
         docs.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
@@ -23,7 +23,7 @@ fn pages() -> Vec<(PathBuf, String)> {
 }
 
 /// Blocks of code with their language; their lines lose the indentation of the fence.
-fn blocks(text: &str) -> Vec<(String, String)> {
+pub(super) fn blocks(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut open: Option<(String, usize, String)> = None;
     for line in text.lines() {
@@ -47,14 +47,14 @@ fn blocks(text: &str) -> Vec<(String, String)> {
 }
 
 /// The block of a page that contains a text.
-fn block(page: &str, part: &str) -> String {
+pub(super) fn block(page: &str, part: &str) -> String {
     let text = std::fs::read_to_string(home().join(page)).unwrap();
     let fits = blocks(&text).into_iter().find(|(_, block)| block.contains(part));
     fits.unwrap_or_else(|| panic!("{page} has no block with `{part}`")).1
 }
 
 /// A script in a folder, with keyless on the path; (exit code, stdout, stderr).
-fn bash(script: &str, folder: &Folder, variables: &[(String, String)]) -> (i32, String, String) {
+pub(super) fn bash(script: &str, folder: &Folder, variables: &[(String, String)]) -> (i32, String, String) {
     let binary = Path::new(env!("CARGO_BIN_EXE_keyless")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("bash");
@@ -70,7 +70,7 @@ fn bash(script: &str, folder: &Folder, variables: &[(String, String)]) -> (i32, 
 }
 
 /// Someone who is signed in and may do everything, as pages assume.
-fn signed_in(cloud: &Cloud) -> Vec<(String, String)> {
+pub(super) fn signed_in(cloud: &Cloud) -> Vec<(String, String)> {
     let app = "0000aaaa-0000-4000-8000-000000000001";
     cloud.application(
         "reader of pages",

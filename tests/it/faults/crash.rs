@@ -178,7 +178,7 @@ fn an_apply_meets_what_a_killed_one_left_under_way() {
 fn an_apply_killed_at_any_write_is_ended_by_the_next() {
     let world = World::start();
     let mut points = 0;
-    for scene in few(3, SCENES.iter().filter(|scene| scene.name != "all at once")) {
+    for scene in few(2, SCENES.iter().filter(|scene| scene.name != "all at once")) {
         let stage = Stage::set(&world, scene);
         let writes: Vec<usize> = (0..stage.writes.len()).filter(|index| stage.writes[*index]).collect();
         for (turn, k) in writes.iter().enumerate() {

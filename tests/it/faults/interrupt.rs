@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::scenes::SCENES;
 use super::{Act, Going, Seen, World, each, nth};
-use crate::common::{ALICE, BOB, CAROL, Run, SUB, account, grants, head, one_account};
+use crate::common::{ALICE, BOB, CAROL, Run, SUB, account, few, grants, head, one_account};
 
 /// Far less than any time limit of a request or an operation, and far more than a busy machine needs.
 const SOON: Duration = Duration::from_secs(15);
@@ -282,7 +282,8 @@ fn a_write_in_flight_has_its_time_and_no_more() {
     let folder = world.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
     // Not answered in time; a second signal, of whichever sort, ends a long time at once.
-    for (grace, second) in [("--grace 1", None), ("--grace 600", Some("TERM")), ("--grace 600", Some("INT"))]
+    for (grace, second) in
+        few(2, [("--grace 1", None), ("--grace 600", Some("TERM")), ("--grace 600", Some("INT"))])
     {
         for act in [Act::HoldBefore, Act::HoldAfter] {
             world.reset();

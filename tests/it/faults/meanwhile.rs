@@ -39,7 +39,7 @@ fn an_assignment_created_meanwhile_that_differs_from_the_declared_one_is_a_failu
             &["now carries the mark of stack `team-b`"],
         ),
     ];
-    for (lines, made, words) in few(3, &rows) {
+    for (lines, made, words) in few(2, &rows) {
         for same_name in [false, true] {
             let world = World::start();
             let folder = world.folder();

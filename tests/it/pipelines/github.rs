@@ -339,3 +339,20 @@ fn a_long_plan_fits_into_a_comment() {
     let text = &comments[0].1;
     assert!(text.chars().count() <= 65_536 && text.contains("</details>") && text.contains("**Cut here:**"));
 }
+
+#[test]
+fn the_workflow_that_init_writes_runs() {
+    let (host, cloud) = (Host::start(), cloud());
+    let folder = crate::common::Folder::new();
+    let begin = format!(
+        "init --from scratch --subscription {SUB} --resource-group rg --host github --stack ml-platform --user {ALICE}"
+    );
+    folder.keyless(&begin).exits(0);
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let repository = repository(&host, &cloud, &read("specs/ml-platform.yaml"));
+    let text = read(".github/workflows/keyless.yml");
+    let ran = Run::of(&repository, &text, Event::pull_request("1111111111", NAME)).whole();
+    assert_eq!(ran.results(), ["plan: success", "comment: success"], "{}", ran.job("plan").log);
+    let ran = Run::of(&repository, &text, Event::push("1111111111")).whole();
+    assert_eq!(ran.results(), ["plan-main: success", "apply: success"], "{}", ran.job("apply").log);
+}

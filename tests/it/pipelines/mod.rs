@@ -3,9 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its world has failed")]
 
+mod comments;
 mod expression;
 mod github;
 mod host;
+mod metrics;
 mod others;
+mod release;
 mod runner;
 mod week;

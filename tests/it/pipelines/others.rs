@@ -74,6 +74,7 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
         .replace("$[[ inputs.stack ]]", "ml-platform")
         .replace("$[[ inputs.specs ]]", "specs")
         .replace("$[[ inputs.within ]]", "")
+        .replace("$[[ inputs.disclose ]]", "false")
         .replace("/tmp/keyless/", &format!("{ROOT}/"));
     let jobs = yaml(&filled);
     let project = folder.path().display().to_string();
@@ -228,6 +229,7 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
             text.replace("${{ parameters.stack }}", "ml-platform")
                 .replace("${{ parameters.specs }}", "specs")
                 .replace("${{ parameters.within }}", "")
+                .replace("${{ parameters.disclose }}", "false")
                 .replace("$(Pipeline.Workspace)", &work)
                 .replace("$(System.AccessToken)", "the-build's-own")
         };

@@ -237,10 +237,122 @@ fn a_lock_file_holds_what_each_environment_names() {
         "run `keyless lock --env prod`",
     ]);
     let run = folder.keyless("lock --env prod").exits(0);
-    run.says(&["wrote specs/a.lock.json (2 principals; 1 more that this run does not name is kept)"]);
+    run.says(&["wrote specs/a.lock.json (2 principals; 1 more is kept for other environments)"]);
     for environment in ["dev", "prod"] {
         folder.keyless(&format!("plan --env {environment}")).exits(0);
         folder.keyless(&format!("lock --check --env {environment}")).exits(0);
     }
     assert_eq!(read(&folder)["principals"].as_array().unwrap().len(), 3);
+}
+
+/// An unsigned token of a tenant.
+fn token(tenant: Option<&str>) -> String {
+    let claims = tenant.map_or_else(|| json!({}), |tenant| json!({ "tid": tenant }));
+    let claims = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, claims.to_string());
+    format!("e30.{claims}.x")
+}
+
+/// Development in one tenant, production in another: each run counts what was looked up in its own.
+#[test]
+fn a_lock_file_holds_names_of_two_tenants() {
+    let tenants = ["a", "b", "c"].map(|end| format!("00000000-0000-4000-8000-00000000000{end}"));
+    let azure = Azure::start();
+    populate(&azure);
+    let ml_dev = "00000000-0000-4000-8000-0000000000dd";
+    add_group(&azure, ml_dev, "ml-dev");
+    add_group(&azure, OTHER_ML, "ml-prod");
+    let folder = azure.folder();
+    let keyless = |arguments: &str, tenant: Option<&str>| {
+        folder.with_env(arguments, &[("KEYLESS_TOKEN", &token(tenant))])
+    };
+    folder.write("specs/a.yaml", spec(&["group: ml-developers", "group: '${group}'"]));
+    folder.write("specs/dev.vars.yaml", "group: ml-dev\n");
+    folder.write("specs/prod.vars.yaml", "group: ml-prod\n");
+    let environments = ["dev", "prod"];
+    for (environment, tenant) in environments.into_iter().zip(&tenants) {
+        keyless(&format!("lock --env {environment}"), Some(tenant)).exits(0);
+    }
+    let principals = read(&folder)["principals"].clone();
+    let entry = |tenant: &str, environment: &str, name: &str, id: &str| json!({"tenant": tenant, "environments": [environment], "type": "Group", "name": name, "id": id});
+    assert_eq!(
+        principals,
+        json!([
+            entry(&tenants[0], "dev", "ml-dev", ml_dev),
+            entry(&tenants[0], "dev", "ml-developers", ML),
+            entry(&tenants[1], "prod", "ml-developers", ML),
+            entry(&tenants[1], "prod", "ml-prod", OTHER_ML),
+        ])
+    );
+    // In the second tenant another group has that name. Nobody may look.
+    let other = "00000000-0000-4000-8000-0000000000bb";
+    let mut lock = read(&folder);
+    lock["principals"][2]["id"] = json!(other);
+    azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
+    // With and without a word about environments.
+    for bare in [false, true] {
+        if bare {
+            for entry in lock["principals"].as_array_mut().unwrap() {
+                entry.as_object_mut().unwrap().remove("environments");
+            }
+        }
+        folder.write("specs/a.lock.json", lock.to_string());
+        for (environment, tenant) in environments.into_iter().zip(&tenants) {
+            keyless(&format!("validate --env {environment}"), None).exits(0);
+            let run = keyless(&format!("plan --env {environment}"), Some(tenant)).exits(0);
+            let (mine, others) = if environment == "dev" { (ML, other) } else { (other, ML) };
+            let run = run.says(&[&format!("Group ml-developers ({mine}")]);
+            assert!(!run.stdout.contains(others), "{run}");
+        }
+        let run = keyless("plan --env dev", Some(&tenants[2])).exits(1);
+        run.says(&[
+            "error[tenant-mismatch]",
+            "`ml-developers` was locked in another tenant than the caller's",
+        ]);
+    }
+    keyless("plan --env dev", None)
+        .exits(1)
+        .says(&["contains group `ml-developers` for several tenants, and the caller's token names none"]);
+}
+
+/// Whoever had a name while nobody named it need not have it still.
+#[test]
+fn what_no_environment_names_any_more_is_forgotten() {
+    let azure = Azure::start();
+    populate(&azure);
+    add_group(&azure, OTHER_ML, "ml-prod");
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", spec(&["group: '${group}'"]));
+    let names = |environment: &str, group: &str| {
+        folder.write(&format!("specs/{environment}.vars.yaml"), format!("group: {group}\n"));
+    };
+    names("dev", "ml-developers");
+    names("prod", "ml-prod");
+    folder.keyless("lock --env dev").exits(0);
+    folder.keyless("lock --env prod").exits(0);
+    // That development names it proves nothing of production.
+    names("prod", "ml-developers");
+    let lacks = "does not contain group `ml-developers` for environment `prod`";
+    folder.keyless("validate --env prod").exits(1).complains(&[lacks, "run `keyless lock --env prod`"]);
+    let run = folder.keyless("lock --check --env prod").exits(2);
+    run.complains(&[
+        "the lock file does not contain Group `ml-developers` for environment `prod`",
+        "the lock file contains Group `ml-prod` for environment `prod`, which the spec does not name",
+        "run `keyless lock --env prod`",
+    ]);
+    folder.keyless("lock --env prod").exits(0).says(&["wrote specs/a.lock.json (1 principal)"]);
+    folder.keyless("lock --check --env prod").exits(0);
+    let held = json!([{"environments": ["dev", "prod"], "type": "Group", "name": "ml-developers", "id": ML}]);
+    assert_eq!(read(&folder)["principals"], held);
+    // One after the other names another group; then the name comes back.
+    names("dev", "ml-prod");
+    folder.keyless("lock --env dev").exits(0).says(&["1 more is kept for other environments"]);
+    folder.keyless("validate --env prod").exits(0);
+    names("prod", "ml-prod");
+    folder.keyless("lock --env prod").exits(0).says(&["wrote specs/a.lock.json (1 principal)"]);
+    names("prod", "ml-developers");
+    folder.keyless("validate --env prod").exits(1).complains(&[lacks]);
+    // A spec without variables is the same in every environment.
+    folder.write("specs/a.yaml", spec(&["group: ml-developers"]));
+    folder.keyless("lock --env dev").exits(0);
+    folder.keyless("validate --env prod").exits(0);
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::{DANA, ML, OTHER_ML, PIPELINE, PIPELINE_APP, add_group, granted, populate, spec};
-use crate::common::{Azure, CS_USER, Fault, SUB, account, head, one_account};
+use crate::common::{Azure, CS_USER, Fault, SUB, account, few, head, one_account};
 
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
@@ -99,16 +99,19 @@ fn a_directory_that_may_not_be_read_leaves_the_assignment_unknown() {
         {"id": "0", "status": 403, "body": {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}},
         {"id": "1", "status": 403, "body": {"error": {"code": "Authorization_RequestDenied", "message": "Insufficient privileges to complete the operation."}}},
     ]});
-    for fault in [
-        Fault::error(
-            403,
-            "Authorization_RequestDenied",
-            "Insufficient privileges to complete the operation.",
-        ),
-        Fault::Answer(200, "application/json", part.to_string()),
-        Fault::Answer(200, "text/html", "<html>a proxy</html>".to_owned()),
-        Fault::Answer(200, "application/json", "{}".to_owned()),
-    ] {
+    for fault in few(
+        2,
+        [
+            Fault::error(
+                403,
+                "Authorization_RequestDenied",
+                "Insufficient privileges to complete the operation.",
+            ),
+            Fault::Answer(200, "application/json", part.to_string()),
+            Fault::Answer(200, "text/html", "<html>a proxy</html>".to_owned()),
+            Fault::Answer(200, "application/json", "{}".to_owned()),
+        ],
+    ) {
         azure.spoil("POST", "$batch", fault);
         let plan = folder.keyless("plan a.yaml --format json").exits(1);
         assert_eq!(plan.changes("unknown").len(), 2, "{plan}");
@@ -257,7 +260,7 @@ fn whomever_the_run_knows_by_name_is_called_so_in_every_title() {
         &format!("  - {gone}"),
         &format!("  ? {beside}"),
         &format!("  + {new}"),
-        &format!("warning[unmanaged]: {beside} is unmanaged"),
+        &format!("warning[unmanaged]: no spec declares {beside}"),
     ]);
     assert!(!run.stdout.contains(&format!("User {DANA}")), "{run}");
     folder.keyless("drift").exits(2).says(&[&format!("extra    {gone}"), &format!("extra    {beside}")]);

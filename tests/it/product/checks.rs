@@ -353,7 +353,7 @@ fn a_list_that_is_not_found_does_not_say_that_nothing_is_in_it() {
             grants(&[ALICE])
         );
         folder.write("a.yaml", spec(600, "GlobalStandard", &more));
-        for code in codes {
+        for code in few(2, codes) {
             azure.spoil("GET", list, Fault::error(404, code, "It is not found."));
             let run = folder.keyless("plan a.yaml --format json").exits(1);
             assert!(!run.changes("unknown").is_empty(), "{list} {code}: {run}");

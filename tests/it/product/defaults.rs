@@ -29,7 +29,7 @@ fn keys_turned_on_by_hand_are_drift_where_the_spec_is_silent() {
     // A plan says so and keeps its exit code, as of everything that no spec declares; apply leaves it.
     let run = folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&[
         "  ? account chat",
-        "drift: API keys enabled (keyless created it with: disabled; the spec does not set `disableLocalAuth`)",
+        "drift: API keys enabled (default at creation: disabled; the spec does not set `disableLocalAuth`)",
         "Nothing to apply; 1 drifted, 1 unchanged",
     ]);
     assert!(!run.stdout.contains("No changes"), "{run}");
@@ -111,7 +111,7 @@ fn what_goes_with_a_deleted_account_is_listed_and_counted() {
     }
     folder
         .keyless("plan a.yaml --allow delete-account --allow deletes")
-        .says(&["1 deleted with what they are in"]);
+        .says(&["1 deleted along with their parent"]);
 }
 
 #[test]
@@ -132,9 +132,13 @@ fn a_plan_and_its_result_count_the_same_things() {
         ),
     );
     folder
-        .keyless("apply a.yaml --yes")
+        .keyless("apply a.yaml --yes --report json=r.json")
         .exits(0)
         .says(&["Plan: 1 to update", "Applied: 1 done, 0 failed, 0 skipped"]);
+    let report = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["summary"]["done"], 1, "resources, as in the text: {report:#}");
+    assert_eq!(report["steps"].as_array().unwrap().len(), 2, "{report:#}");
 }
 
 #[test]

@@ -396,3 +396,82 @@ fn a_content_filter_that_neither_a_spec_nor_the_account_has_is_told_while_planni
     write(&folder, &(named("other") + &other));
     folder.keyless("apply a.yaml --yes --allow weakening").exits(0);
 }
+
+const SPILLING: &str = "deployments:
+  - name: ptu
+    model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}
+    sku: {name: GlobalStandard, capacity: 1}
+    spilloverDeploymentName: overflow
+  - name: overflow
+    model: {format: OpenAI, name: gpt-4o, version: \"2024-08-06\"}
+    sku: {name: GlobalStandard, capacity: 1}
+    dynamicThrottlingEnabled: true
+";
+
+#[test]
+fn a_deployment_is_made_after_the_one_that_it_spills_over_to() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    write(&folder, SPILLING);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let made = writes(&azure);
+    let at = |name: &str| made.iter().position(|each| each == &format!("PUT {name}")).unwrap();
+    assert!(at("overflow") < at("ptu"), "{made:?}");
+    in_sync(&folder);
+    let live = |name: &str| azure.get(&child(&format!("deployments/{name}")))["properties"].clone();
+    assert_eq!(live("ptu")["spilloverDeploymentName"], "overflow");
+    assert_eq!(live("overflow")["dynamicThrottlingEnabled"], true);
+    // Each alone is a change of its own, and `null` takes the reference away.
+    write(&folder, &SPILLING.replace("Enabled: true", "Enabled: false"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(writes(&azure), ["PUT overflow"]);
+    write(
+        &folder,
+        &SPILLING.replace("Name: overflow", "Name: null").replace("Enabled: true", "Enabled: false"),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0);
+    assert_eq!(writes(&azure), ["PUT ptu"]);
+    assert_eq!(live("ptu")["spilloverDeploymentName"], Value::Null);
+    in_sync(&folder);
+}
+
+#[test]
+fn deployments_that_wait_for_each_other_are_an_error() {
+    let folder = Folder::new();
+    for name in ["ptu", "PTU"] {
+        write(
+            &folder,
+            &SPILLING.replace(
+                "    dynamicThrottlingEnabled: true",
+                &format!("    spilloverDeploymentName: {name}"),
+            ),
+        );
+        let run = folder.keyless("validate a.yaml").exits(1);
+        run.complains(&[
+            "deployment `ptu` cannot depend on itself",
+            "deployment `overflow` cannot depend on itself",
+        ]);
+    }
+}
+
+/// The publisher of Claude wants to know who uses it. Whether Azure shows that is not known: it is compared only if shown.
+#[test]
+fn what_a_publisher_wants_to_know_is_sent_and_compared_if_it_is_shown() {
+    let claude = "deployments:
+  - name: claude
+    model: {format: Anthropic, name: claude-sonnet-4-5, version: \"20250929\"}
+    sku: {name: GlobalStandard, capacity: 1}
+    modelProviderData: {organizationName: Contoso, countryCode: DE, industry: technology}
+";
+    let (azure, folder) = applied(claude);
+    let live = azure.get(&child("deployments/claude"));
+    assert_eq!(live["properties"]["modelProviderData"]["organizationName"], "Contoso");
+    write(&folder, &claude.replace("Contoso", "Fabrikam"));
+    folder.keyless("plan a.yaml").exits(0).says(&[
+        "modelProviderData.organizationName",
+        "Contoso",
+        "Fabrikam",
+    ]);
+    write(&folder, &claude.replace("DE", "Germany"));
+    folder.keyless("validate a.yaml").exits(1).complains(&["countryCode"]);
+}

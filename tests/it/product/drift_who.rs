@@ -110,9 +110,9 @@ fn a_grant_made_by_hand_names_who_made_it_though_azure_shows_an_id_only() {
     let write = "Microsoft.Authorization/roleAssignments/write";
     assert_eq!(said, ["created", "mallory@contoso.com", write, "activityLog"].map(Value::from));
     assert_eq!(asked(&azure).len(), 1);
-    // Without the log there is the id, and that is enough to go on with.
+    // Without the log there is the id, and the directory knows whose it is.
     azure.spoil("GET", LOG, Fault::Answer(200, "application/json", r#"{"value": []}"#.to_owned()));
-    let by = format!("created by principal {MALLORY} at 20");
+    let by = format!("created by mallory@contoso.com ({MALLORY}) at 20");
     folder.keyless("drift a.yaml").exits(2).says(&[&by]);
     azure.spoil("GET", LOG, Fault::denied());
     folder.keyless("drift a.yaml").exits(2).says(&[&by, "note[cause-unread]"]);
@@ -289,4 +289,31 @@ fn a_recorded_log_names_who_wrote_a_recorded_assignment() {
         assert_eq!((&cause[name], said.is_string()), (said, true), "{name}: {run}");
     }
     assert_eq!(cause["done"], "changed");
+}
+
+#[test]
+fn a_caller_of_whom_azure_shows_an_id_only_is_named_if_the_directory_knows_it() {
+    let (azure, folder) = applied();
+    let people = json!({"servicePrincipals": [{"id": ROBOT, "displayName": "pipeline"}]});
+    assert_eq!(azure.send("POST", "/_sandbox/directory", Some(people)).status, 200);
+    does(&azure, &robot(), "DELETE", &format!("{}/deployments/gpt", account("chat")), None);
+    let said = format!("pipeline ({ROBOT})");
+    folder.keyless("drift a.yaml").exits(2).says(&[&said, &format!("who: {said}")]);
+    let run = folder.keyless("drift a.yaml --format json").exits(2);
+    assert_eq!(only(&run, "create")["causedBy"]["callerName"], "pipeline", "{run}");
+    azure.spoil("POST", "/v1.0/$batch", Fault::denied());
+    let run = folder.keyless("drift a.yaml").exits(2).says(&[ROBOT]);
+    assert!(!run.stdout.contains("pipeline"), "{run}");
+}
+
+#[test]
+fn who_last_changed_a_resource_without_the_mark_is_told_on_request() {
+    let (azure, folder) = applied();
+    does(&azure, &mallory(), "PATCH", &account("chat"), Some(json!({"tags": {}})));
+    azure.take_seen();
+    let run = folder.keyless("drift a.yaml -v").exits(0);
+    run.says(&["last changed by mallory@contoso.com at 20", "1 declared but not owned", "No drift"]);
+    assert_eq!(asked(&azure), Vec::<String>::new());
+    let run = folder.keyless("drift a.yaml").exits(0);
+    assert!(!run.stdout.contains("mallory"), "{run}");
 }

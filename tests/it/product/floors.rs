@@ -12,7 +12,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["cli"],
     &["flow"],
     &["render"],
-    &["apply", "doctor", "export", "keys"],
+    &["apply", "doctor", "export", "init", "keys"],
     &["verify"],
     &["access"],
     &["read"],

@@ -119,7 +119,7 @@ fn a_plan_that_was_not_whole_still_ends_with_1() {
         let note = json!({"source": null, "severity": "error", "code": "incomplete-read", "message": "m"});
         plan["findings"] = json!([note]);
     });
-    let words = ["1 finding; by its word part of the specs could not be planned"];
+    let words = ["1 finding; according to it, part of the specs could not be planned"];
     folder.keyless("apply plan.json --yes").exits(1).says(&["4 done"]).complains(&words);
 }
 

@@ -144,7 +144,7 @@ fn deployment(policy: &str) -> String {
 
 #[test]
 fn a_guarded_plan_is_refused_unless_its_rule_is_named() {
-    for case in few(4, cases()) {
+    for case in few(2, cases()) {
         let azure = Azure::start();
         let folder = azure.folder();
         (case.live)(&azure, &folder);

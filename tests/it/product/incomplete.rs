@@ -50,7 +50,7 @@ fn world() -> (Azure, Folder) {
 
 #[test]
 fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
-    for (what, fault) in few(3, troubles()) {
+    for (what, fault) in few(2, troubles()) {
         let (azure, folder) = world();
         // Of the subscription, and of the group, which is asked where the subscription may not be listed.
         for scope in ["", "/resourceGroups/rg"] {
@@ -83,7 +83,7 @@ fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
 
 #[test]
 fn an_assignment_list_that_cannot_be_read_permits_neither_grant_nor_revocation() {
-    for (what, fault) in few(3, troubles()) {
+    for (what, fault) in few(2, troubles()) {
         let (azure, folder) = world();
         // At any scope.
         azure.spoil(
@@ -134,7 +134,7 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
 
 #[test]
 fn nothing_is_created_where_nothing_could_be_read() {
-    for (what, fault) in few(3, troubles()) {
+    for (what, fault) in few(2, troubles()) {
         let azure = Azure::start();
         let folder = azure.folder();
         folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));

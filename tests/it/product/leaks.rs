@@ -161,7 +161,7 @@ fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
     folder.write("a.yaml", one_account("team-a", "chat", ""));
     let parts: Vec<String> = forms(TOKEN);
     // Wherever the cut falls: after 300 characters, or after 24 words.
-    for (index, before) in few(2, [295, 290, 280, 260, 230].into_iter().enumerate()) {
+    for (index, before) in few(1, [295, 290, 280, 260, 230].into_iter().enumerate()) {
         // Each form at every other place: what is found does not depend on where the cut falls in which form.
         for form in parts.iter().skip(index % 2).step_by(2) {
             azure.heal();
@@ -175,7 +175,7 @@ fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
             assert!(run.stdout.contains("xxxxxxxx"), "the page is shown: {run}");
         }
     }
-    for words in [20, 22, 23] {
+    for words in few(1, [20, 22, 23]) {
         azure.heal();
         let text = format!("{}{SECRET}{SECRET}", "word ".repeat(words));
         azure.spoil("GET", "/", Fault::Answer(400, "text/plain", text));
@@ -194,7 +194,7 @@ fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
         let run = run(&folder, "plan a.yaml").exits(1).says(&["told ", "REDACTED", " end"]);
         holds_none(&folder, &run, &[TOKEN]);
     }
-    for end in [9, 12, 18, 60] {
+    for end in few(2, [9, 12, 18, 60]) {
         azure.heal();
         let told = format!("the token '{}...' is wrong; it begins with '{}", &TOKEN[..end], &TOKEN[..end]);
         azure.spoil("GET", "/", Fault::error(403, "AuthorizationFailed", &told));

@@ -74,7 +74,7 @@ fn an_identity_that_the_plan_deletes_is_nobody_who_is_left() {
     let project = format!("{}/projects/main", account("front"));
     let rest = front("SystemAssigned", "[{name: other}]");
     for (of, after, lifts) in few(
-        2,
+        1,
         [
             (&own, String::new(), "--allow delete-account --allow delete-project"),
             (&own, front("None", "[{name: main}, {name: other}]"), ""),

@@ -59,7 +59,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
             (
                 "    networkAcls: {ipRules: }\n",
                 "wrong-type@+2",
-                &["`ipRules` must be a list, not null", "write `[]`"],
+                &["`ipRules` must be a list, but is empty", "write `[]`"],
             ),
             ("    networkAcls: {defaultAction: }\n", "wrong-type@+2", &["`defaultAction` has no value"]),
             (
@@ -273,4 +273,57 @@ fn an_undeclared_connection_is_reported_to_stay_with_its_secret() {
         "connection search",
         "keyless never deletes it, and any secret in it still works: delete it by hand",
     ]);
+}
+
+/// A key may begin with `$`, and then looks like a variable of a shell.
+#[test]
+fn a_key_that_begins_like_a_variable_is_never_repeated() {
+    let folder = Folder::new();
+    for key in ["$Qk3y0fTheSearchService", "$(Qk3y0fTheSearchService)", "'$Qk3y0fTheSearchService'"] {
+        for credentials in [format!("{{key: {key}}}"), format!("{{apiKey: {key}}}"), key.to_owned()] {
+            let lines = format!(
+                "    connections:\n      - {{name: s, category: CognitiveSearch, target: \"https://s.search.windows.net/\", authType: ApiKey, credentials: {credentials}}}\n"
+            );
+            folder.write("a.yaml", format!("{}accounts:\n  - name: chat\n{lines}", head("a")));
+            for format in ["human", "json", "markdown", "html"] {
+                let run = folder
+                    .keyless(&format!(
+                        "validate a.yaml --format {format} --report sarif=s.json --report codequality=q.json"
+                    ))
+                    .exits(1);
+                let files = ["s.json", "q.json"]
+                    .map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+                for text in [&run.stdout, &run.stderr].into_iter().chain(&files) {
+                    assert!(!text.contains("Qk3y0f"), "{credentials}: {run}");
+                }
+            }
+            if credentials.starts_with("{key") {
+                folder.keyless("validate a.yaml").exits(1).complains(&["plain-secret", "${secret."]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_no_finding_and_two_mistakes_are_two() {
+    for (lines, found, says) in [
+        ("    location: {{ where }}\n", "yaml-syntax@+2", &["quote a value that starts with `{`"][..]),
+        (
+            "    projects:\n      - name: team\n        roleAssignments: []\n",
+            "unknown-field@+4",
+            &["put them under the account, or under the top-level `roleAssignments`"],
+        ),
+        (
+            "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n          - {id: nope, type: Robot}\n",
+            "invalid-guid@+5 invalid-value@+5",
+            &["not `Robot`", "`nope` is not an object id"],
+        ),
+    ] {
+        assert_row(&Row { lines: Box::leak(format!("{ACCOUNT}{lines}").into_boxed_str()), found, says });
+    }
+    let folder = Folder::new();
+    let head = head("team-a");
+    folder.write("a.yaml", format!("{head}variables: {{other: \"${{stage}}\"}}\naccounts:\n  - name: chat-${{other}}\n    tags: {{a: \"${{other}}\"}}\n"));
+    let run = folder.keyless("validate a.yaml --format json").exits(1);
+    assert_eq!(run.findings(), [format!("malformed-reference@{}", first_line())], "{run}");
 }

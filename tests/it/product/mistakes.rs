@@ -268,3 +268,15 @@ accounts:
     let run = folder.keyless("validate b.yaml -v").exits(1);
     run.complains(&["needs `authType`", "are checked once these problems are fixed"]);
 }
+
+#[test]
+fn a_report_of_wrong_specs_is_headed_with_the_command_that_ran() {
+    let folder = Folder::new();
+    folder.write("a.yaml", "version: 1\n");
+    for command in ["validate", "plan", "apply", "drift", "keys status"] {
+        let run = folder.keyless(&format!("{command} a.yaml --format markdown")).exits(1);
+        assert!(run.stdout.starts_with(&format!("## keyless {command}\n")), "{run}");
+        let run = folder.keyless(&format!("{command} a.yaml --format html")).exits(1);
+        assert!(run.stdout.contains(&format!("<h1>keyless {command}</h1>")), "{run}");
+    }
+}

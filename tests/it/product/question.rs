@@ -105,7 +105,7 @@ fn apply_writes_after_a_typed_yes_and_after_nothing_else() {
     let azure = Azure::start();
     let folder = azure.folder();
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
-    for typed in few(3, NO) {
+    for typed in few(2, NO) {
         let start = Instant::now();
         folder.write("r.json", "{}");
         let Some(run) = asked(&folder, "apply a.yaml --report json=r.json", typed) else { return };
@@ -133,7 +133,7 @@ fn keys_are_regenerated_after_a_typed_yes_and_after_nothing_else() {
     folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false"));
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.take_seen();
-    for typed in few(3, NO) {
+    for typed in few(2, NO) {
         let Some(run) = asked(&folder, "keys revoke a.yaml", typed) else { return };
         run.exits(1).says(&["nothing was written"]);
         assert!(azure.take_writes().is_empty(), "{typed}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CS_USER, Fault, Folder, SUB, account, assignment, grants, head, one_account, role,
+    ALICE, Azure, BOB, CS_USER, Fault, Folder, SUB, account, assignment, few, grants, head, one_account, role,
 };
 
 const LIFTS: &str = "--allow delete-account --allow delete-deployment --allow deletes --allow lock-out";
@@ -126,7 +126,7 @@ fn what_another_stack_has_in_its_account_is_named_and_keeps_it_where_that_stack_
     let id = assignment(&account("chat"), GRANT);
     azure.put(&id, json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": BOB, "principalType": "User", "description": "[keyless:team-b]"}}));
     let run = folder.keyless("plan a.yaml --retire team-a").exits(3);
-    run.says(&["what other stacks created there is deleted too: 1 of stack `team-b`"]);
+    run.says(&["this also deletes what other stacks created there: 1 of stack `team-b`"]);
     let b = format!(
         "{}roleAssignments:\n  - {{scope: {}, role: Cognitive Services User, principals: [{{id: {BOB}, type: User}}]}}\n",
         head("team-b").replace("resourceGroup: rg\n", "").replace("location: eastus2\n", ""),
@@ -297,7 +297,7 @@ fn two_stacks_on_one_account_each_lose_only_their_own() {
     folder.write("b.yaml", on_it(BOB));
     folder.keyless("apply a.yaml b.yaml --yes").exits(0);
     azure.take_seen();
-    for specs in ["b.yaml", "a.yaml b.yaml", "a.yaml b.yaml --select team-b"] {
+    for specs in few(2, ["b.yaml", "a.yaml b.yaml", "a.yaml b.yaml --select team-b"]) {
         let run = folder.keyless(&format!("plan {specs} --retire team-b")).exits(0);
         run.says(&["1 to delete", "Cognitive Services OpenAI User"]);
     }
@@ -333,4 +333,81 @@ fn everything_that_a_stack_can_own_goes_wherever_its_spec_names_it() {
     assert_eq!(deletes(&azure), 8);
     folder.keyless(&retire).exits(0).says(&["No changes"]);
     assert_eq!(deletes(&azure), 0);
+}
+
+const TEAM: &str = "dddddddd-0000-4000-8000-000000000004";
+
+/// A token of one principal, unsigned.
+fn token_of(id: &str) -> String {
+    let encode = |text: &str| base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, text);
+    format!("{}.{}.x", encode("{\"alg\":\"none\"}"), encode(&json!({ "oid": id }).to_string()))
+}
+
+/// Whoever carries it out has its right by the stack, as a group that it may be in: without it, the rest could not be done.
+#[test]
+fn the_right_of_the_identity_that_carries_it_out_goes_last_and_not_if_anything_failed() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let owner = |scope: &str, who: &str, kind: &str| {
+        format!("  - {{scope: {scope}, role: Owner, principals: [{{id: {who}, type: {kind}}}]}}\n")
+    };
+    let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
+    let rights = [
+        owner("subscription", BOB, "User"),
+        owner("resourceGroup", BOB, "User"),
+        owner("resourceGroup", TEAM, "Group"),
+        owner("resourceGroup", ALICE, "User"),
+    ];
+    folder.write("a.yaml", spec() + &rights.concat());
+    folder.keyless("apply a.yaml --yes --allow grant").exits(0);
+    let token = token_of(BOB);
+    let as_bob = [("KEYLESS_TOKEN", token.as_str())];
+    let retire = format!("apply a.yaml --retire team-a --yes {LIFTS}");
+    let order = || {
+        let gone = azure.take_writes().into_iter().filter(|seen| seen.method == "DELETE");
+        gone.map(|seen| seen.path().to_owned()).collect::<Vec<_>>()
+    };
+    let held = |scope: &str| {
+        let grants = azure.grants_at(scope).into_iter();
+        grants
+            .map(|grant| grant["properties"]["principalId"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let id = |scope: &str, who: &str| {
+        let mut grants = azure.grants_at(scope).into_iter();
+        let owner = |grant: &Value| {
+            grant["properties"]["principalId"] == who
+                && grant["properties"]["roleDefinitionId"]
+                    .as_str()
+                    .unwrap()
+                    .ends_with("8e3af657-a8ff-443c-a75c-2fe8c4bcb635")
+        };
+        grants.find(owner).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let subscription = format!("/subscriptions/{SUB}");
+    let last = [id(&group, TEAM), id(&group, BOB), id(&subscription, BOB)];
+    // Something cannot be done: the caller keeps its right; others do not.
+    azure.take_seen();
+    azure.spoil("DELETE", "/deployments/gpt", Fault::error(409, "Conflict", "in use"));
+    let run = folder.with_env(&retire, &as_bob).exits(1);
+    run.complains(&["it depends on deployment gpt of chat, which did not succeed"]);
+    assert_eq!((held(&group), held(&subscription)), (vec![BOB.to_owned()], vec![BOB.to_owned()]));
+    let gone = order();
+    assert!(gone.last().unwrap().eq_ignore_ascii_case(&last[0]), "{gone:?}");
+    azure.heal();
+    // Nor is it taken while a plan says that something stays.
+    let lock = format!("{}/providers/Microsoft.Authorization/locks/L", account("chat"));
+    azure.put(&lock, json!({"properties": {"level": "CanNotDelete"}}));
+    folder.with_env(&retire, &as_bob).exits(1);
+    assert_eq!((held(&group), held(&subscription)), (vec![BOB.to_owned()], vec![BOB.to_owned()]));
+    azure.delete(&lock);
+    // From a saved plan in the same order.
+    azure.take_seen();
+    folder.with_env("plan a.yaml --retire team-a --out p.json", &as_bob).exits(3);
+    folder.with_env(&format!("apply p.json --yes {LIFTS} --allow delete-list"), &as_bob).exits(0);
+    let gone = order();
+    assert!(gone.iter().any(|path| path.eq_ignore_ascii_case(&account("chat"))), "{gone:?}");
+    let end = &gone[gone.len() - 2..];
+    assert!(end.iter().zip(&last[1..]).all(|(one, other)| one.eq_ignore_ascii_case(other)), "{gone:?}");
+    folder.with_env(&retire, &as_bob).exits(0).says(&["No changes"]);
 }

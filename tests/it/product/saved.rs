@@ -158,7 +158,8 @@ fn pins_hold_for_every_change_of_a_plan_that_nobody_edited() {
             "roleAssignments: [{{scope: {}, role: Reader, principals: [{{id: {CAROL}, type: User}}]}}]\n",
             account("chat")
         );
-    for (text, counts) in [(revoked, "1 to delete"), (unmarked, "1 to update"), (adopted, "to adopt")] {
+    for (text, counts) in few(2, [(revoked, "1 to delete"), (unmarked, "1 to update"), (adopted, "to adopt")])
+    {
         folder.write("a.yaml", text);
         folder.keyless("plan a.yaml --out plan.json").exits(0).says(&[counts]);
         azure.take_seen();

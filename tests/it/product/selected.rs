@@ -59,7 +59,10 @@ fn the_mark_of_a_stack_that_was_left_out_counts_where_that_stack_speaks_and_nowh
     // Loaded and speaking for the group, or not.
     folder.write("b.yaml", one_account("team-b", "other", ""));
     folder.keyless("drift a.yaml b.yaml --select team-a").exits(0);
-    folder.keyless("plan a.yaml b.yaml --select team-a -v").exits(0).says(&["which this run leaves out"]);
+    folder
+        .keyless("plan a.yaml b.yaml --select team-a -v")
+        .exits(0)
+        .says(&["which is not selected in this run"]);
     folder.write(
         "b.yaml",
         one_account("team-b", "other", "").replace("resourceGroup: rg", "resourceGroup: rg-b"),
@@ -153,4 +156,169 @@ fn an_account_that_moved_to_a_stack_that_was_left_out_is_not_deleted() {
         let run = folder.keyless(&format!("apply a.yaml b.yaml --select team-a {retire} --yes")).exits(0);
         run.says(&["No changes"]);
     }
+}
+
+/// Keys of an account and who may call it are declared in two files; only the first is selected.
+#[test]
+fn keys_stay_on_while_a_stack_that_was_left_out_declares_a_grant_that_does_not_exist() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("chat", &json!({"disableLocalAuth": false, "customSubDomainName": "chat"}));
+    azure.grant(&account("chat"), GRANT, CS_USER, ALICE, None);
+    folder.write(
+        "a.yaml",
+        one_account(
+            "team-a",
+            "chat",
+            &format!("disableLocalAuth: true\ntags: {{a: b}}\n{}", grants(&[ALICE])),
+        ),
+    );
+    let b = |scope: &str| {
+        let grant = "role: Cognitive Services User, principals: [{id: BOB, type: User}]";
+        let grant = grant.replace("BOB", BOB);
+        folder.write(
+            "b.yaml",
+            format!("{}roleAssignments:\n  - {{scope: {scope}, {grant}}}\n", head("team-b")),
+        );
+    };
+    let is_off = || azure.get(&account("chat"))["properties"]["disableLocalAuth"] == true;
+    let select = "a.yaml b.yaml --select team-a";
+    for scope in [account("chat"), "resourceGroup".to_owned(), format!("/subscriptions/{SUB}")] {
+        b(&scope);
+        let run = folder.keyless(&format!("apply {select} --yes")).exits(1);
+        run.says(&[
+            "error[waits-for-grants]",
+            "`disableLocalAuth` waits for every declared role assignment, and role assignment",
+            "of stack `team-b`, which is not selected in this run, does not exist yet",
+            "apply stack `team-b`, or select it too first; other differences are written now",
+        ]);
+        assert!(!is_off(), "{scope}");
+        assert_eq!(azure.get(&account("chat"))["tags"]["a"], "b");
+    }
+    // On another account, or for an account that has no keys, it does not matter.
+    b(&account("other"));
+    folder.keyless(&format!("plan {select}")).exits(0).says(&["1 to update"]);
+    // Who it is cannot be asked.
+    let group = "- {scope: resourceGroup, role: Cognitive Services User, principals: [{group: ml-team}]}\n";
+    folder.write("b.yaml", format!("{}roleAssignments:\n  {group}", head("team-b")));
+    azure.spoil("POST", "$batch", Fault::denied());
+    folder.keyless(&format!("plan {select}")).exits(1).says(&["waits-for-grants"]);
+    azure.heal();
+    // It stands, wherever the selected stack does not look.
+    for scope in ["resourceGroup".to_owned(), format!("/subscriptions/{SUB}"), account("chat")] {
+        b(&scope);
+        folder.keyless("apply b.yaml --yes --allow grant").exits(0);
+        folder.keyless(&format!("plan {select}")).exits(0).says(&["1 to update"]);
+    }
+    folder.keyless(&format!("apply {select} --yes")).exits(0);
+    assert!(is_off());
+}
+
+/// A secret goes where a loaded spec sends it already, whoever is selected.
+#[test]
+fn the_secret_of_a_stack_that_was_left_out_goes_to_no_other_host_unasked() {
+    let connection = |name: &str, host: &str| {
+        format!(
+            "connections: [{{name: {name}, category: CognitiveSearch, target: \"https://{host}/\", authType: ApiKey, credentials: {{key: \"${{secret.SEARCH}}\"}}}}]\n"
+        )
+    };
+    let secrets = [("KEYLESS_SECRET_SEARCH", "k3y-of-the-search-service")];
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("b.yaml", one_account("team-b", "other", &connection("search", "good.search.windows.net")));
+    folder.with_env("apply b.yaml --yes", &secrets).exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.with_env("apply a.yaml b.yaml --yes", &secrets).exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", &connection("mine", "evil.example")));
+    azure.take_seen();
+    let words = "sends `${secret.SEARCH}` to another host than connection `search` of account `other`";
+    for select in ["", "--select team-a"] {
+        let run = folder.with_env(&format!("apply a.yaml b.yaml --yes {select}"), &secrets);
+        run.exits(3).says(&["error[guard-connection]", words]);
+    }
+    folder.with_env("plan a.yaml b.yaml --select team-a --out p.json", &secrets).exits(3);
+    folder.with_env("apply p.json --yes", &secrets).exits(3).says(&[words]);
+    // Where it goes cannot be read.
+    azure.spoil("GET", "/accounts/other/connections", Fault::denied());
+    let run = folder.with_env("apply a.yaml b.yaml --yes --select team-a", &secrets).exits(3);
+    run.says(&["error[guard-connection]", "could not read where connection `search` of account `other`"]);
+    azure.heal();
+    assert!(azure.take_writes().is_empty());
+    folder.write("a.yaml", one_account("team-a", "chat", &connection("mine", "good.search.windows.net")));
+    folder.with_env("apply a.yaml b.yaml --yes --select team-a", &secrets).exits(0);
+}
+
+/// Anyone can type a mark. One of a stack that deletes nothing would hide a role from every run.
+#[test]
+fn the_mark_of_a_stack_that_was_left_out_and_deletes_nothing_hides_nothing() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("b.yaml", one_account("team-b", "other", ""));
+    folder.keyless("apply b.yaml --yes").exits(0);
+    azure.grant(&account("chat"), GRANT, CS_USER, BOB, Some("[keyless:team-b]"));
+    folder.keyless("drift a.yaml b.yaml --select team-a").exits(0);
+    folder.keyless("drift a.yaml b.yaml --select team-b").exits(2).says(&[BOB]);
+    folder.write("b.yaml", one_account("team-b", "other", "").replace("accounts:", "prune: none\naccounts:"));
+    folder.keyless("drift a.yaml b.yaml --select team-b").exits(0);
+    let run = folder.keyless("drift a.yaml b.yaml --select team-a").exits(2);
+    run.says(&[BOB, "which is not selected in this run and which has `prune: none`"]);
+    folder.keyless("drift a.yaml b.yaml").exits(2);
+}
+
+#[test]
+fn lines_that_moved_to_a_stack_that_was_left_out_are_told() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    let moved = |stack: &str| {
+        format!(
+            "{}roleAssignments:\n  - {{scope: {}, role: Cognitive Services User, principals: [{{id: {BOB}, type: User}}]}}\n",
+            head(stack),
+            account("chat")
+        )
+    };
+    folder.write("b.yaml", moved("team-b"));
+    folder.write("c.yaml", one_account("team-c", "third", ""));
+    let words = "1 resource that stack `team-b` declares, which is not selected in this run, carries the mark of stack `team-a`, and nothing is changed there: role assignment Cognitive Services User -> User";
+    for command in ["plan", "apply --yes", "drift"] {
+        let run = folder.keyless(&format!("{command} a.yaml b.yaml c.yaml --select team-a")).exits(0);
+        run.says(&["warning[foreign-mark]", words, "b.yaml:7:", "select `team-b` too"]);
+    }
+    // It concerns neither of the others alone.
+    for select in ["--select team-c", "--select team-a --select team-c"] {
+        let run = folder.keyless(&format!("plan a.yaml b.yaml c.yaml {select}")).exits(0);
+        assert_eq!(run.stdout.contains("foreign-mark"), select.contains("team-a"), "{run}");
+    }
+    folder
+        .keyless("plan a.yaml b.yaml --select team-b")
+        .exits(1)
+        .says(&["error[foreign-mark]", "`[keyless:team-a]`"]);
+    folder.keyless("plan a.yaml b.yaml").exits(1).says(&["error[foreign-mark]"]);
+    // What the other stack owns is its own matter.
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    azure.grant(&account("chat"), GRANT, OPENAI_USER, BOB, Some("[keyless:team-b]"));
+    folder.write(
+        "b.yaml",
+        moved("team-b").replace("Cognitive Services User", "Cognitive Services OpenAI User"),
+    );
+    let run = folder.keyless("plan a.yaml b.yaml --select team-a").exits(0);
+    assert!(!run.stdout.contains("foreign-mark"), "{run}");
+}
+
+/// A declared assignment has the name that it was made with, and may carry a mark of a stack of no spec.
+#[test]
+fn what_is_declared_is_not_counted_among_what_stands_elsewhere() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE])));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.grant(&account("chat"), GRANT, CS_USER, BOB, Some("[keyless:old]"));
+    folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB])));
+    let run = folder.keyless("plan a.yaml --format json").exits(1);
+    let run = run.says(&["carries the mark of stack `old`"]);
+    assert!(!run.stdout.contains("outside of what the specs cover"), "{run}");
 }

@@ -151,7 +151,7 @@ fn an_unreadable_item_that_may_be_a_declared_assignment_is_named_and_blocks_chan
             "its scope is not that of its id",
         ),
     ];
-    for (what, fault, item, why) in few(3, rows) {
+    for (what, fault, item, why) in few(2, rows) {
         let (azure, folder) = applied();
         azure.spoil("GET", GRANTS, fault);
         folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));

@@ -222,8 +222,6 @@ fn an_empty_variable_of_the_environment_counts_as_not_set() {
         "KEYLESS_VAR_FILE",
         "KEYLESS_FORMAT",
         "KEYLESS_REPORT",
-        "KEYLESS_STACK",
-        "KEYLESS_WITHIN",
         "KEYLESS_CLOUD",
         "KEYLESS_CREDENTIAL",
         "KEYLESS_PARALLELISM",
@@ -241,6 +239,34 @@ fn an_empty_variable_of_the_environment_counts_as_not_set() {
         &[&empty[..], &[("KEYLESS_TOKEN", "")]].concat(),
     );
     run.exits(1).complains(&["no token for the endpoint"]);
+}
+
+/// A pipeline whose variable came out empty must not run without its pin.
+#[test]
+fn an_empty_pin_is_an_error() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("specs/a.yaml", format!("{}accounts:\n  - name: chat\n", head("a")));
+    let scope = format!("/subscriptions/{SUB}");
+    for (variable, option, good) in [
+        ("KEYLESS_STACK", "--stack", "a"),
+        ("KEYLESS_SELECT", "--select", "a"),
+        ("KEYLESS_WITHIN", "--within", &scope),
+    ] {
+        for empty in ["", " "] {
+            for command in ["validate", "plan", "apply --yes", "drift"] {
+                let run = folder.with_env(command, &[(variable, empty)]).exits(1);
+                run.complains(&[&format!("`{variable}` is set but empty"), "unset it, or give it a value"]);
+            }
+        }
+        let run = folder.args(["apply", "--yes", option, ""]).exits(1);
+        run.complains(&[&format!("`{option}` is empty"), "leave it out, or give it a value"]);
+        // The option takes precedence over the variable, and holds.
+        folder.with_env(&format!("validate {option} {good}"), &[(variable, "")]).exits(0);
+        folder.with_env("validate", &[(variable, good)]).exits(0);
+    }
+    assert!(azure.take_seen().is_empty());
+    folder.keyless("plan").exits(0);
 }
 
 #[test]
@@ -315,9 +341,14 @@ fn options_for_specs_are_refused_where_none_is_read() {
     let azure = Azure::start();
     let folder = azure.folder();
     for command in ["access", "keys status"] {
-        for option in
-            ["--within /subscriptions/x", "--stack a", "--env prod", "--var a=b", "--var-file x.yaml"]
-        {
+        for option in [
+            "--within /subscriptions/x",
+            "--stack a",
+            "--select a",
+            "--env prod",
+            "--var a=b",
+            "--var-file x.yaml",
+        ] {
             let run = folder.keyless(&format!("{command} --subscription {SUB} {option}")).exits(1);
             run.complains(&["has no effect with `--subscription`", option.split(' ').next().unwrap()]);
         }

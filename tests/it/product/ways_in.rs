@@ -120,7 +120,7 @@ fn keys_do_not_go_off_where_only_principals_that_are_gone_are_left() {
 
 #[test]
 fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
-    for scope in [group(), account("chat")] {
+    for scope in few(1, [group(), account("chat")]) {
         let (azure, folder) = open();
         for_an_hour(&azure, &scope, "Cognitive Services User", ALICE);
         folder.write("a.yaml", closing(""));
@@ -184,7 +184,7 @@ fn keys_do_not_go_off_where_only_the_accounts_own_identities_are_left() {
     let own = azure.get(&project)["identity"]["principalId"].as_str().unwrap().to_owned();
     let given = |who: &str| json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": who, "principalType": "ServicePrincipal"}});
     azure.put(&assignment(&account("chat"), HAND), given(&own));
-    for lines in ["", "projects: [{name: main}]\n"] {
+    for lines in few(1, ["", "projects: [{name: main}]\n"]) {
         folder.write("a.yaml", closing(lines));
         locked(&azure, &folder, "that of one of its projects");
     }
@@ -319,7 +319,7 @@ fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
         (None, own(CHAT), None),
         (None, own(RESPONSES), Some(PERHAPS)),
     ] as [(Show, (&str, &str), Option<&str>); 12];
-    for (show, (guid, action), words) in few(4, rows) {
+    for (show, (guid, action), words) in few(2, rows) {
         let (azure, folder) = open();
         if let Some(show) = show {
             azure.get(&account("chat"));
@@ -348,11 +348,14 @@ fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
 /// What may not be listed may be a model of any sort: only who can call all of the usual ones is a way in then.
 #[test]
 fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
-    for (guid, action, locks_out) in [
-        (CALLER, "OpenAI/deployments/embeddings/action", true),
-        (CALLER, "OpenAI/*", true),
-        (CS_USER, "", false),
-    ] {
+    for (guid, action, locks_out) in few(
+        2,
+        [
+            (CALLER, "OpenAI/deployments/embeddings/action", true),
+            (CALLER, "OpenAI/*", true),
+            (CS_USER, "", false),
+        ],
+    ) {
         let (azure, folder) = open();
         if guid == CALLER {
             define(&azure, action);
@@ -391,7 +394,7 @@ fn a_role_for_responses_alone_counts_as_a_way_to_call_models() {
 
 #[test]
 fn whoever_keeps_only_what_ends_is_told_so() {
-    for (lasting, ending) in [(group(), account("chat")), (account("chat"), group())] {
+    for (lasting, ending) in few(1, [(group(), account("chat")), (account("chat"), group())]) {
         let (azure, folder) = open();
         let entry = format!(
             "roleAssignments:\n  - scope: {lasting}\n    role: Cognitive Services User\n    principals:\n{}",

@@ -50,7 +50,7 @@ fn a_condition_on_all_that_the_role_gives_is_a_lock_out() {
         one_account("team-a", "chat", &format!("{MODEL}{}", gives(role, condition, &[ALICE])))
     };
     for (role, condition) in few(
-        3,
+        2,
         [
             ("Made by hand", format!("(!(ActionMatches{{'{chat}'}}))")),
             ("Made by hand", format!("(ActionMatches{{'{embeddings}'}})")),

@@ -171,7 +171,7 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
     for (format, shown) in [
         ("text", diagnostics(false)),
         ("colour", diagnostics(true)),
-        ("markdown", render::markdown::validation(&entries)),
+        ("markdown", render::markdown::validation("validate", &entries)),
         (
             "sarif",
             keyless::text::sanitize::sanitize_json(
@@ -259,7 +259,7 @@ fn much_of_anything_takes_bounded_time() {
         "- !!str\n",
         ">\n ",
     ];
-    for pattern in few(6, PATTERNS) {
+    for pattern in few(3, PATTERNS) {
         for prefix in ["", "v: [", "v: \"", "v: |\n  ", "v: &a x\nw:\n"] {
             let text = format!("{prefix}{}", pattern.repeat((64 << 10) / pattern.len()));
             let start = Instant::now();

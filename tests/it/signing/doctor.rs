@@ -65,8 +65,13 @@ fn a_resource_group_that_is_not_there_stands_in_the_way_of_plans_too() {
         let run = doctor(&folder, purpose).exits(1).says(&[
             "BROKEN  group        missing: does not exist, and keyless does not create resource groups",
             "az group create --name missing",
+            "not checked: its resource group does not exist",
             "1 problem found.",
         ]);
+        assert!(
+            !run.stdout.lines().any(|line| line.contains("ok      rights") && line.contains("missing")),
+            "{run}"
+        );
         assert!(!run.stdout.contains("rg:"), "{run}");
     }
     // Where the subscription itself is not seen, nobody knows.
@@ -151,4 +156,86 @@ fn a_sandbox_and_an_endpoint_are_looked_at_too() {
     doctor(&own, "--sandbox").exits(0).says(&["the sandbox: nothing in Azure changes", "Target: SANDBOX"]);
     own.write("specs/one.yaml", "version: 2\n");
     doctor(&own, "--sandbox").exits(1).says(&["BROKEN  specs", "hint: run `keyless validate`"]);
+}
+
+/// Gives the caller a role on the group, under a condition if there is one.
+fn on_group(cloud: &Cloud, principal: &str, role: &str, condition: Option<&str>) {
+    let mut properties = json!({
+        "roleDefinitionId": crate::common::role(role), "principalId": principal, "principalType": "ServicePrincipal",
+    });
+    if let Some(condition) = condition {
+        properties["condition"] = json!(condition);
+        properties["conditionVersion"] = json!("2.0");
+    }
+    let name = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, role.as_bytes());
+    let path = format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Authorization/roleAssignments/{name}?api-version=2022-04-01"
+    );
+    let _ = cloud.send("DELETE", &path, None);
+    let sent = cloud.send("PUT", &path, Some(json!({ "properties": properties })));
+    assert!(sent.status < 300, "{sent:?}");
+}
+
+const CONTRIBUTOR: &str = "25fbc0a9-bd7c-42a3-aa1a-3b75d497ee68";
+const ADMINISTRATOR: &str = "f58310d9-a9f6-439a-9e8d-f62e7b41a168";
+
+/// The condition of docs/bootstrap.md, for these roles.
+fn only(roles: &str) -> String {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bootstrap.md")).unwrap();
+    let part = |name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(&format!("{name}=\""))).unwrap();
+        line.trim_end_matches('"').replace("$ROLES", roles)
+    };
+    format!("{} AND {}", part("GIVES"), part("TAKES"))
+}
+
+#[test]
+fn an_applier_may_assign_the_roles_of_the_specs_and_no_other() {
+    let cloud = cloud(Some("Reader"));
+    let folder = folder(&cloud, &[SECRET]);
+    let principal = doctor(&folder, "--for plan --format json").json()["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find_map(|check| check["detail"].as_str()?.split("object id ").nth(1).map(str::to_owned))
+        .unwrap();
+    on_group(&cloud, &principal, CONTRIBUTOR, None);
+    on_group(&cloud, &principal, ADMINISTRATOR, None);
+    // Without `--for`, it is only asked whether applying would work.
+    assert!(!doctor(&folder, "").exits(0).stdout.contains("delegation"));
+    let wide = doctor(&folder, "--for apply").exits(1).says(&[
+        "BROKEN  delegation",
+        "too wide: `Role Based Access Control Administrator` lets the caller assign any role, also Owner to itself: it has no condition",
+        "hint: az role assignment delete --ids /subscriptions/",
+        "--role \"Role Based Access Control Administrator\"",
+        "1 problem found.",
+    ]);
+    // What the hint says to do is what the page of the identities says, and it mends.
+    let users = crate::common::CS_USER;
+    assert!(wide.stdout.contains(&only(users)), "{wide}");
+    on_group(&cloud, &principal, ADMINISTRATOR, Some(&only(users)));
+    doctor(&folder, "--for apply").exits(0).says(&[
+        "ok      delegation",
+        "`Role Based Access Control Administrator` lets the caller assign `Cognitive Services User` only",
+    ]);
+    doctor(&folder, "--for apply --format json").exits(0).fits("doctor");
+    // A condition about something else limits no role.
+    let elsewhere =
+        "@Request[Microsoft.Authorization/roleAssignments:PrincipalType] StringEqualsIgnoreCase 'User'";
+    on_group(&cloud, &principal, ADMINISTRATOR, Some(elsewhere));
+    doctor(&folder, "--for apply").exits(1).says(&["its condition does not limit which roles"]);
+    // Another role that no spec gives: one for calling models is only told, one with which to gain more is too much.
+    let owner = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+    on_group(&cloud, &principal, ADMINISTRATOR, Some(&only(&format!("{users}, {}", crate::common::READER))));
+    doctor(&folder, "--for apply").exits(0).says(&["; no spec gives `Reader`"]);
+    on_group(&cloud, &principal, ADMINISTRATOR, Some(&only(&format!("{users}, {owner}"))));
+    doctor(&folder, "--for apply").exits(1).says(&["too wide", "`Owner`, which no spec gives"]);
+    // And a role of the specs that it may not assign.
+    on_group(&cloud, &principal, ADMINISTRATOR, Some(&only(crate::common::READER)));
+    doctor(&folder, "--for apply").exits(1).says(&[
+        "a spec gives `Cognitive Services User`, and the conditions do not let the caller assign it",
+    ]);
+    // The owner of the group can do what is needed, and much more.
+    cloud.grant(&principal, "Owner");
+    doctor(&folder, "--for apply").exits(1).says(&["too wide: `Owner` lets the caller assign any role"]);
 }

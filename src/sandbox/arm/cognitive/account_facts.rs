@@ -3,7 +3,7 @@
 //! These are the read-only parts that make a body of kind AIServices 40 KB. They stand for the
 //! real ones in size and shape, not in every word; docs/sandbox.md says so. Pure, written once.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use serde_json::json;
 
@@ -262,12 +262,8 @@ struct Texts {
     call_rate_limit: String,
 }
 
-static TEXTS: LazyLock<Vec<Texts>> = LazyLock::new(|| {
-    KINDS
-        .iter()
-        .map(|facts| Texts { capabilities: capabilities(facts), call_rate_limit: call_rate_limit(facts) })
-        .collect()
-});
+/// The texts of each kind, written when an account of the kind is first shown.
+static TEXTS: [OnceLock<Texts>; KINDS.len()] = [const { OnceLock::new() }; KINDS.len()];
 
 /// Facts of a kind; kinds compare without case.
 pub(crate) fn of(kind: &str) -> Option<&'static Facts> {
@@ -286,7 +282,11 @@ pub(super) fn is_immediate(kind: &str) -> bool {
 
 impl Facts {
     fn texts(&self) -> Option<&'static Texts> {
-        KINDS.iter().position(|facts| facts.kind == self.kind).and_then(|index| TEXTS.get(index))
+        let written = TEXTS.get(KINDS.iter().position(|facts| facts.kind == self.kind)?)?;
+        Some(written.get_or_init(|| Texts {
+            capabilities: capabilities(self),
+            call_rate_limit: call_rate_limit(self),
+        }))
     }
 
     /// The account's main endpoint.
@@ -345,27 +345,27 @@ fn capabilities(facts: &Facts) -> String {
 }
 
 fn call_rate_limit(facts: &Facts) -> String {
+    let rule = |count: u32, throttled: &str, key: &str, patterns: [String; 3]| {
+        format!(
+            r#"{{"count":{count},{throttled}"key":"{key}","matchPatterns":[{}],"renewalPeriod":1}}"#,
+            patterns.join(",")
+        )
+    };
     let mut rules = Vec::new();
     for (family, collections) in facts.limits {
         for collection in *collections {
-            let path = |rest: &str| format!("{family}/{collection}{rest}");
-            let pattern = |rest: &str, method: &str| json!({"path": path(rest), "method": method});
-            rules.push(json!({
-                "key": format!("{family}.{}.write", collection.replace('/', ".")),
-                "renewalPeriod": 1,
-                "count": 15,
-                "dynamicThrottlingEnabled": true,
-                "matchPatterns": [pattern("", "POST"), pattern("/{id}", "PUT"), pattern("/{id}", "DELETE")],
-            }));
-            rules.push(json!({
-                "key": format!("{family}.{}.read", collection.replace('/', ".")),
-                "renewalPeriod": 1,
-                "count": 50,
-                "matchPatterns": [pattern("", "GET"), pattern("/{id}", "GET"), pattern("/{id}/results/{resultId}", "GET")],
-            }));
+            let pattern = |rest: &str, method: &str| {
+                format!(r#"{{"method":"{method}","path":"{family}/{collection}{rest}"}}"#)
+            };
+            let key = format!("{family}.{}", collection.replace('/', "."));
+            let writes = [pattern("", "POST"), pattern("/{id}", "PUT"), pattern("/{id}", "DELETE")];
+            let reads =
+                [pattern("", "GET"), pattern("/{id}", "GET"), pattern("/{id}/results/{resultId}", "GET")];
+            rules.push(rule(15, r#""dynamicThrottlingEnabled":true,"#, &format!("{key}.write"), writes));
+            rules.push(rule(50, "", &format!("{key}.read"), reads));
         }
     }
-    to_json(&json!({"rules": rules}))
+    format!(r#"{{"rules":[{}]}}"#, rules.join(","))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub(crate) enum Task {
     Responses,
     /// A legacy API: such models can be deployed, but the sandbox's data plane does not answer for them.
     Completion,
+    /// Anthropic's own API, which the sandbox's data plane does not answer either.
+    Messages,
 }
 
 /// A model in all its versions.
@@ -38,6 +40,8 @@ const GLOBAL: &[&str] = &["GlobalStandard"];
 const REGIONAL: &[&str] = &["Standard"];
 const BOTH: &[&str] = &["GlobalStandard", "Standard"];
 const OPENAI: &str = "OpenAI";
+/// The publisher whose models take `modelProviderData`.
+pub(super) const ANTHROPIC: &str = "Anthropic";
 
 const fn openai(
     name: &'static str,
@@ -90,6 +94,8 @@ static MODELS: &[Model] = &[
     partner("DeepSeek", "DeepSeek-V3-0324", &["1"], Task::Chat),
     partner("xAI", "grok-3", &["1"], Task::Chat),
     partner("xAI", "grok-3-mini", &["1"], Task::Chat),
+    partner(ANTHROPIC, "claude-sonnet-4-5", &["20250929"], Task::Messages),
+    partner(ANTHROPIC, "claude-sonnet-4-6", &["1"], Task::Messages),
     partner("AI21 Labs", "AI21-Jamba-1.5-Large", &["1"], Task::Chat),
     partner("Cohere", "cohere-command-a", &["1"], Task::Chat),
     partner("Cohere", "Cohere-embed-v3-english", &["1"], Task::Embeddings),
@@ -143,7 +149,7 @@ impl Model {
             Task::Chat => &[("chatCompletion", "true")],
             Task::Embeddings => &[("embeddings", "true"), ("embeddingsMaxInputs", "2048")],
             // No recorded list of models shows one.
-            Task::Responses => &[],
+            Task::Responses | Task::Messages => &[],
             Task::Completion => &[("completion", "true")],
         }
     }

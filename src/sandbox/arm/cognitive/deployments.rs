@@ -82,6 +82,15 @@ fn kept(world: &World, request: &Request, place: Place, status: u16) -> Reply {
 fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result<Child, Reply> {
     let mut properties = taken(world, place, sent.properties)?;
     let (model, version) = model_of(account, &properties)?;
+    // https://github.com/Azure/azure-rest-api-specs/issues/43610
+    let provider_data = properties.get("modelProviderData").and_then(Value::as_object);
+    let told = |name: &&str| provider_data.is_some_and(|data| data.get(*name).is_some_and(Value::is_string));
+    if model.format == catalog::ANTHROPIC && !["organizationName", "countryCode", "industry"].iter().all(told)
+    {
+        let message =
+            "The modelProviderData of an Anthropic model needs organizationName, countryCode and industry.";
+        return Err(errors::bad_request("InvalidModelProviderData", message));
+    }
     let mut shown = json!({"format": model.format, "name": model.name, "version": version});
     for name in ["source", "sourceAccount"] {
         if let Some(text) =

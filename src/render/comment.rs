@@ -1,0 +1,345 @@
+//! Markdown for places that more people read than may see everything: ids are shortened; address ranges, sign-in names and targets are left out.
+//!
+//! Input: what `markdown` makes of a document. Its text is looked through as people read it, whatever was escaped in it, so that nothing depends
+//! on where a name stands: title, finding, hint or path.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use super::{drift, markdown};
+use crate::document::access::Holder;
+use crate::document::report::Report;
+use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};
+
+/// What stands in the place of an address, and so on.
+const ADDRESS: &str = "(address)";
+const USER: &str = "(user)";
+const TARGET: &str = "(target)";
+const ANOTHER: &str = "(another target)";
+/// The last line.
+const NOTE: &str = "\nIds are shortened; addresses, sign-in names and targets are left out. `--disclose` shows them, and the JSON report has them.\n";
+/// Hosts that are no target: pages which messages name.
+const PAGES: [&str; 3] = ["learn.microsoft.com", "aka.ms", "azure.microsoft.com"];
+
+/// A plan.
+#[must_use]
+pub fn plan(plan: &Plan) -> String {
+    Withheld::of(plan).over(&markdown::plan(&counted(plan)))
+}
+
+/// What `drift` found.
+#[must_use]
+pub fn drift(plan: &Plan) -> String {
+    Withheld::of(plan).over(&drift::markdown(&counted(plan)))
+}
+
+/// What an `apply` did.
+#[must_use]
+pub fn report(report: &Report) -> String {
+    Withheld::default().over(&markdown::report(report))
+}
+
+/// Findings alone.
+#[must_use]
+pub fn validation(command: &str, findings: &[FindingEntry]) -> String {
+    Withheld::default().over(&markdown::validation(command, findings))
+}
+
+/// Any other Markdown.
+#[must_use]
+pub fn other(markdown: &str) -> String {
+    Withheld::default().over(markdown)
+}
+
+/// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.
+fn counted(plan: &Plan) -> Plan {
+    let field = |field: &FieldEntry| {
+        let name = field.path.last().map_or("", String::as_str);
+        let (before, after) =
+            (shown(name, &field.before, None), shown(name, &field.after, Some(&field.before)));
+        FieldEntry { before, after, ..field.clone() }
+    };
+    let change = |change: &PlannedChange| PlannedChange {
+        fields: change.fields.iter().map(field).collect(),
+        omitted: change.omitted.iter().map(field).collect(),
+        ..change.clone()
+    };
+    Plan { changes: plan.changes.iter().map(change).collect(), ..plan.clone() }
+}
+
+/// A value of a field with this name, beside the one that it replaces.
+fn shown(name: &str, value: &Value, replaced: Option<&Value>) -> Value {
+    let of = |member: &str| replaced.and_then(|value| value.get(member));
+    match (name, value) {
+        ("ipRules", Value::Array(ranges)) => {
+            let old = replaced.and_then(Value::as_array);
+            let new = old.map(|old| ranges.iter().filter(|range| !old.contains(range)).count());
+            let count = ranges.len();
+            let noun = if count == 1 { "address range" } else { "address ranges" };
+            Value::String(match new {
+                Some(new) if new > 0 => format!("{count} {noun}, {new} of them new"),
+                _ => format!("{count} {noun}"),
+            })
+        }
+        ("target", Value::String(target)) => {
+            let is_other = replaced.and_then(Value::as_str).is_some_and(|old| old != target);
+            Value::String(if is_other { ANOTHER } else { TARGET }.to_owned())
+        }
+        (_, Value::Object(members)) => {
+            let members = members.iter().map(|(name, value)| (name.clone(), shown(name, value, of(name))));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        (name, Value::Array(items)) => items.iter().map(|item| shown(name, item, None)).collect(),
+        _ => value.clone(),
+    }
+}
+
+/// What is left out of a text.
+#[derive(Default)]
+struct Withheld {
+    /// Texts in lower case that are left out wherever they stand, the longest first, and what stands there instead.
+    known: Vec<(Vec<char>, String)>,
+}
+
+impl Withheld {
+    /// Names of people and targets of connections in a plan.
+    fn of(plan: &Plan) -> Self {
+        let mut known = Vec::new();
+        let changed = plan.access.iter();
+        let holders =
+            changed.flat_map(|change| change.gains.iter().chain(&change.loses).chain(&change.restricted));
+        for holder in holders.filter(|holder| is_person(holder)) {
+            if let Some(name) = &holder.name {
+                // Its type and its id stand beside it.
+                known.push((name.clone(), "…".to_owned()));
+            }
+        }
+        for field in plan.changes.iter().flat_map(|change| &change.fields) {
+            for value in [&field.before, &field.after] {
+                targets(field.path.last().map_or("", String::as_str), value, &mut known);
+            }
+        }
+        // Shorter ones would leave holes in ordinary words.
+        known.retain(|(text, _)| text.chars().count() > 3);
+        known.sort_by(|(one, _), (two, _)| two.len().cmp(&one.len()).then(one.cmp(two)));
+        known.dedup();
+        let lower =
+            |(text, word): (String, String)| (text.chars().flat_map(char::to_lowercase).collect(), word);
+        Self { known: known.into_iter().map(lower).collect() }
+    }
+
+    /// The text without what is left out, and a line that says so.
+    fn over(&self, text: &str) -> String {
+        let letters = letters(text);
+        let mut veiled = String::with_capacity(text.len() + NOTE.len());
+        let mut at = 0;
+        while let Some(letter) = letters.get(at) {
+            let is_start = at == 0 || !letters[at - 1].read.is_alphanumeric();
+            match if is_start { self.hidden(&letters[at..]) } else { None } {
+                Some((length, word)) => {
+                    veiled.push_str(&word);
+                    at += length;
+                }
+                None => {
+                    veiled.push_str(letter.written);
+                    at += 1;
+                }
+            }
+        }
+        veiled + NOTE
+    }
+
+    /// How many letters from here on are left out, and what stands there instead.
+    fn hidden(&self, text: &[Letter<'_>]) -> Option<(usize, String)> {
+        url(text)
+            .or_else(|| self.known(text))
+            .or_else(|| sign_in_name(text))
+            .or_else(|| id(text))
+            .or_else(|| address(text))
+    }
+
+    fn known(&self, text: &[Letter<'_>]) -> Option<(usize, String)> {
+        let is_here = |known: &[char]| {
+            text.len() >= known.len()
+                && text.get(known.len()).is_none_or(|next| !next.read.is_alphanumeric())
+                && known.iter().zip(text).all(|(known, letter)| letter.read.to_lowercase().eq([*known]))
+        };
+        let (known, word) = self.known.iter().find(|(known, _)| is_here(known))?;
+        Some((known.len(), word.clone()))
+    }
+}
+
+fn is_person(holder: &Holder) -> bool {
+    holder.kind == "User"
+}
+
+/// The targets in a value: whole, and their hosts.
+fn targets(name: &str, value: &Value, known: &mut Vec<(String, String)>) {
+    match (name, value) {
+        ("target", Value::String(target)) => {
+            let (_, rest) = target.split_once("://").unwrap_or(("", target));
+            let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
+            known.extend([target.as_str(), host].map(|text| (text.to_owned(), TARGET.to_owned())));
+        }
+        (_, Value::Object(members)) => members.iter().for_each(|(name, value)| targets(name, value, known)),
+        (_, Value::Array(items)) => items.iter().for_each(|item| targets(name, item, known)),
+        _ => {}
+    }
+}
+
+/// A letter as people read it, and as it is written in Markdown.
+struct Letter<'t> {
+    read: char,
+    written: &'t str,
+}
+
+/// The letters of a Markdown text: entities and escapes count as what they stand for.
+fn letters(text: &str) -> Vec<Letter<'_>> {
+    let mut letters = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let mut letter = (first, first.len_utf8());
+        if first == '&'
+            && let Some(end) = rest.find(';').filter(|end| *end < 10)
+        {
+            let name = &rest[1..end];
+            let number =
+                name.strip_prefix('#').and_then(|digits| digits.parse().ok()).and_then(char::from_u32);
+            let read = match name {
+                "lt" => Some('<'),
+                "gt" => Some('>'),
+                "amp" => Some('&'),
+                _ => number,
+            };
+            letter = read.map_or(letter, |read| (read, end + 1));
+        } else if first == '\\'
+            && let Some(next) = rest[1..].chars().next().filter(char::is_ascii_punctuation)
+        {
+            letter = (next, 2);
+        }
+        let (written, more) = rest.split_at(letter.1);
+        letters.push(Letter { read: letter.0, written });
+        rest = more;
+    }
+    letters
+}
+
+/// How many letters from here on are of a sort.
+fn run(text: &[Letter<'_>], is: impl Fn(char) -> bool) -> usize {
+    text.iter().take_while(|letter| is(letter.read)).count()
+}
+
+fn read(text: &[Letter<'_>]) -> String {
+    text.iter().map(|letter| letter.read).collect()
+}
+
+/// An URL, unless it leads to a page that explains something.
+fn url(text: &[Letter<'_>]) -> Option<(usize, String)> {
+    let scheme = run(text, |c| c.is_ascii_alphanumeric() || "+.-".contains(c));
+    let behind = text.get(scheme..)?;
+    if scheme == 0 || behind.len() < 3 || read(&behind[..3]) != "://" {
+        return None;
+    }
+    let length = scheme + run(behind, |c| !c.is_whitespace() && !"\"'<>|`,)]}".contains(c));
+    let whole = read(&text[..length]);
+    let host =
+        whole.split("://").nth(1)?.split(['/', ':', '?', '#']).next()?.trim_end_matches('.').to_owned();
+    let word = if PAGES.contains(&host.as_str()) {
+        text[..length].iter().map(|letter| letter.written).collect()
+    } else {
+        TARGET.to_owned()
+    };
+    Some((length, word))
+}
+
+/// A name with which somebody signs in: `alice@contoso.com`.
+fn sign_in_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
+    let name = run(text, |c| c.is_alphanumeric() || "._%+'#$&!~-".contains(c));
+    let domain =
+        text.get(name..).filter(|rest| name > 0 && rest.first().is_some_and(|next| next.read == '@'))?;
+    let length = run(&domain[1..], |c| c.is_alphanumeric() || ".-".contains(c));
+    let domain = read(&domain[1..=length]);
+    let bare = domain.trim_end_matches(['.', '-']);
+    bare.contains('.').then(|| (name + 1 + bare.chars().count(), USER.to_owned()))
+}
+
+/// A GUID, or another long number in hexadecimal digits: its first eight stay.
+fn id(text: &[Letter<'_>]) -> Option<(usize, String)> {
+    let length = run(text, |c| c.is_ascii_hexdigit() || c == '-');
+    let whole = read(&text[..length]);
+    let is_guid = |text: &str| uuid::Uuid::try_parse(text).is_ok() && text.len() == 36;
+    let end = text.get(length).is_none_or(|next| !next.read.is_alphanumeric());
+    if whole.get(..36).is_some_and(is_guid) {
+        return Some((36, short(&whole)));
+    }
+    (length >= 32 && end && !whole.contains('-')).then(|| (length, short(&whole)))
+}
+
+fn short(id: &str) -> String {
+    let digits: String = id.chars().take(8).collect();
+    format!("{digits}…")
+}
+
+/// An address or a range of them.
+fn address(text: &[Letter<'_>]) -> Option<(usize, String)> {
+    let length = run(text, |c| c.is_ascii_hexdigit() || ".:".contains(c));
+    let whole = read(&text[..length]);
+    let bare = whole.trim_end_matches(['.', ':']);
+    // A colon may stand behind one that is followed by a port or by words.
+    let found = [bare, bare.split(':').next().unwrap_or_default()];
+    let found = found.into_iter().find(|text| text.parse::<IpAddr>().is_ok())?;
+    let mut length = found.len();
+    if text.get(length).is_some_and(|next| next.read == '/') {
+        let bits = run(&text[length + 1..], |c| c.is_ascii_digit());
+        length += if bits > 0 { 1 + bits } else { 0 };
+    }
+    Some((length, ADDRESS.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn veiled(text: &str) -> String {
+        let over = Withheld::default().over(text);
+        over.strip_suffix(NOTE).unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_is_left_out_is_found_wherever_it_stands_and_however_it_is_escaped() {
+        let guid = "0a1b2c3d-1111-4222-8333-444455556666";
+        for (text, shown) in [
+            ("to alice@contoso.com, on", "to (user), on"),
+            ("al\\_ice&#64;contoso.com.", "(user)."),
+            ("a&#35;EXT&#35;&#64;x.onmicrosoft.com", "(user)"),
+            ("`203.0.113.0/24`", "`(address)`"),
+            ("203&#46;0.113.7: x", "(address): x"),
+            ("from 2001:db8::1/48.", "from (address)."),
+            ("10.0.0.1-10.0.0.9", "(address)-(address)"),
+            ("https&#58;//a.search.windows.net/x?y=1 z", "(target) z"),
+            ("https://learn.microsoft.com/azure (a page)", "https://learn.microsoft.com/azure (a page)"),
+            (&format!("/subscriptions/{guid}/x"), "/subscriptions/0a1b2c3d…/x"),
+            (&guid.replace('-', ""), "0a1b2c3d…"),
+            ("at 2026-11-25T22:10:04Z", "at 2026-11-25T22:10:04Z"),
+            ("gpt-4o 2024-08-06, 1.5 @team #7 a: :b", "gpt-4o 2024-08-06, 1.5 @team #7 a: :b"),
+            ("`specs/a.yaml:7` & \\[x\\] ä", "`specs/a.yaml:7` & \\[x\\] ä"),
+        ] {
+            assert_eq!(veiled(text), shown);
+        }
+    }
+
+    #[test]
+    fn ranges_are_counted_and_another_target_is_told_from_the_same() {
+        let ranges = |texts: &[&str]| serde_json::json!(texts);
+        let before = ranges(&["203.0.113.0/24"]);
+        assert_eq!(shown("ipRules", &before, None), "1 address range");
+        let after = ranges(&["203.0.113.0/24", "198.51.100.7"]);
+        assert_eq!(shown("ipRules", &after, Some(&before)), "2 address ranges, 1 of them new");
+        let targets = ["https://a", "https://b"].map(Value::from);
+        assert_eq!(shown("target", &targets[1], Some(&targets[0])), ANOTHER);
+        assert_eq!(shown("target", &targets[1], Some(&targets[1])), TARGET);
+        let whole = serde_json::json!({"networkAcls": {"ipRules": ["203.0.113.0/24"]}});
+        assert_eq!(shown("", &whole, None)["networkAcls"]["ipRules"], "1 address range");
+    }
+}

@@ -1,0 +1,153 @@
+//! What stands in comments: enough to review a plan, and nothing that more people read than should.
+
+use serde_json::{Value, json};
+
+use crate::common::{ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, head};
+
+/// Names, addresses and targets that a plan is full of.
+struct Private {
+    range: &'static str,
+    address: &'static str,
+    person: &'static str,
+    host: &'static str,
+}
+
+const ROWS: [Private; 3] = [
+    Private {
+        range: "203.0.0.0/8",
+        address: "198.51.100.7",
+        person: "alice@contoso.com",
+        host: "search-one.search.windows.net",
+    },
+    Private {
+        range: "8.0.0.0/6",
+        address: "192.0.2.250",
+        person: "al_ice.o'hara+x@sub.contoso.co.uk",
+        host: "internal_db.corp.example",
+    },
+    Private {
+        range: "128.0.0.0/1",
+        address: "10.20.30.40",
+        person: "alice_fabrikam.com#EXT#@contoso.onmicrosoft.com",
+        host: "a.b.azure-api.net",
+    },
+];
+
+/// A text as it reads, whatever Markdown escapes in it.
+fn as_read(markdown: &str) -> String {
+    let mut text = markdown.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
+    for (code, letter) in [(46, "."), (64, "@"), (35, "#"), (58, ":"), (33, "!"), (32, " ")] {
+        text = text.replace(&format!("&#{code};"), letter);
+    }
+    text.replace('\\', "")
+}
+
+/// Whether a GUID stands anywhere in a text.
+fn guid_in(text: &str) -> Option<&str> {
+    let is_guid = |at: &usize| text.get(*at..at + 36).is_some_and(|part| uuid::Uuid::try_parse(part).is_ok());
+    (0..text.len()).find(is_guid).map(|at| &text[at..at + 36])
+}
+
+fn spec(private: &Private) -> String {
+    let Private { range, address, person, host } = private;
+    format!(
+        "{}accounts:
+  - name: chat
+    tags: {{owner: \"{person}\", net: \"{range}\"}}
+    publicNetworkAccess: Enabled
+    networkAcls: {{defaultAction: Deny, ipRules: [\"{range}\", {address}]}}
+    roleAssignments:
+      - role: Cognitive Services User
+        principals: [{{user: \"{person}\"}}]
+        description: \"asked for by {person} from {address}; see https://{host}/why?who={CAROL}\"
+      - role: Cognitive Services Contributor
+        principals: [{{id: {BOB}, type: User}}]
+    connections:
+      - {{name: search, category: CognitiveSearch, target: \"https://{host}/\", authType: AAD, metadata: {{Location: \"{host}\", ResourceId: /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Search/searchServices/s}}}}
+",
+        head("team-a")
+    )
+}
+
+fn world(azure: &Azure, private: &Private) -> Folder {
+    let people =
+        json!({"users": [{"id": ALICE, "userPrincipalName": private.person, "displayName": "Alice Doe"}]});
+    assert_eq!(azure.send("POST", "/_sandbox/directory", Some(people)).status, 200);
+    azure.make_account("chat", &json!({
+        "customSubDomainName": "chat",
+        "networkAcls": {"defaultAction": "Deny", "ipRules": [{"value": "100.64.9.9"}], "virtualNetworkRules": []},
+    }));
+    azure.grant(&account("chat"), "d0000000-0000-4000-8000-000000000001", CS_USER, CAROL, None);
+    let folder = azure.folder();
+    folder.write("specs/one.yaml", spec(private));
+    folder
+}
+
+#[test]
+fn comments_leave_out_what_not_everybody_may_see_wherever_it_stands() {
+    for private in &ROWS {
+        let azure = Azure::start();
+        let folder = world(&azure, private);
+        let reports = "--report comment=c.md --report markdown=m.md --report json=j.json";
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        for command in ["plan", "drift", "plan --allow network-range --allow grant"] {
+            let run = folder.keyless(&format!("{command} specs {reports}"));
+            let (comment, whole) = (as_read(&read("c.md")), as_read(&read("m.md")));
+            for hidden in
+                [private.range, private.address, "100.64.9.9", private.person, private.host, "Alice Doe"]
+            {
+                assert!(!comment.contains(hidden), "{command}: {hidden}\n{comment}");
+            }
+            assert_eq!(guid_in(&comment), None, "{command}\n{comment}");
+            // What is left out was there, and what matters still is.
+            assert!(
+                whole.contains(private.range) && whole.contains(private.person),
+                "{command}\n{whole}\n{run}"
+            );
+            assert!(guid_in(&whole).is_some(), "{whole}");
+            assert!(comment.contains("chat") && comment.contains("Cognitive Services User"), "{comment}");
+            assert!(
+                comment.contains("specs/one.yaml:") && comment.contains("`--disclose` shows them"),
+                "{comment}"
+            );
+        }
+        let comment = read("c.md");
+        assert!(
+            comment.contains("2 address ranges, 2 of them new") && comment.contains("1 address range"),
+            "{comment}"
+        );
+        // Who asks for it gets all.
+        folder.keyless(&format!("plan specs --disclose {reports}"));
+        assert_eq!(read("c.md"), read("m.md"));
+        let document: Value = serde_json::from_str(&read("j.json")).unwrap();
+        assert!(document.to_string().contains(private.range));
+    }
+}
+
+#[test]
+fn mistakes_in_specs_and_results_of_apply_leave_it_out_too() {
+    let private = &ROWS[0];
+    let azure = Azure::start();
+    let folder = world(&azure, private);
+    let read = |name: &str| as_read(&std::fs::read_to_string(folder.path().join(name)).unwrap());
+    folder.write(
+        "wrong.yaml",
+        spec(private)
+            .replace("disableLocalAuth", "x")
+            .replace("publicNetworkAccess: Enabled", &format!("\"{}\": 1", private.person))
+            .replace("authType: AAD", "authType: 10.9.8.7"),
+    );
+    folder.keyless("plan wrong.yaml --report comment=c.md --report markdown=m.md").exits(1);
+    assert!(read("m.md").contains(private.person) && read("m.md").contains("10.9.8.7"), "{}", read("m.md"));
+    assert!(!read("c.md").contains(private.person) && !read("c.md").contains("10.9.8.7"), "{}", read("c.md"));
+    let run = folder.keyless(
+        "apply specs --yes --allow network-range --allow grant --report comment=c.md --report markdown=m.md",
+    );
+    assert!(read("m.md").contains(private.person), "{run}\n{}", read("m.md"));
+    assert!(
+        !read("c.md").contains(private.person) && !read("c.md").contains(".azure.com"),
+        "{}",
+        read("c.md")
+    );
+    assert_eq!(guid_in(&read("c.md")), None);
+}

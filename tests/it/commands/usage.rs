@@ -253,7 +253,8 @@ fn each_world_of_the_sandbox_has_its_verdict() {
         assert!(found.to_string().contains(world.says), "{number}: `{}` in {found}", world.says);
     }
     let logs = azure.take_seen().iter().filter(|seen| seen.path().ends_with("/logs")).count();
-    assert!(logs < 12, "one query for the group, and one for each account that it did not settle: {logs}");
+    // One world hides a workspace, so the group's answer leaves every account open that sends a log.
+    assert!(logs < worlds.len(), "one query for the group, and at most one for each account: {logs}");
 }
 
 #[test]

@@ -48,6 +48,13 @@ const BLOCKS: &[(&str, &str, Where)] = &[
         Usage("needs a secret that has expired; tests/it/signing/doctor.rs has a wrong one"),
     ),
     ("docs/export.md", "> specs/ml-prod.yaml", Here),
+    (
+        "docs/keys.md",
+        "az monitor diagnostic-settings",
+        Usage(
+            "makes a setting of Azure Monitor, which the sandbox only reads; tests/it/commands/usage.rs has one",
+        ),
+    ),
     ("docs/migrate.md", "--out specs/ml.yaml", Here),
     ("docs/pipelines.md", "|| code=$?", Here),
     ("docs/pipelines.md", "sys.exit(", Here),

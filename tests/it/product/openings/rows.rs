@@ -47,6 +47,14 @@ pub(super) fn deployment(policy: &str) -> String {
     format!("deployments: [{{name: gpt, {model}, sku: {{name: GlobalStandard, capacity: 1}}{policy}}}]\n")
 }
 
+/// A deployment beside one whose filter blocks less.
+pub(super) fn spilling(more: &str) -> String {
+    let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";
+    format!(
+        "deployments: [{{name: gpt, {model}{more}}}, {{name: overflow, {model}, raiPolicyName: Microsoft.Nil}}]\n"
+    )
+}
+
 /// An own policy; what it does not list it takes from its base.
 pub(super) fn policy(more: &str) -> String {
     format!("raiPolicies: [{{name: own, {more}}}]\n")
@@ -194,11 +202,17 @@ pub(super) fn calls() -> Vec<Opening> {
     ]
 }
 
+fn spillover(gpt: &'static str) -> Opening {
+    let field = "accounts[].deployments[].spilloverDeploymentName";
+    opening("weakening", field, &spilling(""), &spilling(", spilloverDeploymentName: overflow"), gpt)
+}
+
 /// What filters, and what encrypts.
 pub(super) fn protections() -> Vec<Opening> {
     let chat = "accounts/chat";
     let (own, gpt) = ("accounts/chat/raiPolicies/own", "accounts/chat/deployments/gpt");
     let mut all = vec![
+        spillover(gpt),
         opening(
             "weakening",
             "accounts[].encryption.keySource",

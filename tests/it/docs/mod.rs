@@ -281,6 +281,7 @@ const ORDER: &[&str] = &[
     "RoleAssignment",
     "Expected",
     "CoManager",
+    "KeyUsage",
     "Deployment",
     "DeploymentModel",
     "DeploymentSku",

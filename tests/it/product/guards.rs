@@ -55,10 +55,14 @@ fn cases() -> Vec<Case> {
                 let properties = json!({"customSubDomainName": "chat", "disableLocalAuth": false});
                 azure.make_account("chat", &properties);
                 // Calls that no log has.
-                let body = json!({"account": self::account("chat"), "calls": [{"daysAgo": 1, "logged": false}]});
+                let body =
+                    json!({"account": self::account("chat"), "calls": [{"daysAgo": 1, "logged": false}]});
                 assert_eq!(azure.send("POST", "/_sandbox/monitor", Some(body)).status, 200);
             },
-            spec: account(&format!("disableLocalAuth: true\nkeyUsage: {{quietDays: 35}}\n{}", grants(&[ALICE]))),
+            spec: account(&format!(
+                "disableLocalAuth: true\nkeyUsage: {{quietDays: 35}}\n{}",
+                grants(&[ALICE])
+            )),
         },
         Case {
             rule: "public-network",

@@ -381,7 +381,7 @@ fn a_deployment_spills_over_only_to_one_whose_filter_blocks_as_much() {
     assert_eq!(
         found,
         [
-            "the plan lets deployment `ptu` of `chat` spill over to `Overflow`, whose content filter blocks less: Hate on Prompt no longer blocks"
+            "the plan lets deployment `ptu` of `chat` spill over to `Overflow`, whose content filter blocks less: `Hate` of `Prompt` no longer blocks"
         ]
     );
     // What is not shown may block less; what spilled over before is no change.

@@ -13,7 +13,6 @@ pub mod document;
 pub(crate) mod files;
 pub mod finding;
 pub mod id;
-pub mod source;
 pub mod spec;
 pub mod text;
 
@@ -28,7 +27,6 @@ pub mod accounts;
 pub mod checks;
 pub mod doctor;
 pub mod export;
-pub mod init;
 pub mod keys;
 
 pub mod diff;
@@ -36,7 +34,6 @@ pub mod drift;
 pub mod guards;
 pub mod plan;
 pub mod principals;
-pub mod usage;
 
 pub mod apply;
 pub mod verify;
@@ -44,7 +41,6 @@ pub mod verify;
 pub mod render;
 
 pub mod arm;
-pub mod auth;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

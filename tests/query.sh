@@ -19,8 +19,8 @@ if [[ ! -f $package/package.json ]] || ! grep -q "\"$version\"" "$package/packag
 fi
 query=$(mktemp)
 trap 'rm -f "$query"' EXIT
-sed -n '/^const QUERY: &str = r#"/,/"#;$/p' src/usage/log.rs | sed -e 's/^const QUERY: &str = r#"//' -e 's/"#;$//' >"$query"
-[[ -s $query ]] || { echo "src/usage/log.rs has no query"; exit 1; }
+sed -n '/^const QUERY: &str = r#"/,/"#;$/p' src/keys/usage/log.rs | sed -e 's/^const QUERY: &str = r#"//' -e 's/"#;$//' >"$query"
+[[ -s $query ]] || { echo "src/keys/usage/log.rs has no query"; exit 1; }
 node tests/query/check.js "$package" "$query" \
     "Account Day Operation How Calls WithoutField AtMidnight First Last Deployments Addresses Callers"
 echo "the query of keys usage is valid"

@@ -21,7 +21,7 @@ use crate::id::ResourceId;
 use crate::kinds::role_assignment::denial::Denial;
 use crate::principals::{self, known_names};
 use crate::snapshot::{Answer, Refusal, Snapshot};
-use crate::source::Sources;
+use crate::text::source::Sources;
 use holders::holders;
 use read::Around;
 

@@ -15,9 +15,9 @@ use crate::kinds::account::{self, Accounts};
 use crate::kinds::desired::Desired;
 use crate::kinds::{Declaring as _, Inventory, Live, Reading as _, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::OnSoftDeleted;
+use crate::text::source::Span;
 
 /// A live account.
 #[derive(Debug, Clone)]

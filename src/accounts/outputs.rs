@@ -17,9 +17,9 @@ use crate::kinds::desired::Desired;
 use crate::kinds::{Declaring as _, Live, Projects, Reading as _};
 use crate::principals::object_id;
 use crate::snapshot::{Query, Snapshot};
-use crate::source::{Position, Sources, Span};
 use crate::spec::Loaded;
 use crate::text::sanitize::hides;
+use crate::text::source::{Position, Sources, Span};
 
 /// Outputs of all declared accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]

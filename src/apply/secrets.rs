@@ -8,7 +8,7 @@ use std::ffi::OsString;
 
 use serde_json::{Map, Value, json};
 
-use crate::auth::Secret;
+use crate::arm::auth::Secret;
 use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::kinds::{self, Compare, Kind};

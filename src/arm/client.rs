@@ -26,8 +26,8 @@ use super::page::{self, MOST_ITEMS};
 use super::target::CallTarget;
 use super::wire;
 pub use super::written::Written;
-use crate::auth::Credential;
-use crate::auth::cloud::Endpoint;
+use crate::arm::auth::Credential;
+use crate::arm::auth::cloud::Endpoint;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::redact;
 

@@ -3,6 +3,7 @@
 //! Input: method, path, body. Output: the final answer after retries and long-running operations, or an [`Error`]. `exchange`, `retry`,
 //! `origin`, `bucket`, `page` and `error_body` are pure and synchronous; only `client` sends. Knows no resource kind, spec or plan.
 
+pub mod auth;
 pub mod bucket;
 pub mod client;
 pub mod clock;

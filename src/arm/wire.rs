@@ -15,8 +15,8 @@ use super::client::ClientSettings;
 use super::clock::Moment;
 use super::exchange::{Headers, Method, Response, ResponseBody, Sent};
 use super::retry::retry_after;
-use crate::auth::Secret;
-use crate::auth::cloud::Endpoint;
+use crate::arm::auth::Secret;
+use crate::arm::auth::cloud::Endpoint;
 use crate::text::redact::{redact, secret_values};
 use crate::text::scrub;
 

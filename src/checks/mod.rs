@@ -36,8 +36,8 @@ use crate::kinds::{is_settled, role_assignment};
 use crate::plan::predict::World;
 use crate::plan::{self};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::source::Position;
 use crate::spec::Loaded;
+use crate::text::source::Position;
 
 /// What to ask before a step, and what the answers mean.
 struct Check {

@@ -326,7 +326,7 @@ mod tests {
     use crate::document::{Action, Plan, PlannedChange, Requests, Target, TargetKind};
     use crate::finding::Severity;
     use crate::snapshot::Snapshot;
-    use crate::source::Sources;
+    use crate::text::source::Sources;
     use serde_json::json;
 
     const ACCOUNT: &str = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat";

@@ -14,9 +14,9 @@ use crate::id::ResourceId;
 use crate::render::openmetrics::{self, Measures};
 use crate::render::page::Page;
 use crate::render::{diagnostic, export as render, html, markdown};
-use crate::source::Sources;
 use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 use crate::text::scrub::holds_secret;
+use crate::text::source::Sources;
 
 /// Arguments of `export`.
 #[derive(Debug, clap::Args)]

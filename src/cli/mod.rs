@@ -42,7 +42,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
 
 use crate::apply::Secrets;
-use crate::auth::Environment;
+use crate::arm::auth::Environment;
 use crate::text::names::listed;
 
 use document::Document;

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::arm::Interrupt;
-use crate::auth::cloud::Cloud;
+use crate::arm::auth::cloud::Cloud;
 use crate::render::annotations::Host;
 
 /// Options that every command takes.
@@ -46,7 +46,7 @@ pub struct Options {
         hide_env_values = true,
         default_value = "auto"
     )]
-    pub credential: crate::auth::CredentialKind,
+    pub credential: crate::arm::auth::CredentialKind,
     /// Output format
     #[arg(long, global = true, value_enum, env = "KEYLESS_FORMAT", hide_env_values = true, default_value_t = Format::Human)]
     pub format: Format,

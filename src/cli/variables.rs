@@ -3,8 +3,8 @@
 use super::options::Options;
 use super::output::Failure;
 use crate::apply::Secrets;
-use crate::auth::Environment;
-use crate::auth::cloud::Endpoint;
+use crate::arm::auth::Environment;
+use crate::arm::auth::cloud::Endpoint;
 use crate::text::scrub;
 
 /// Refuses secrets that are too short to redact. A token for a loopback endpoint is not a secret: a sandbox accepts any.

@@ -8,8 +8,8 @@ use super::options::Options;
 use super::output::{self, Failure};
 use super::session::{Session, Specs, over_specs};
 use crate::arm::Interrupt;
-use crate::auth::cloud::Cloud;
-use crate::auth::{Credential, Environment, Secret, Settings};
+use crate::arm::auth::cloud::Cloud;
+use crate::arm::auth::{Credential, Environment, Secret, Settings};
 use crate::document::Plan;
 use crate::flow::{Checked, Halt};
 use crate::verify::call::Prober;
@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) struct How {
     /// Call models with this credential, so that the run's own identity needs no data role
     #[arg(long, value_name = "HOW", env = "KEYLESS_VERIFY_CREDENTIAL", hide_env_values = true)]
-    pub verify_credential: Option<crate::auth::CredentialKind>,
+    pub verify_credential: Option<crate::arm::auth::CredentialKind>,
     /// How long to wait for new role assignments and resources to take effect
     #[arg(
         long,

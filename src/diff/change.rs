@@ -5,7 +5,7 @@ use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, Live, Weight};
 use crate::snapshot::Refusal;
-use crate::source::Span;
+use crate::text::source::Span;
 
 /// What would have to happen to one resource.
 #[derive(Debug, Clone)]

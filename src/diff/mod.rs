@@ -37,9 +37,9 @@ use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability};
 use crate::snapshot::{Refusal, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{OnSoftDeleted, Unmanaged};
+use crate::text::source::Span;
 
 /// The result of the comparison.
 #[derive(Debug, Clone, Default)]

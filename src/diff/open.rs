@@ -13,9 +13,9 @@ use crate::kinds::Live;
 use crate::kinds::desired::{Desired, Hole};
 use crate::principals::has_own_identity;
 use crate::snapshot::Refusal;
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::OnSoftDeleted;
+use crate::text::source::Span;
 
 /// Where an unresolved declaration could mean one of the live resources, which are then not deleted.
 #[derive(Debug, Default)]

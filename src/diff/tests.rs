@@ -208,7 +208,7 @@ fn weighed(
     let text = format!(
         "version: 1\nstack: team-a\nsubscription: {SUBSCRIPTION}\nresourceGroup: rg-chat\nlocation: eastus2\n{settings}accounts: [{{name: other}}]\n"
     );
-    let mut sources = crate::source::Sources::default();
+    let mut sources = crate::text::source::Sources::default();
     let (stacks, findings) = crate::spec::read(
         &["-".into()],
         &VariableInputs::default(),
@@ -380,7 +380,7 @@ fn whole(accounts: &[Value], deleted: &[Value]) -> Vec<String> {
     let text = "version: 1\nstack: team-a\nsubscription: 7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11\nresourceGroup: rg-chat\n\
         location: eastus2\naccounts:\n- name: chat\n  kind: AIServices\n  roleAssignments:\n  - role: Cognitive Services User\n    \
         principals: [{id: aaaaaaaa-1111-4111-8111-111111111111, type: User}]\n";
-    let mut sources = crate::source::Sources::default();
+    let mut sources = crate::text::source::Sources::default();
     let (stacks, findings) = crate::spec::read(
         &["-".into()],
         &VariableInputs::default(),

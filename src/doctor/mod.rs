@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::arm;
-use crate::auth::Claims;
+use crate::arm::auth::Claims;
 
 /// The state of a prerequisite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

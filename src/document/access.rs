@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
-use crate::source::Position;
+use crate::text::source::Position;
 
 /// What is reported but never evaluated.
 pub const NOT_EVALUATED: [&str; 2] = ["conditions", "deny assignments"];

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Code, Finding, Severity};
-use crate::source::{Position, Sources};
+use crate::text::source::{Position, Sources};
 
 /// A finding in a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::Position;
+use crate::text::source::Position;
 
 /// Which accounts accept API keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]

@@ -15,8 +15,8 @@ use super::target::Target;
 use super::usage::KeyUsageTerms;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
-use crate::source::Position;
 use crate::text::json::{holds, member};
+use crate::text::source::Position;
 
 /// The format version of a plan. It contains what is executed only once: steps, their order and dependencies follow from the changes.
 pub const PLAN_VERSION: &str = "2.0";

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FindingEntry, Plan, Requests, StepAction, Target};
-use crate::source::Position;
+use crate::text::source::Position;
 
 /// The result of `apply`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

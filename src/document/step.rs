@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::plan::HoleEntry;
-use crate::source::Position;
+use crate::text::source::Position;
 
 /// Whose right to write a change takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::Position;
 use crate::text::day;
+use crate::text::source::Position;
 
 /// Who still uses API keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]

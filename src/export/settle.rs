@@ -14,12 +14,12 @@ use crate::kinds::{Called, Weight};
 use crate::principals::known_names;
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
-use crate::source::{Sources, Span};
 use crate::spec::tree::{self, YamlDocument};
 use crate::spec::variables::VariableInputs;
 use crate::spec::write::{literal, to_yaml};
 use crate::spec::{self, Loaded, structure};
 use crate::text::json::unescape;
+use crate::text::source::{Sources, Span};
 
 /// The maximum number of rounds of removing: each can leave something that needed what was removed.
 const ROUNDS: usize = 20;

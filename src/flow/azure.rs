@@ -8,8 +8,8 @@ use jiff::tz::Offset;
 
 use super::Halt;
 use crate::apply::Progress;
+use crate::arm::auth::{Claims, Credential};
 use crate::arm::{Client, Interrupt};
-use crate::auth::{Claims, Credential};
 use crate::document::{Requests, Target};
 use crate::drift::{LogAnswer, LogQuery};
 use crate::read;

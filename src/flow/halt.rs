@@ -1,7 +1,7 @@
 //! Why the flow ended without a plan; nothing was written.
 
 use super::pins::Foreign;
-use crate::auth::AuthError;
+use crate::arm::auth::AuthError;
 use crate::id::ResourceIdError;
 use crate::snapshot::Refusal;
 

@@ -8,11 +8,11 @@ use uuid::Uuid;
 use crate::files;
 use crate::finding::{Code, Finding};
 use crate::kinds::role_assignment::{principal_queries, principals_of};
-use crate::source::Sources;
 use crate::spec::Loaded;
 use crate::spec::conflict::conflicts;
 use crate::spec::lock::Lock;
 use crate::text::sanitize::sanitize;
+use crate::text::source::Sources;
 
 /// Largest lock file in bytes.
 const LARGEST: u64 = 64 << 20;

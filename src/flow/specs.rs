@@ -6,17 +6,17 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use super::{locks, pins};
-use crate::auth::Claims;
+use crate::arm::auth::Claims;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::account::Accounts;
 use crate::kinds::{self, Declaring as _};
 use crate::snapshot::Snapshot;
-use crate::source::{Sources, Span};
 use crate::spec::model::Prune;
 use crate::spec::variables::VariableInputs;
 use crate::spec::{self, Loaded};
 use crate::text::names::short;
+use crate::text::source::{Sources, Span};
 
 /// Specs that were read and checked.
 #[derive(Clone, Default)]

@@ -9,12 +9,12 @@ use crate::document::usage::{AccountUsage, FoundKeyUse, KeyUsageTerms, KeyVerdic
 use crate::finding::Finding;
 use crate::guards;
 use crate::id::ResourceId;
+use crate::keys::usage::{self, AskedAccount, Window};
 use crate::kinds;
 use crate::plan::predict::World;
 use crate::principals;
 use crate::snapshot::Snapshot;
-use crate::source::Sources;
-use crate::usage::{self, AskedAccount, Window};
+use crate::text::source::Sources;
 
 /// How many days are looked at if nothing else is said.
 const DAYS: u32 = 30;

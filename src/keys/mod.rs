@@ -1,13 +1,14 @@
-//! API keys: which accounts accept them, and the result of revoking them.
+//! API keys: which accounts accept them, who still uses them (`usage`), and the result of revoking them.
 //!
 //! Pure; `revoke` does the IO. Keys are never read: whether an account accepts keys is in its body, and the answer of a regeneration, which
 //! contains the new keys, is discarded.
 
 pub mod revoke;
+pub mod usage;
 
 use crate::accounts::Standing;
 use crate::document::keys::{AccountKeys, Counts, Keys, KeysStatement};
-use crate::source::Sources;
+use crate::text::source::Sources;
 
 /// Which of these accounts accept keys.
 #[must_use]

@@ -11,7 +11,7 @@ use crate::document::keys::{AccountRevocation, KeyOutcome, KeyStatus};
 use crate::finding::{Code, Finding};
 use crate::kinds::Described as _;
 use crate::kinds::account::Accounts;
-use crate::source::Sources;
+use crate::text::source::Sources;
 
 /// The names of keys in ARM.
 const KEYS: [&str; 2] = ["Key1", "Key2"];

@@ -6,8 +6,8 @@ use super::KINDS;
 use super::desired::desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, hyphenated_guid};
-use crate::source::Span;
 use crate::spec::{Loaded, STACK_NAMES, is_group_name, is_stack_name};
+use crate::text::source::Span;
 
 /// Applies all rules that work offline.
 #[must_use]

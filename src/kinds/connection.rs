@@ -17,13 +17,13 @@ use crate::id::ResourceId;
 use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
 use crate::spec::secrets::{is_telling, untold};
 use crate::spec::structure::Fields;
 use crate::spec::variables::secret_name;
 use crate::text::json::{escape, member};
+use crate::text::source::Span;
 
 /// Where connections are.
 enum ConnectionPlace {

@@ -12,10 +12,10 @@ use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind, Live};
 use crate::principals::known_names;
 use crate::snapshot::{Refusal, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
+use crate::text::source::Span;
 
 /// A declared resource.
 #[derive(Debug, Clone)]
@@ -155,7 +155,7 @@ pub(crate) mod samples {
     use super::Desired;
     use crate::id::{Key, ResourceId};
     use crate::kinds::{self, Live};
-    use crate::source::{Sources, Span};
+    use crate::text::source::{Sources, Span};
 
     pub(crate) const GROUP: &str =
         "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg-chat";
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_value_has_its_place_whatever_its_name() {
-        let mut sources = crate::source::Sources::default();
+        let mut sources = crate::text::source::Sources::default();
         let text = "a:\n  b/c: 1\n  d~e:\n    f: 2\n";
         let file = sources.add("a.yaml", text);
         let document = crate::spec::tree::parse(file, &sources).0.unwrap();

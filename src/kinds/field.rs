@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::source::Span;
+use crate::text::source::Span;
 
 /// How a field compares, what its absence means, and whether it can change.
 #[derive(Debug, Clone, Copy)]

@@ -12,11 +12,11 @@ use crate::finding::{Code, Finding};
 use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::Snapshot;
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
+use crate::text::source::Span;
 
 pub(super) struct RaiPolicies;
 

@@ -12,9 +12,9 @@ use crate::arm::ProvisioningState;
 use crate::body::provisioning_state;
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
-use crate::source::Span;
 use crate::spec::{Loaded, sections};
 use crate::text::json::escape;
+use crate::text::source::Span;
 
 /// Checks tags below a pointer: their number, names and values, and that none is a mark.
 pub(super) fn tags(

@@ -6,9 +6,9 @@
 use super::{Kind, Live, account};
 use crate::id::{ResourceId, comparable};
 use crate::snapshot::Refusal;
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{CoManager, Unmanaged};
+use crate::text::source::Span;
 
 /// What a live undeclared resource means for the stacks.
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@ use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, FieldChange, Live, Weight, writable};
-use crate::source::{Sources, Span};
+use crate::text::source::{Sources, Span};
 use predict::World;
 
 /// Makes a plan from a diff.

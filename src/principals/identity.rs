@@ -10,8 +10,8 @@ use super::{Form, Resolved};
 use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
-use crate::source::Span;
 use crate::spec::model::{Account, Identity, IdentityType, PrincipalType};
+use crate::text::source::Span;
 
 /// The object id of an identity. While the identity is being created it is missing, empty or all zeros, which no principal has.
 #[must_use]

@@ -16,9 +16,9 @@ use uuid::Uuid;
 use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
-use crate::source::Span;
 use crate::spec::model::{Principal, PrincipalType};
 use crate::text::query::{encoded, quoted};
+use crate::text::source::Span;
 
 use crate::spec::lock::Lock;
 pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_principal};
@@ -398,7 +398,7 @@ fn me(snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
 mod tests {
     use super::*;
     use crate::snapshot::Caller;
-    use crate::source::Sources;
+    use crate::text::source::Sources;
 
     const A: &str = "aaaaaaaa-0000-4000-8000-000000000001";
     const B: &str = "bbbbbbbb-0000-4000-8000-000000000002";

@@ -12,8 +12,8 @@ use super::object;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Body, Part, Query, Refusal, Shape, Snapshot};
-use crate::source::Span;
 use crate::text::query::{encoded, quoted};
+use crate::text::source::Span;
 
 /// The number of ids per look-up; Graph accepts more, but pages the answers.
 const LOOKED_UP: usize = 100;
@@ -169,7 +169,7 @@ pub(super) fn type_of(item: &Value) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::finding::Severity;
-    use crate::source::Sources;
+    use crate::text::source::Sources;
 
     const ID: Uuid = Uuid::from_u128(7);
     const OBJECT: Uuid = Uuid::from_u128(8);

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{refusal, unanswered};
 use crate::arm::{self, Client};
+use crate::keys::usage::{Meaning, meaning};
 use crate::snapshot::{Answer, Query, Refusal, Shape};
-use crate::usage::{Meaning, meaning};
 
 /// How many queries may be in flight.
 const AT_ONCE: usize = 5;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
-use crate::source::Position;
+use crate::text::source::Position;
 
 /// Things by key, in order of first appearance.
 pub(super) fn together<T, K: Ord + Clone>(

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::document::FindingEntry;
     use crate::finding::Code;
-    use crate::source::Position;
+    use crate::text::source::Position;
 
     fn finding(severity: Severity, file: &str, message: &str) -> FindingEntry {
         FindingEntry {

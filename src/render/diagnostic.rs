@@ -10,9 +10,9 @@ use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Snippet};
 
 use crate::finding::{Finding, Severity};
-use crate::source::{FileId, Position, SourceFile, Sources, Span};
 use crate::text::sanitize::{break_commands, push_sanitized, sanitize};
 use crate::text::scrub::{self, REDACTED};
+use crate::text::source::{FileId, Position, SourceFile, Sources, Span};
 
 /// Widest part of a line that is shown, in characters.
 const WIDTH: usize = 100;
@@ -255,7 +255,7 @@ fn floor(text: &str, offset: usize) -> usize {
 mod tests {
     use super::*;
     use crate::finding::Code;
-    use crate::source::FileId;
+    use crate::text::source::FileId;
 
     fn at(file: FileId, text: &str, part: &str) -> Span {
         let start = text.find(part).unwrap();

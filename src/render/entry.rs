@@ -13,8 +13,8 @@ use super::words;
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
 use crate::kinds;
-use crate::source::Position;
 use crate::text::sanitize::sanitize;
+use crate::text::source::Position;
 
 /// Marks a value that no spec sets.
 pub(super) const DEFAULT: &str = "  (default)";

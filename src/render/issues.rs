@@ -13,8 +13,8 @@ use super::words::shortened;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
 use crate::finding::{Code, Severity, bounded};
 use crate::kinds::{self, Kind};
-use crate::source::Position;
 use crate::spec::load::STDIN;
+use crate::text::source::Position;
 
 /// A finding or a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]

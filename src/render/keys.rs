@@ -13,8 +13,8 @@ use super::text::{BAD, CHANGED, GOOD, headed};
 use crate::document::FindingEntry;
 use crate::document::keys::{AccountKeys, KeyStatus, Keys, KeysStatement, Revocation};
 use crate::finding::{Code, Severity};
-use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code};
+use crate::text::source::Position;
 
 impl Said for KeysStatement {
     const COMMAND: &'static str = "keys status";

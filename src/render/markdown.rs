@@ -19,8 +19,8 @@ use crate::document::report::{Report, Status};
 use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
 use crate::finding::Severity;
 use crate::id::ResourceId;
-use crate::source::Position;
 use crate::text::sanitize::{markdown, markdown_code, sanitize};
+use crate::text::source::Position;
 
 /// The most characters of a comment: GitHub's limit, less what the last sanitising may add.
 const LONGEST: usize = 65_536 - 1_536;

@@ -6,8 +6,8 @@
 use std::fmt::Write as _;
 
 use super::text::QUIET;
-use crate::source::Position;
 use crate::text::sanitize::sanitize;
+use crate::text::source::Position;
 
 /// For whom a text is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::issues::{Issue, IssueRule, stand_in};
 use crate::finding::{Code, Severity};
-use crate::source::Position;
 use crate::text::sanitize::sanitize;
+use crate::text::source::Position;
 
 /// GitHub refuses a run with more, and shows the 5,000 most severe.
 /// <https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>

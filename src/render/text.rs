@@ -25,8 +25,8 @@ use crate::document::{
 use crate::finding::Severity;
 use crate::kinds::{self, Compare, Kind};
 use crate::plan::saved::Hearsay;
-use crate::source::Position;
 use crate::text::sanitize::sanitize;
+use crate::text::source::Position;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGED: Style = AnsiColor::Yellow.on_default();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::variables::{VariableInputs, Variables};
 use super::{load, parse};
 use crate::finding::{Code, Finding};
-use crate::source::{FileId, Sources};
+use crate::text::source::{FileId, Sources};
 
 /// The files of an environment, as far as they were read.
 pub(super) struct EnvironmentFiles<'a> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::finding::{Code, Finding};
-use crate::source::{FileId, Span};
+use crate::text::source::{FileId, Span};
 
 /// The byte ranges of git's conflict markers: lines at the left edge that are never valid YAML or JSON.
 pub(crate) fn conflicts(text: &str) -> Vec<Range<usize>> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::document::is_plan;
 use crate::files::{self, ReadError};
 use crate::finding::{Code, Finding, Severity};
-use crate::source::{FileId, Sources, Span};
+use crate::text::source::{FileId, Sources, Span};
 use crate::text::{decoded, json};
 
 /// Largest file in bytes.

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
-use crate::source::{FileId, Sources, Span};
+use crate::text::source::{FileId, Sources, Span};
 use beside::EnvironmentFiles;
 use load::SpecFile;
 use lock::Lock;

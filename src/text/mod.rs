@@ -8,6 +8,7 @@ pub(crate) mod query;
 pub mod redact;
 pub mod sanitize;
 pub(crate) mod scrub;
+pub mod source;
 
 use std::borrow::Cow;
 

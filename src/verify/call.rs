@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::probe::{Ask, Call, Probe, renamed_limit};
 use super::verdict::Answered;
-use crate::auth::cloud::{Addresses, Cloud};
-use crate::auth::{Claims, Credential};
+use crate::arm::auth::cloud::{Addresses, Cloud};
+use crate::arm::auth::{Claims, Credential};
 
 /// Larger answers are not needed to judge.
 const LARGEST: usize = 1024 * 1024;

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::arm::Interrupt;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity};
-use crate::source::{Position, Sources};
+use crate::text::source::{Position, Sources};
 use call::Prober;
 use probe::DataPlane;
 pub use subject::{ExpectedChild, Subject, queries, subjects};

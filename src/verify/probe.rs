@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::auth::cloud::{Cloud, takes_data_tokens};
+use crate::arm::auth::cloud::{Cloud, takes_data_tokens};
 use crate::body::{AccountBody, DeploymentBody, FOUNDRY, INFERENCE, OPENAI, endpoint_of};
 use crate::rbac::{self, Task};
 

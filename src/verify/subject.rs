@@ -19,8 +19,8 @@ use crate::id::ResourceId;
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::{Declaring as _, Deployments, Described as _, Projects, Reading as _, role_assignment};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
+use crate::text::source::Span;
 
 /// A probe, or a verdict that needs none.
 #[derive(Debug, Clone)]

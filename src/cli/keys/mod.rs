@@ -239,7 +239,7 @@ fn named(
     wanted: &[String],
     checked: &mut Checked,
 ) -> Result<Vec<Standing>, Failure> {
-    let declared: Vec<(String, crate::source::Span)> = checked.accounts();
+    let declared: Vec<(String, crate::text::source::Span)> = checked.accounts();
     for name in wanted {
         if !declared.iter().any(|(address, _)| is(address, name)) {
             let known: Vec<&str> = declared.iter().map(|(address, _)| address.as_str()).collect();

@@ -8,7 +8,7 @@ use crate::cli::output::Failure;
 use crate::cli::session::{Session, Specs};
 use crate::flow::Checked;
 use crate::id::ResourceId;
-use crate::usage::MOST_DAYS;
+use crate::keys::usage::MOST_DAYS;
 
 /// Arguments of `keys usage`.
 #[derive(Debug, clap::Args)]

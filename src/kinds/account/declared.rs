@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::{Accounts, address_of, id_of, key, shape};
 use crate::kinds::desired::{Desired, collect_spans};
 use crate::kinds::shape::long_identity;
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Account;
+use crate::text::source::Span;
 
 /// The accounts that a stack declares.
 pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {

@@ -10,13 +10,13 @@ use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, cidr, rules};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, MOST_QUIET_DAYS, NetworkAcls, Sku};
 use crate::spec::sections;
 use crate::spec::structure::EMPTY_SECTION;
 use crate::text::day;
 use crate::text::names::nearest;
+use crate::text::source::Span;
 
 /// Kinds with their pricing tiers, from the service's own SKU list; kinds without tiers were found elsewhere.
 const KINDS: &[(&str, &[&str])] = &[

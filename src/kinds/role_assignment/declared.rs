@@ -15,8 +15,8 @@ use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account};
 use crate::principals::{self, Form, Resolved};
 use crate::snapshot::Snapshot;
-use crate::source::Span;
 use crate::spec::Loaded;
+use crate::text::source::Span;
 
 /// What a stack declares, with names resolved as far as the snapshot allows.
 pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {

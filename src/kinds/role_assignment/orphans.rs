@@ -15,8 +15,8 @@ use crate::id::Key;
 use crate::kinds::{Called, Inventory, Live, Wording as _};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
+use crate::text::source::Span;
 
 /// The object ids to look up in the directory.
 pub(super) fn doubtful(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> BTreeSet<Uuid> {

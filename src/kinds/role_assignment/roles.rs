@@ -14,10 +14,10 @@ use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::Inventory;
 use crate::rbac::{self, Catalogue, Named, Role};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::text::names::{nearest, very_like};
+use crate::text::source::Span;
 
 /// The query for all roles that can be assigned in a subscription and below.
 #[must_use]

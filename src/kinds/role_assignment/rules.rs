@@ -9,10 +9,10 @@ use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE, is_object_id};
 use crate::rbac;
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Identity, IdentityType, Principal, Spec};
 use crate::text::names::{listed, nearest};
+use crate::text::source::Span;
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let spec = &loaded.spec;

@@ -22,9 +22,9 @@ use crate::kinds::{Comparing as _, End, Inventory, Live, Passing, children};
 use crate::principals::own_principal;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
-use crate::source::Span;
 use crate::spec::Loaded;
 use crate::spec::model::Unmanaged;
+use crate::text::source::Span;
 
 /// The accounts whose assignments a stack declares, each with the pointer to its list.
 pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String)> {

@@ -10,7 +10,7 @@ use crate::kinds::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::desired::{Desired, Hole};
 use crate::kinds::{FieldChange, Mutability};
 use crate::plan::plan;
-use crate::source::{Sources, Span};
+use crate::text::source::{Sources, Span};
 
 pub(super) const ALICE: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 pub(super) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";

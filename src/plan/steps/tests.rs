@@ -9,7 +9,7 @@ use crate::kinds::desired::samples::{GROUP, account, declared, live};
 use crate::kinds::desired::{Desired, Hole};
 use crate::kinds::{FieldChange, Mutability};
 use crate::plan::draft;
-use crate::source::Span;
+use crate::text::source::Span;
 
 fn group() -> ResourceId {
     ResourceId::parse(GROUP).unwrap()

@@ -13,7 +13,7 @@ use crate::finding::Severity;
 use crate::render::alike::Alike;
 use crate::render::summary::{self, Counted, Side};
 use crate::render::text;
-use crate::source::Position;
+use crate::text::source::Position;
 
 /// The one style sheet.
 const STYLE: &str = include_str!("page.css");

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::super::tree::{Children, Node, Place};
 use super::{Built, KeyRole};
 use crate::finding::{Code, Finding};
-use crate::source::{FileId, Span};
 use crate::text::names::short;
+use crate::text::source::{FileId, Span};
 
 /// The entries of a mapping so far.
 #[derive(Default)]

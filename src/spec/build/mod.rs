@@ -17,9 +17,9 @@ use entries::{Entries, EntryKey, merge};
 use super::scalar::{self, Scalar};
 use super::tree::{Children, MAX_DEPTH, Node, Place, YamlDocument};
 use crate::finding::{Code, Finding};
-use crate::source::{FileId, Span};
 use crate::text::json::escape;
 use crate::text::names::short;
+use crate::text::source::{FileId, Span};
 
 /// The maximum number of values in a file, with aliases expanded; a spec of 5 MB has about half a million.
 const MAX_VALUES: usize = 2_000_000;

@@ -1,8 +1,8 @@
 //! What is hidden in specs, well-formed or not.
 
 use super::*;
-use crate::source::Sources;
 use crate::spec::tree;
+use crate::text::source::Sources;
 
 /// The text without its hidden parts.
 fn shown(text: &str) -> String {

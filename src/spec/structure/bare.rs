@@ -9,9 +9,9 @@ use super::hints::{empty_list, example};
 use super::required::rule_of;
 use super::{Takes, field, is_required, types};
 use crate::finding::{Code, Finding};
-use crate::source::Span;
 use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
+use crate::text::source::Span;
 
 /// Finds every field that is left empty and has no finding among `told`; no rule judges these any more.
 pub(in crate::spec) fn bare(document: &mut YamlDocument, told: &[Finding]) -> Vec<Finding> {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::tree::parse;
 use super::super::variables::{VariableInputs, Variables, substitute};
 use super::*;
-use crate::source::Sources;
+use crate::text::source::Sources;
 
 /// Position, message and hint of each finding about a spec with variables substituted.
 fn found(text: &str, arguments: &[(&str, &str)]) -> Vec<(String, String, String)> {

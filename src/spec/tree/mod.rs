@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::build::Builder;
 use super::conflict;
 use crate::finding::Finding;
-use crate::source::{FileId, Sources, Span};
 use crate::text::json::{escape, unescape};
+use crate::text::source::{FileId, Sources, Span};
 
 /// The maximum nesting of lists and mappings in a spec.
 pub const MAX_DEPTH: usize = 64;

@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::reference::{NAME_RULE, TextPart, is_name, parts};
 use crate::finding::{Code, Finding};
-use crate::source::Span;
 use crate::spec::scalar;
 use crate::spec::tree::{ValueSource, YamlDocument};
 use crate::text::json::escape;
 use crate::text::names::short;
+use crate::text::source::Span;
 
 /// What a variable of the environment begins with to be one of ours.
 pub const ENVIRONMENT_PREFIX: &str = "KEYLESS_VAR_";

@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::source::Sources;
 use crate::spec::structure::schema;
 use crate::spec::tree;
 use crate::spec::variables::{VariableInputs, Variables, substitute};
+use crate::text::source::Sources;
 
 fn back(text: &str) -> Value {
     let mut sources = Sources::default();

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use keyless::arm::auth::cloud::Cloud;
+use keyless::arm::auth::{Credential, CredentialKind, Settings};
 use keyless::arm::{Effect, ErrorKind as Failure};
-use keyless::auth::cloud::Cloud;
-use keyless::auth::{Credential, CredentialKind, Settings};
 use serde_json::{Value, json};
 
 use super::client;

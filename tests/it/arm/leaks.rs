@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use keyless::auth::cloud::Cloud;
-use keyless::auth::{Credential, CredentialKind, Secret, Settings};
+use keyless::arm::auth::cloud::Cloud;
+use keyless::arm::auth::{Credential, CredentialKind, Secret, Settings};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 

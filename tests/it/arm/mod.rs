@@ -14,10 +14,10 @@ mod writes;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use keyless::arm::auth::cloud::Endpoint;
+use keyless::arm::auth::{Credential, Secret};
 use keyless::arm::observer::What;
 use keyless::arm::{Client, ClientSettings, Interrupt, Limits, Observer, RequestEvent};
-use keyless::auth::cloud::Endpoint;
-use keyless::auth::{Credential, Secret};
 
 /// The token of these tests.
 const TOKEN: &str = "eyJ0b2tlbiI6InRoYXQgbXVzdCBub3QgbGVhayJ9";

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use keyless::auth::cloud::{Cloud, Endpoint};
-use keyless::auth::{AuthError, Credential, CredentialKind, Environment, Secret, Settings};
+use keyless::arm::auth::cloud::{Cloud, Endpoint};
+use keyless::arm::auth::{AuthError, Credential, CredentialKind, Environment, Secret, Settings};
 use serde_json::{Value, json};
 use url::Url;
 

@@ -12,17 +12,17 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["cli"],
     &["flow"],
     &["render"],
-    &["apply", "doctor", "export", "init", "keys"],
+    &["apply", "doctor", "export"],
     &["verify"],
     &["access"],
     &["read"],
-    &["accounts", "checks", "drift", "guards", "usage"],
+    &["keys"],
+    &["accounts", "checks", "drift", "guards"],
     &["plan"],
     &["diff"],
     &["kinds"],
     &["principals"],
     &["arm"],
-    &["auth"],
     &["snapshot"],
     &["spec"],
     &["document"],
@@ -30,7 +30,6 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["body"],
     &["finding"],
     &["files", "id", "text"],
-    &["source"],
 ];
 
 /// Modules that stand beside the house: `product::structure` and `sandbox::wings` hold their rules.

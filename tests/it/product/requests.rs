@@ -11,9 +11,9 @@ use keyless::kinds::desired::resolved;
 use keyless::kinds::missing;
 use keyless::read::ask_log;
 use keyless::snapshot::{Answer, Query, Snapshot};
-use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
+use keyless::text::source::Sources;
 use serde_json::{Value, json};
 
 use crate::arm;

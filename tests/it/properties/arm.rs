@@ -19,9 +19,9 @@ use keyless::kinds::missing;
 use keyless::plan;
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
-use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
+use keyless::text::source::Sources;
 
 use super::live::Azure;
 use super::rng::Rng;

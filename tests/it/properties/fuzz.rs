@@ -169,7 +169,7 @@ fn damaged_specs_end_in_findings() {
     feed("spec", |rng| {
         let text = rng.pick(&texts).clone();
         let bytes = damage(&text, &words, rng);
-        let mut sources = keyless::source::Sources::default();
+        let mut sources = keyless::text::source::Sources::default();
         let inputs = keyless::spec::variables::VariableInputs::default();
         let (loaded, findings) = keyless::spec::read(
             &["-".into()],

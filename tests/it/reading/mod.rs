@@ -6,9 +6,9 @@ mod random;
 use std::path::Path;
 
 use keyless::finding::Finding;
-use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
+use keyless::text::source::Sources;
 
 /// What came of reading some paths.
 struct Outcome {

@@ -21,9 +21,9 @@ use keyless::finding::{Finding, Severity};
 use keyless::kinds::desired::{Desired, desired};
 use keyless::kinds::missing;
 use keyless::snapshot::{Answer, Query, Snapshot};
-use keyless::source::Sources;
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
+use keyless::text::source::Sources;
 use serde_json::Value;
 
 /// A spec that was read, with its findings.

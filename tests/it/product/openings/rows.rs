@@ -47,11 +47,12 @@ pub(super) fn deployment(policy: &str) -> String {
     format!("deployments: [{{name: gpt, {model}, sku: {{name: GlobalStandard, capacity: 1}}{policy}}}]\n")
 }
 
-/// A deployment beside one whose filter blocks less.
+/// A deployment whose filter blocks more than that of the one beside it.
 pub(super) fn spilling(more: &str) -> String {
     let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";
+    let strict = policy(&hate("enabled: true, blocking: true, severityThreshold: Low"));
     format!(
-        "deployments: [{{name: gpt, {model}{more}}}, {{name: overflow, {model}, raiPolicyName: Microsoft.Nil}}]\n"
+        "{strict}deployments: [{{name: gpt, {model}, raiPolicyName: own{more}}}, {{name: overflow, {model}}}]\n"
     )
 }
 

@@ -17,10 +17,12 @@ use super::session::block_on;
 use super::{Exit, export, signals};
 use crate::export::Wanted;
 use crate::id::ResourceId;
-use crate::init::{
+mod first;
+
+use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
+use first::{
     Answers, Editor, IGNORED, NewFile, Pinned, Platform, Scratch, files, ignoring, modeline, scratch,
 };
-use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]

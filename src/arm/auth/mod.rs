@@ -24,7 +24,7 @@ use url::Url;
 pub use choose::{CredentialKind, Skipped};
 pub use claims::Claims;
 
-use crate::auth::cloud::{Cloud, Endpoint};
+use crate::arm::auth::cloud::{Cloud, Endpoint};
 use crate::text::scrub;
 
 /// A secret text: once created, it is removed from every text for people.

@@ -11,7 +11,7 @@ use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, date};
 use crate::document::usage::{AccountUsage, CallKind, Calls, KeyVerdict, MissingEvidence};
 use crate::finding::{Code, Finding, Severity};
 use crate::snapshot::Refusal;
-use crate::source::Sources;
+use crate::text::source::Sources;
 
 /// Operations of Azure OpenAI, which are known to log who called. From samples and public queries; the list is not complete.
 const NAMING: [&str; 5] = [

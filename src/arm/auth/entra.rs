@@ -16,7 +16,7 @@ use futures_util::{Stream, StreamExt as _};
 use url::Url;
 
 use super::{AuthError, Settings, explain};
-use crate::auth::cloud::Cloud;
+use crate::arm::auth::cloud::Cloud;
 use crate::text::excerpt::first_words;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::is_secret_parameter;

@@ -31,8 +31,8 @@ pub use settings::Sinks;
 use crate::body::AccountBody;
 use crate::id::ResourceId;
 use crate::snapshot::Refusal;
-use crate::source::Span;
 use crate::spec::model::MOST_QUIET_DAYS;
+use crate::text::source::Span;
 
 /// The number of seconds in a day.
 const DAY: i64 = 24 * 3600;

@@ -24,7 +24,7 @@ use super::choose::IdentityHost;
 use super::entra::{LARGEST, Wire, client_options, whole};
 use super::tools::Shell;
 use super::{AuthError, CredentialKind, SECRET_VARIABLES, Secret, Settings, explain};
-use crate::auth::cloud::Cloud;
+use crate::arm::auth::cloud::Cloud;
 use crate::files;
 use crate::text::loopback::is_loopback;
 use crate::text::scrub;

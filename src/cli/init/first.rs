@@ -8,21 +8,21 @@ use serde_json::json;
 use crate::id::arm_guid;
 use crate::spec::structure::published_schema;
 
-const SPEC: &str = include_str!("../../specs/quickstart.yaml");
-const GITHUB: &str = include_str!("../../deploy/github/workflow.yml");
-const AZURE_PIPELINES: &str = include_str!("../../deploy/azure-pipelines/azure-pipelines.yml");
-const GITLAB: &str = include_str!("../../deploy/gitlab/gitlab-ci.yml");
+const SPEC: &str = include_str!("../../../specs/quickstart.yaml");
+const GITHUB: &str = include_str!("../../../deploy/github/workflow.yml");
+const AZURE_PIPELINES: &str = include_str!("../../../deploy/azure-pipelines/azure-pipelines.yml");
+const GITLAB: &str = include_str!("../../../deploy/gitlab/gitlab-ci.yml");
 
 /// Where the schema goes: beside the settings of the editor, and not among the specs.
 const SCHEMA: &str = ".vscode/keyless.schema.json";
 const SETTINGS: &str = ".vscode/settings.json";
 
 /// Lines of `.gitignore`: the state of the sandbox, and what the jobs of pipelines leave.
-pub const IGNORED: [&str; 2] = [".keyless/", "keyless-results/"];
+pub(super) const IGNORED: [&str; 2] = [".keyless/", "keyless-results/"];
 
 /// Who runs the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Platform {
+pub(super) enum Platform {
     /// GitHub Actions
     Github,
     /// Azure Pipelines
@@ -46,14 +46,14 @@ impl Platform {
 
     /// Where its pipeline stands in a repository.
     #[must_use]
-    pub fn file(self) -> Option<&'static str> {
+    pub(super) fn file(self) -> Option<&'static str> {
         self.pipeline().map(|(path, _)| path)
     }
 }
 
 /// For which editor there are settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Editor {
+pub(super) enum Editor {
     /// Visual Studio Code with the YAML extension
     Vscode,
     /// None
@@ -62,48 +62,48 @@ pub enum Editor {
 
 /// What was answered.
 #[derive(Debug, Clone)]
-pub struct Answers {
+pub(super) struct Answers {
     /// The subscription.
-    pub subscription: String,
+    pub(super) subscription: String,
     /// The resource group.
-    pub group: String,
+    pub(super) group: String,
     /// The stack.
-    pub stack: String,
+    pub(super) stack: String,
     /// The host.
-    pub host: Platform,
+    pub(super) host: Platform,
     /// The editor.
-    pub editor: Editor,
+    pub(super) editor: Editor,
     /// Repository of keyless, and the commit of it that the pipeline uses.
-    pub pinned: Option<Pinned>,
+    pub(super) pinned: Option<Pinned>,
 }
 
 /// A commit of the repository that holds keyless.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pinned {
+pub(super) struct Pinned {
     /// `OWNER/NAME`, or its path on the host.
-    pub repository: String,
+    pub(super) repository: String,
     /// The commit.
-    pub commit: String,
+    pub(super) commit: String,
 }
 
 /// What a new account is called, where it is, and who may call its models.
 #[derive(Debug, Clone, Default)]
-pub struct Scratch {
+pub(super) struct Scratch {
     /// Its name; otherwise one that follows from subscription and group.
-    pub account: Option<String>,
+    pub(super) account: Option<String>,
     /// Its location.
-    pub location: String,
+    pub(super) location: String,
     /// Object id of a user.
-    pub user: Option<String>,
+    pub(super) user: Option<String>,
 }
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewFile {
+pub(super) struct NewFile {
     /// Its path in the repository.
-    pub path: String,
+    pub(super) path: String,
     /// Its content.
-    pub text: String,
+    pub(super) text: String,
 }
 
 impl NewFile {
@@ -114,7 +114,7 @@ impl NewFile {
 
 /// The files, the spec first.
 #[must_use]
-pub fn files(answers: &Answers, spec: &str) -> Vec<NewFile> {
+pub(super) fn files(answers: &Answers, spec: &str) -> Vec<NewFile> {
     let mut files = vec![NewFile::new(format!("specs/{}.yaml", answers.stack), spec)];
     if answers.editor == Editor::Vscode {
         let settings =
@@ -158,7 +158,7 @@ const NOWHERE: &str = "00000000-0000-0000-0000-000000000000";
 
 /// The first line of a spec, by which editors find the schema.
 #[must_use]
-pub fn modeline(editor: Editor) -> &'static str {
+pub(super) fn modeline(editor: Editor) -> &'static str {
     match editor {
         Editor::Vscode => "# yaml-language-server: $schema=../.vscode/keyless.schema.json\n",
         Editor::None => "",
@@ -167,7 +167,7 @@ pub fn modeline(editor: Editor) -> &'static str {
 
 /// A spec of one new account: the quickstart's, with names of its own.
 #[must_use]
-pub fn scratch(answers: &Answers, wanted: &Scratch) -> String {
+pub(super) fn scratch(answers: &Answers, wanted: &Scratch) -> String {
     let account = wanted.account.clone().unwrap_or_else(|| account_name(answers));
     let mut text = modeline(answers.editor).to_owned();
     let mut skips = false;
@@ -241,7 +241,7 @@ fn scalar(text: &str) -> String {
 
 /// What `.gitignore` holds afterwards; nothing if it has all lines already.
 #[must_use]
-pub fn ignoring(before: &str) -> Option<String> {
+pub(super) fn ignoring(before: &str) -> Option<String> {
     let has = |line: &str| before.lines().any(|each| each.trim().trim_start_matches('/') == line);
     let new: Vec<&str> = IGNORED.into_iter().filter(|line| !has(line)).collect();
     if new.is_empty() {

@@ -13,7 +13,7 @@ use super::*;
 use crate::document::usage::{AccountUsage, KeyVerdict};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::source::Sources;
+use crate::text::source::Sources;
 
 const GROUP: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
 const ALICE: &str = "aaaaaaaa-0000-4000-8000-000000000001";

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::entra::{Machine, Wire};
 use super::{AuthError, Environment, Settings, build, explain, tools};
-use crate::auth::cloud::Endpoint;
+use crate::arm::auth::cloud::Endpoint;
 
 /// The kinds of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

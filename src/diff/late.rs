@@ -44,7 +44,7 @@ pub(super) fn missing_beside(
 }
 
 /// Removes from updates what waits for a declared grant or deployment that this plan cannot create: otherwise its users would lose access.
-/// The rest is written, since a grant may need it. `beside` are grants that stacks declare which is not selected in this run.
+/// The rest is written, since a grant may need it. `beside` are grants of stacks that are not selected in this run.
 pub(super) fn hold_back(
     changes: &mut [Change],
     beside: &[Desired],

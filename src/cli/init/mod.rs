@@ -1,5 +1,7 @@
 //! `keyless init`: asks how to begin, and writes a first spec, the editor's settings and the pipeline. Overwrites nothing.
 
+mod first;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, ErrorKind, IsTerminal as _};
@@ -17,8 +19,6 @@ use super::session::block_on;
 use super::{Exit, export, signals};
 use crate::export::Wanted;
 use crate::id::ResourceId;
-mod first;
-
 use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 use first::{
     Answers, Editor, IGNORED, NewFile, Pinned, Platform, Scratch, files, ignoring, modeline, scratch,

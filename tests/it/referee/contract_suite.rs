@@ -34,7 +34,7 @@ const DELIBERATE: &[Deliberate] = &[
         because: "the test invents a field of each kind, which keyless must send back",
     },
     Deliberate {
-        test: "product.refusals.dynamic_quota_survives_a_write_of_the_deployment",
+        test: "product.",
         path: "/properties/dynamicThrottlingEnabled",
         because: "described as read-only, and taken: https://github.com/Azure/bicep-types-az/issues/2121",
     },
@@ -64,7 +64,7 @@ const DELIBERATE: &[Deliberate] = &[
         because: "the test makes a connection without a host",
     },
     Deliberate {
-        test: "product.refusals.dynamic_quota_survives_a_write_of_the_deployment",
+        test: "product.",
         path: "/properties/modelProviderData",
         because: "in no description, and required of some models: https://github.com/Azure/azure-rest-api-specs/issues/43610",
     },

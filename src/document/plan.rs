@@ -44,8 +44,9 @@ pub struct Plan {
     /// The secrets that specs name for declared resources: Azure never shows which secret one uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<NamedSecrets>,
-    /// What must be known about the use of keys, for accounts whose keys the plan turns off.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What must be known about the use of keys, for accounts whose keys the plan turns off. It is not saved, since a file could demand less
+    /// than its specs.
+    #[serde(skip)]
     pub key_usage: Vec<KeyUsageTerms>,
     /// The lists that the specs declare. They are not saved, since a file could not prove them.
     #[serde(skip)]
@@ -378,9 +379,6 @@ impl Plan {
         // Plans without secrets keep the hash of earlier versions.
         if !self.secrets.is_empty() {
             told["secrets"] = serde_json::json!(self.secrets);
-        }
-        if !self.key_usage.is_empty() {
-            told["keyUsage"] = serde_json::json!(self.key_usage);
         }
         super::hash(&told)
     }

@@ -187,18 +187,15 @@ impl Usage {
 }
 
 /// What must be known about the use of an account's keys before a plan turns them off.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyUsageTerms {
     /// The id of the account.
     pub account: String,
     /// On how many full days before today no call with a key may have been made.
     pub quiet_days: u32,
     /// The last day on which they may be turned off if it cannot be told whether they are used.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_unknown_until: Option<String>,
-    /// What was found. It is not saved: each run asks again.
-    #[serde(skip)]
+    /// What was found.
     pub found: Option<FoundKeyUse>,
 }
 

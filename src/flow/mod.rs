@@ -159,7 +159,10 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     plan.findings.extend(pins::outside(&wish.within, &plan));
 
     crate::plan::tell_along(&mut plan, &before);
-    azure.find_key_use(&mut plan, &before, true).await?;
+    if holds {
+        plan.key_usage = usage::strictest(&guards::keys_going_off(&plan, &before));
+        azure.find_key_use(&mut plan, &before, true).await?;
+    }
 
     // Guards as for a new plan, except that the file's claims about declarations do not count.
     plan.access = access::changes::changes(&before, &before.after(&plan), &names);

@@ -19,6 +19,18 @@ use crate::text::source::Sources;
 /// How many days are looked at if nothing else is said.
 const DAYS: u32 = 30;
 
+/// What must be known about the use of the keys that a plan from a file turns off. Nothing in the file proves what its specs ask for, so that
+/// is the most that specs can ask for.
+pub(super) fn strictest(going_off: &[ResourceId]) -> Vec<KeyUsageTerms> {
+    let terms = |id: &ResourceId| KeyUsageTerms {
+        account: id.to_string(),
+        quiet_days: usage::MOST_DAYS,
+        allow_unknown_until: None,
+        found: None,
+    };
+    going_off.iter().map(terms).collect()
+}
+
 impl Azure {
     /// Judges accounts by the evidence of so many days before today (by default 30, or the most that a spec wants to be quiet); with `names`,
     /// callers are looked up in the directory.
@@ -77,8 +89,7 @@ impl Azure {
         let now = self.client.azure_time();
         let mut asked: Vec<(AskedAccount, Window)> = Vec::new();
         for terms in &plan.key_usage {
-            // A file may say anything.
-            let days = terms.quiet_days.clamp(1, usage::MOST_DAYS);
+            let days = terms.quiet_days;
             let id = ResourceId::parse(&terms.account).ok().filter(|id| going.contains(id));
             let Some((id, body)) = id.and_then(|id| Some((id.clone(), before.resource(&id)?))) else {
                 continue;

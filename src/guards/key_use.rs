@@ -2,7 +2,7 @@
 //!
 //! Which accounts that are follows from the states before and after. What is known about the use of their keys comes with the plan.
 
-use super::{Objection, Rule, accounts, keys::keys_off};
+use super::{Objection, Origin, Rule, accounts, keys::keys_off};
 use crate::document::Plan;
 use crate::document::usage::{AccountUsage, CallKind, FoundKeyUse, KeyUsageTerms, KeyVerdict};
 use crate::id::ResourceId;
@@ -16,8 +16,13 @@ pub(super) fn going_off(before: &World, after: &World) -> Vec<ResourceId> {
     accounts(after).filter(goes).map(|(id, _)| id.clone()).collect()
 }
 
-/// Objections, and notes on what passes.
-pub(super) fn objections(plan: &Plan, before: &World, after: &World) -> (Vec<Objection>, Vec<Objection>) {
+/// Objections, and notes on what passes. What a plan from a file has to know, this run said: never the file.
+pub(super) fn objections(
+    plan: &Plan,
+    before: &World,
+    after: &World,
+    origin: Origin,
+) -> (Vec<Objection>, Vec<Objection>) {
     let (mut objections, mut notes) = (Vec::new(), Vec::new());
     for id in going_off(before, after) {
         let is_about = |terms: &&KeyUsageTerms| ResourceId::parse(&terms.account).is_ok_and(|of| of == id);
@@ -28,12 +33,12 @@ pub(super) fn objections(plan: &Plan, before: &World, after: &World) -> (Vec<Obj
             objections.push(Objection::at(Rule::KeyUse, &id, message));
             continue;
         };
-        let said = said(terms, found);
-        let objection = Objection::at(Rule::KeyUse, &id, format!("{off}, and {}", said.message));
+        let said = said(terms, found, origin);
         if said.passes {
-            notes.push(objection);
+            notes.push(Objection::at(Rule::KeyUse, &id, format!("{off}: {}", said.message)));
             continue;
         }
+        let objection = Objection::at(Rule::KeyUse, &id, format!("{off}, and {}", said.message));
         let objection = if said.causes.is_empty() { objection } else { objection.because(&said.causes) };
         objections.push(if said.instead.is_empty() { objection } else { objection.unless(said.instead) });
     }
@@ -48,7 +53,7 @@ struct KeyUseRuling {
     instead: String,
 }
 
-fn said(terms: &KeyUsageTerms, found: &FoundKeyUse) -> KeyUseRuling {
+fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRuling {
     let usage = &found.usage;
     let pass = |message: String| KeyUseRuling {
         passes: true,
@@ -58,14 +63,26 @@ fn said(terms: &KeyUsageTerms, found: &FoundKeyUse) -> KeyUseRuling {
     };
     let days = terms.quiet_days;
     match usage.verdict {
-        KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall | KeyVerdict::KeysOff => {
+        KeyVerdict::NoCall => {
+            let statement = &usage.statement;
+            return pass(format!("{statement} before today; a standby application looks the same"));
+        }
+        KeyVerdict::NoKeyCallSeen | KeyVerdict::KeysOff => {
             return pass(format!("{} before today", usage.statement));
         }
         KeyVerdict::CannotTell if found.left_to_apply => {
             return pass(
-                "`apply` judges whether they are still used: this identity may not read what shows it"
+                "whether they are still used is judged at apply, since this identity may not read what shows it"
                     .to_owned(),
             );
+        }
+        KeyVerdict::CannotTell if origin == Origin::File => {
+            let unknown = format!("it cannot be told whether they are still used: {}", reasons(usage));
+            return KeyUseRuling {
+                message: format!("{unknown}; without its specs, a saved plan is judged over {days} days"),
+                instead: "name its specs behind the plan".to_owned(),
+                ..unknown_use(usage)
+            };
         }
         KeyVerdict::CannotTell => {
             let unknown = format!("it cannot be told whether they are still used: {}", reasons(usage));
@@ -95,7 +112,12 @@ fn said(terms: &KeyUsageTerms, found: &FoundKeyUse) -> KeyUseRuling {
             None => format!("they may still be used: {}", reasons(usage)),
         }
     };
-    let instead = "move the applications to tokens first (`keyless keys usage` shows their calls)".to_owned();
+    let move_them = "move the applications to tokens first (`keyless keys usage` shows their calls)";
+    let instead = match origin {
+        Origin::Specs => move_them.to_owned(),
+        // Its specs may ask for fewer days.
+        Origin::File => format!("{move_them}, or name its specs behind the plan"),
+    };
     KeyUseRuling { passes: false, message, causes: String::new(), instead }
 }
 

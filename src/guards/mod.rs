@@ -276,7 +276,7 @@ fn judge_by(
     allowed: &[Allow],
     origin: Origin,
 ) -> Vec<FindingEntry> {
-    let (used, unused) = key_use::objections(plan, before, &before.after(plan));
+    let (used, unused) = key_use::objections(plan, before, &before.after(plan), origin);
     // A restored account is not new: it is compared with what it was.
     let was = names::spelled(before.with_restored(plan), None);
     let after = names::spelled(before.after(plan), Some(&was));

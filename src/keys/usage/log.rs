@@ -260,9 +260,11 @@ fn flaws(body: &Value, account: &ResourceId) -> Vec<LogGap> {
     flaws
 }
 
-/// Whether an answer about a group needs no second question about an account.
+/// Whether an answer about a group needs no second question about an account: it has the whole log of that account, or all but what a
+/// workspace hides, which stays hidden whoever is asked about.
 pub(super) fn settles(log: &RequestLog) -> bool {
-    matches!(log, RequestLog::Read { rows, flaws } if !rows.is_empty() && flaws.is_empty())
+    let is_final = |flaw: &LogGap| matches!(flaw, LogGap::Hidden(_));
+    matches!(log, RequestLog::Read { flaws, .. } if flaws.iter().all(is_final))
 }
 
 /// Puts the answers about parts of the period together. Together they are as good as the worst.

@@ -64,7 +64,7 @@ fn after_the_quiet_days_keys_go_off_and_in_sync_nothing_is_asked() {
     let (azure, folder) = live(&calls(Some(20)));
     // Fewer days are enough here, and the key was used before them.
     folder.write("a.yaml", spec("keyUsage: {quietDays: 14}\n"));
-    folder.keyless("plan a.yaml -v").exits(0).says(&["no key call seen in 14 of 14 days before today"]);
+    folder.keyless("plan a.yaml").exits(0).says(&["no key call seen in 14 of 14 days before today"]);
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.take_seen();
     folder.keyless("apply a.yaml --yes").exits(0);
@@ -90,7 +90,7 @@ fn what_cannot_be_told_is_refused_until_the_day_that_the_spec_names() {
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2020-12-31}\n"));
     folder.keyless("plan a.yaml").exits(3).says(&[RULE, "`allowUnknownUntil` ended on 2020-12-31"]);
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
-    folder.keyless("plan a.yaml -v").exits(0).says(&["`allowUnknownUntil` accepts that until 2099-12-31"]);
+    folder.keyless("plan a.yaml").exits(0).says(&["`allowUnknownUntil` accepts that until 2099-12-31"]);
     // Use of keys is no lack of evidence.
     let (_azure, folder) = live(&calls(Some(1)));
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
@@ -102,16 +102,22 @@ fn who_may_not_read_the_log_leaves_the_judgement_to_apply() {
     let (azure, folder) = live(&calls(None));
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
     azure.spoil("POST", "/logs?", Fault::denied());
+    let told =
+        "whether they are still used is judged at apply, since this identity may not read what shows it";
     folder
-        .keyless("plan a.yaml --out saved.json -v")
+        .keyless("plan a.yaml --out saved.json --report markdown=r.md --report sarif=r.sarif")
         .exits(0)
-        .says(&["`apply` judges whether they are still used: this identity may not read what shows it"]);
-    folder.keyless("apply a.yaml --yes").exits(3).says(&[RULE, "Monitoring Reader"]);
-    folder.keyless("apply saved.json --yes").exits(3).says(&[RULE, "Monitoring Reader"]);
+        .says(&["note[guard-key-use]", told]);
+    for report in ["r.md", "r.sarif"] {
+        let text = std::fs::read_to_string(folder.path().join(report)).unwrap();
+        assert!(text.contains(told), "{report}: {text}");
+    }
+    for apply in ["a.yaml", "saved.json a.yaml", "saved.json"] {
+        let run = folder.keyless(&format!("apply {apply} --yes")).exits(3);
+        run.says(&[RULE, "could not read the request log", "AuthorizationFailed"]);
+    }
+    folder.keyless("apply a.yaml --yes").exits(3).says(&["Monitoring Reader"]);
     azure.heal();
-    let saved: Value =
-        serde_json::from_str(&std::fs::read_to_string(folder.path().join("saved.json")).unwrap()).unwrap();
-    assert_eq!(saved["keyUsage"], json!([{"account": account("chat"), "quietDays": 35}]));
     folder.keyless("apply saved.json --yes").exits(0);
 }
 
@@ -122,10 +128,48 @@ fn a_saved_plan_is_judged_by_the_calls_of_the_day_it_is_applied() {
     folder.keyless("plan a.yaml --out saved.json").exits(0);
     let body = json!({"account": account("chat"), "calls": [{"daysAgo": 0}]});
     assert_eq!(azure.send("POST", "/_sandbox/monitor", Some(body)).status, 200);
-    folder.keyless("apply saved.json --yes").exits(3).says(&[RULE, "keys are used: 1 call"]);
-    let advance = json!({"advanceSeconds": 36 * DAY});
-    assert_eq!(azure.send("POST", "/_sandbox/clock", Some(advance)).status, 200);
-    folder.keyless("apply saved.json --yes").exits(0);
+    for apply in ["saved.json", "saved.json a.yaml"] {
+        folder.keyless(&format!("apply {apply} --yes")).exits(3).says(&[RULE, "keys are used: 1 call"]);
+    }
+    advance(&azure, 36);
+    // Its specs need fewer days than the file alone.
+    folder.keyless("apply saved.json --yes").exits(3).says(&[RULE, "or name its specs behind the plan"]);
+    folder.keyless("apply saved.json a.yaml --yes").exits(0);
+}
+
+#[test]
+fn a_saved_plan_lowers_no_demand_of_its_specs() {
+    // The last call with a key was 50 days ago, and the log of the first 10 of 60 days is lost.
+    let all = json!([{"daysAgo": 55, "logged": false, "caller": ALICE}, {"daysAgo": 50}, {"daysAgo": 1, "caller": BOB}]);
+    for (usage, from_specs) in
+        [("keyUsage: {quietDays: 35}\n", 0), ("keyUsage: {quietDays: 55}\n", 3), ("", 0)]
+    {
+        let (azure, folder) = live(&all);
+        folder.write("a.yaml", spec(usage));
+        folder.keyless("plan a.yaml --allow key-use --out saved.json").exits(0);
+        let text = std::fs::read_to_string(folder.path().join("saved.json")).unwrap();
+        assert!(!text.contains("quietDays"), "{text}");
+        // Without specs it is judged as if they wanted all the evidence that there can be, whether they want any or not.
+        folder.keyless("apply saved.json --yes").exits(3).says(&[RULE, "in the last 90 days"]);
+        assert!(azure.take_writes().is_empty());
+        folder.keyless("apply saved.json a.yaml --yes").exits(from_specs);
+    }
+    // What cannot be told is refused too, whatever the spec accepts.
+    let (_azure, folder) = live(&json!([{"daysAgo": 55, "logged": false}, {"daysAgo": 1, "caller": BOB}]));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 60, allowUnknownUntil: 2099-12-31}\n"));
+    folder.keyless("plan a.yaml --out saved.json").exits(0);
+    folder.keyless("apply saved.json --yes").exits(3).says(&[
+        RULE,
+        "the log covers 54 days, of 90 days that are needed",
+        "without its specs, a saved plan is judged over 90 days",
+        "name its specs behind the plan, or --allow key-use:/subscriptions/",
+    ]);
+    folder.keyless("apply saved.json a.yaml --yes").exits(0);
+}
+
+fn advance(azure: &Azure, days: u32) {
+    let answer = azure.send("POST", "/_sandbox/clock", Some(json!({"advanceSeconds": days * DAY})));
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[test]

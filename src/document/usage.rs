@@ -95,6 +95,31 @@ pub struct AccountUsage {
     pub keys_fetched: Vec<Fetched>,
 }
 
+impl AccountUsage {
+    /// How many calls were authenticated in one of these ways.
+    #[must_use]
+    pub fn count(&self, kinds: &[CallKind]) -> u64 {
+        self.of(kinds).map(|calls| calls.calls).sum()
+    }
+
+    /// The last of these calls: its day, operation and deployments. Says nothing about who called: plans and reports end up in comments.
+    #[must_use]
+    pub fn last_call(&self, kinds: &[CallKind]) -> Option<String> {
+        let latest = self.of(kinds).max_by_key(|calls| &calls.last)?;
+        let of = match latest.deployments.as_slice() {
+            [] => String::new(),
+            [one] => format!(" of `{one}`"),
+            [first, rest @ ..] => format!(" of `{first}` and {} more", rest.len()),
+        };
+        let day = latest.last.get(..10).unwrap_or(&latest.last);
+        Some(format!("the last one on {day}, {}{of}", latest.operation))
+    }
+
+    fn of<'u>(&'u self, kinds: &'u [CallKind]) -> impl Iterator<Item = &'u Calls> {
+        self.calls.iter().filter(|calls| kinds.contains(&calls.how))
+    }
+}
+
 /// What is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -99,18 +99,18 @@ fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRul
         }
         KeyVerdict::KeysUsed | KeyVerdict::CallsWithoutName => {}
     }
+    let seen = |kinds: &[CallKind], what: &str| {
+        let count = usage.count(kinds);
+        let calls = if count == 1 { "call" } else { "calls" };
+        let last = usage.last_call(kinds)?;
+        Some(format!("{count} {calls} {what} in the last {days} days ({last})"))
+    };
     let message = if usage.verdict == KeyVerdict::KeysUsed {
-        match calls(usage, &[CallKind::Key]) {
-            Some(calls) => format!("keys are used: {calls} with a key in the last {days} days"),
-            None => format!("keys are used: {}", reasons(usage)),
-        }
+        let seen = seen(&[CallKind::Key], "with a key");
+        format!("keys are used: {}", seen.unwrap_or_else(|| reasons(usage)))
     } else {
-        match calls(usage, &[CallKind::Key, CallKind::Unclear]) {
-            Some(calls) => {
-                format!("they may still be used: {calls} without a caller's name in the last {days} days")
-            }
-            None => format!("they may still be used: {}", reasons(usage)),
-        }
+        let seen = seen(&[CallKind::Key, CallKind::Unclear], "without a caller's name");
+        format!("they may still be used: {}", seen.unwrap_or_else(|| reasons(usage)))
     };
     let move_them = "move the applications to tokens first (`keyless keys usage` shows their calls)";
     let instead = match origin {
@@ -137,20 +137,4 @@ fn unknown_use(usage: &AccountUsage) -> KeyUseRuling {
 fn reasons(usage: &AccountUsage) -> String {
     let reasons: Vec<&str> = usage.reasons.iter().map(|reason| reason.message.as_str()).collect();
     reasons.join("; ")
-}
-
-/// How many calls there were, of what, and when the last one was made. Says nothing about who called: plans end up in comments.
-fn calls(usage: &AccountUsage, kinds: &[CallKind]) -> Option<String> {
-    let all: Vec<_> = usage.calls.iter().filter(|calls| kinds.contains(&calls.how)).collect();
-    let count: u64 = all.iter().map(|calls| calls.calls).sum();
-    let last = all.iter().map(|calls| calls.last.as_str()).max()?;
-    let latest = all.iter().find(|calls| calls.last == last)?;
-    let of = match latest.deployments.as_slice() {
-        [] => String::new(),
-        [one] => format!(" of `{one}`"),
-        [first, rest @ ..] => format!(" of `{first}` and {} more", rest.len()),
-    };
-    let word = if count == 1 { "call" } else { "calls" };
-    let day = last.get(..10).unwrap_or(last);
-    Some(format!("{count} {word} (the last one on {day}, {}{of})", latest.operation))
 }

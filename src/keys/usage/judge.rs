@@ -265,20 +265,21 @@ fn too_short(
     covered: u32,
     hole: Option<ShortDay>,
 ) -> MissingEvidence {
-    let days = |count: u32| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
+    let days = |count: u32| some(u64::from(count), "day");
     let mut message =
         format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
     if let Some(ShortDay { day, counted, logged }) = hole {
         message = format!(
-            "{message}: on {} the metrics count {counted} calls, and the log has {logged}",
-            date(day)
+            "{message}: on {} the metrics count {}, and the log has {logged}",
+            date(day),
+            some(counted, "call")
         );
     }
     let hint = match evidence.retention {
         Some(kept) if kept < subject.quiet_days => {
             format!("the workspace keeps the log for {}: keep it longer", days(kept))
         }
-        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops some"
+        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops calls"
             .to_owned(),
     };
     MissingEvidence { message, cause: None, hint: Some(hint), denied: false }
@@ -311,6 +312,11 @@ fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Op
     (covered, None)
 }
 
+/// `1 call`, `2 calls`.
+fn some(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// What the evidence cannot show.
 fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, window: Window) -> Vec<String> {
     let mut notes = Vec::new();
@@ -336,7 +342,11 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
     }
     let refused: u64 = rows.iter().filter(|row| row.how == CallKind::Refused).map(|row| row.calls).sum();
     if refused > 0 && verdict.passes() {
-        notes.push(format!("{refused} calls without a valid key or token were refused"));
+        let were = if refused == 1 { "was" } else { "were" };
+        notes.push(format!(
+            "{} without a caller's name {were} refused (401 or 403), which is no use of a key",
+            some(refused, "call")
+        ));
     }
     if evidence.sinks.is_err() && matches!(verdict, KeyVerdict::NoKeyCallSeen | KeyVerdict::CannotTell) {
         notes
@@ -392,7 +402,6 @@ pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
         let message = format!("account {}: {}{why}", usage.name, usage.statement);
         Finding { span: subject.span, ..Finding::new(Severity::Warning, code, message) }
     };
-    let keys = usage.calls.iter().filter(|calls| calls.how == CallKind::Key);
     let mut findings: Vec<Finding> = usage
         .reasons
         .iter()
@@ -403,10 +412,11 @@ pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
         })
         .collect();
     if findings.is_empty() {
-        let count: u64 = keys.clone().map(|calls| calls.calls).sum();
-        let last = keys.map(|calls| calls.last.as_str()).max().unwrap_or_default();
+        let keys = [CallKind::Key];
+        let calls = some(usage.count(&keys), "call");
+        let last = usage.last_call(&keys).unwrap_or_default();
         findings.push(
-            say(&format!(": {count} calls with a key, the last one at {last}"))
+            say(&format!(": {calls} with a key, {last}"))
                 .hint("move the applications that make these calls to tokens"),
         );
     }

@@ -46,8 +46,8 @@ fn keys_that_are_used_stay_on() {
     azure.take_seen();
     let run = folder.keyless("apply a.yaml --yes").exits(3).says(&[
         RULE,
-        "the plan turns off API keys of account `chat`, and keys are used: 1 call (the last one on ",
-        "ChatCompletions_Create of `large`) with a key in the last 35 days",
+        "the plan turns off API keys of account `chat`, and keys are used: 1 call with a key in the last 35 days (the last one on ",
+        ", ChatCompletions_Create of `large`)",
         "--allow key-use:accounts/chat",
     ]);
     assert!(azure.take_writes().is_empty(), "{run}");

@@ -296,15 +296,23 @@ fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Op
     let counted = |day: Day| metrics.calls.get(&day).copied().unwrap_or_default();
     let logged = |day: Day| logged.get(&day).copied().unwrap_or_default();
     // A call at midnight may be on the other side of it in the metrics. Today's metrics are late, so they show no surplus.
-    let lent = |day: Day| {
+    let lendable = |day: Day| {
         let (calls, at_midnight) = logged(day);
         let surplus = if day < window.today() { calls.saturating_sub(counted(day)) } else { calls };
         at_midnight.min(surplus)
     };
+    let mut lent: BTreeMap<Day, u64> = BTreeMap::new();
     let mut covered = 0;
     for day in window.full_days() {
-        let missing = counted(day).saturating_sub(logged(day).0);
-        if missing > lent(day - 1) + lent(day + 1) {
+        let mut missing = counted(day).saturating_sub(logged(day).0);
+        // The later day first: the earlier one can still lend to the day before it.
+        for neighbour in [day + 1, day - 1] {
+            let gone = lent.entry(neighbour).or_default();
+            let part = missing.min(lendable(neighbour).saturating_sub(*gone));
+            *gone += part;
+            missing -= part;
+        }
+        if missing > 0 {
             return (covered, Some(ShortDay { day, counted: counted(day), logged: logged(day).0 }));
         }
         covered += 1;

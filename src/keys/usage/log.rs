@@ -267,7 +267,7 @@ pub(super) fn settles(log: &RequestLog) -> bool {
     matches!(log, RequestLog::Read { flaws, .. } if flaws.iter().all(is_final))
 }
 
-/// Puts the answers about parts of the period together. Together they are as good as the worst.
+/// Puts the answers about parts of the period together. A part that could not be read hides nothing that the others show.
 pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLog {
     let (mut all, mut flawed) = (Vec::new(), Vec::new());
     for part in parts {
@@ -276,7 +276,10 @@ pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLo
                 all.extend(rows);
                 flawed.extend(flaws);
             }
-            worse => return worse,
+            RequestLog::Unread(refusal) => flawed.push(LogGap::Partial(refusal.message)),
+            RequestLog::Absent | RequestLog::NotAsked => {
+                flawed.push(LogGap::Partial("the answer about a day has no table".to_owned()));
+            }
         }
     }
     flawed.dedup();

@@ -480,6 +480,16 @@ fn the_period_has_limits() {
     monitor(&azure, &account("chat"), &json!([{"daysAgo": 5, "caller": ALICE}, {"daysAgo": 20}]), None);
     folder.keyless("keys usage --days 10").exits(0).says(&["no key call seen in 10 of 10 days"]);
     folder.keyless("keys usage --days 20").exits(2);
+    // A spec that wants more quiet days has more looked at, and fewer are not enough for it.
+    let spec = accounts(&["chat"]).replace("- name: chat\n", "- name: chat\n    keyUsage: {quietDays: 18}\n");
+    folder.write("specs/a.yaml", &spec);
+    folder
+        .keyless("keys usage --days 10")
+        .exits(1)
+        .says(&["the log covers 10 days, of 18 days that are needed"]);
+    folder.keyless("keys usage --days 18").exits(0).says(&["no key call seen in 18 of 18 days"]);
+    folder.write("specs/a.yaml", spec.replace("18", "40"));
+    folder.keyless("keys usage").exits(2).says(&["in 40 days since"]);
 }
 
 #[test]

@@ -91,7 +91,29 @@ fn what_cannot_be_told_is_refused_until_the_day_that_the_spec_names() {
     folder.keyless("plan a.yaml").exits(3).says(&[RULE, "`allowUnknownUntil` ended on 2020-12-31"]);
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
     folder.keyless("plan a.yaml").exits(0).says(&["`allowUnknownUntil` accepts that until 2099-12-31"]);
-    // Use of keys is no lack of evidence.
+    // Nothing here is only a right that the identity of `apply` may have: no log ever came, and there is no setting.
+    let (azure, folder) = live(&json!([{"daysAgo": 3, "logged": false}]));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
+    folder.keyless("plan a.yaml").exits(3).says(&[RULE, "no request log has arrived"]);
+    azure.delete(&format!(
+        "{}/providers/Microsoft.Insights/diagnosticSettings/requests?api-version=2021-05-01-preview",
+        account("chat")
+    ));
+    azure.spoil("GET", "/metrics?", Fault::denied());
+    folder.keyless("plan a.yaml").exits(3).says(&[
+        RULE,
+        "could not read the metrics",
+        "no diagnostic setting",
+    ]);
+    // Calls that may have been made with a key are more than a lack of evidence, and so is use of keys.
+    let silent = json!([{"daysAgo": 3, "operation": "Speech", "silent": true}]);
+    let (_azure, folder) = live(&silent);
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
+    folder.keyless("plan a.yaml").exits(3).says(&[
+        RULE,
+        "they may still be used: 1 call without a caller's name in the last 35 days (the last one on ",
+        ", Speech)",
+    ]);
     let (_azure, folder) = live(&calls(Some(1)));
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35, allowUnknownUntil: 2099-12-31}\n"));
     folder.keyless("plan a.yaml").exits(3).says(&[RULE]);

@@ -167,7 +167,8 @@ fn a_busy_account_is_asked_about_day_by_day() {
     for (traffic, a_day_fails, days, verdict) in [
         (busy.clone(), false, 31, KeyVerdict::NoKeyCallSeen),
         (and(busy.clone(), on(9, TrafficCaller::Key, 1)), false, 31, KeyVerdict::KeysUsed),
-        // Together the days are as good as the worst.
+        // A day that could not be read hides nothing that the others show.
+        (and(busy.clone(), on(9, TrafficCaller::Key, 1)), true, 31, KeyVerdict::KeysUsed),
         (busy, true, 31, KeyVerdict::CannotTell),
         (tokens(), false, 0, KeyVerdict::CannotTell),
     ] {
@@ -195,6 +196,8 @@ fn a_busy_account_is_asked_about_day_by_day() {
         };
         let usage = judged(&[world.subject("a")], &answer).remove(0);
         assert_eq!((usage.verdict, asked.get()), (verdict, days), "{usage:?}");
+        let part = usage.reasons.iter().any(|reason| reason.message.contains("only a part"));
+        assert_eq!(part, verdict == KeyVerdict::CannotTell, "{usage:?}");
     }
 }
 

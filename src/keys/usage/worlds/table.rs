@@ -308,6 +308,21 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
             "count 6 calls, and the log has 5",
         ),
         (
+            "a midnight call that stands for one missing call, and not for a second",
+            with(
+                and(
+                    tokens()
+                        .into_iter()
+                        .map(|each| Traffic { at_midnight: u64::from(each.ago == 8), ..each })
+                        .collect(),
+                    on(9, TrafficCaller::Key, 1),
+                ),
+                &|world| (world.cap, world.late) = (Some((9, 5)), Some((8, 1))),
+            ),
+            CannotTell,
+            "covers 8 days, of 30",
+        ),
+        (
             "calls of another service that only TotalCalls counts, and the log lost",
             with(and(tokens(), of(SPEECH, on(9, TrafficCaller::KeySilent, 7))), &|world| {
                 world.cap = Some((9, 5));

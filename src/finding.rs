@@ -173,6 +173,7 @@ codes! {
     GuardCondition = "guard-condition", "a plan that drops or changes the condition of a role assignment";
     GuardIdentity = "guard-identity", "a plan that attaches a user-assigned identity to an existing account";
     GuardKeysOn = "guard-keys-on", "a plan that turns API keys on";
+    GuardKeyUse = "guard-key-use", "a plan that turns API keys off while they are used, or may be (`keyUsage` in the spec, or a saved plan without its specs)";
     GuardPublicNetwork = "guard-public-network", "a plan that opens an account to every address";
     GuardNetworkRange = "guard-network-range", "a plan that lets a wide range of addresses reach an account";
     GuardNetworkSubnet = "guard-network-subnet", "a plan that lets a subnet of another subscription reach an account";

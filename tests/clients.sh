@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs real clients against the sandbox: Azure CLI, the Azure SDKs for Python, and keyless beside them. With `tutorial`, also the
-# tutorial's program; with `bootstrap`, the commands of docs/bootstrap.md.
+# tutorial's program; with `keys`, two OpenAI clients while keys are retired; with `bootstrap`, the commands of docs/bootstrap.md.
 #
-#   tests/clients.sh [--record | --install] [az] [sdk] [mixed] [pages] [tutorial] [bootstrap]
+#   tests/clients.sh [--record | --install] [az] [sdk] [mixed] [pages] [tutorial] [keys] [bootstrap]
 #
 # Prints a table (client, what, expected, got) and exits 1 if a row is not ok. The clients are installed by package name
 # into KEYLESS_CLIENTS_CACHE (target/clients); without a package registry it prints SKIPPED. Only the installation uses
@@ -20,7 +20,7 @@ for argument in "$@"; do
     case $argument in
     --record) record=yes ;;
     --install) install_only=yes ;;
-    az | sdk | mixed | pages | tutorial | bootstrap) walks+=("$argument") ;;
+    az | sdk | mixed | pages | tutorial | keys | bootstrap) walks+=("$argument") ;;
     *)
         sed -n 5p "$0" >&2
         exit 1
@@ -57,6 +57,7 @@ for walk in "${walks[@]}"; do
         [[ -f specs/tutorial.yaml ]] || skip "specs/tutorial.yaml is not here"
         install tutorial tutorial
         ;;
+    keys) install tutorial tutorial ;;
     esac
 done
 
@@ -146,9 +147,10 @@ for walk in "${walks[@]}"; do
         export SPEC=$PWD/specs/tutorial.yaml
         "${within[@]}" "$cache/tutorial/bin/python" "$here/$walk.py" || broke_off "$walk"
         ;;
+    keys) "${within[@]}" "$cache/tutorial/bin/python" "$here/$walk.py" || broke_off "$walk" ;;
     esac
     stop
-    if [[ $record == yes && $walk != pages && $walk != tutorial && $walk != bootstrap ]]; then
+    if [[ $record == yes && $walk != pages && $walk != tutorial && $walk != keys && $walk != bootstrap ]]; then
         mkdir -p tests/transcripts
         python3 "$here/trim.py" "$work/$walk.jsonl" "tests/transcripts/$walk.jsonl"
     fi

@@ -26,7 +26,8 @@ What the design leaves open, and what is decided here:
     and for one of a guarded role in a group of the stack. A mark does not excuse from that, nor does `prune: none`: the element is
     beside a declared list all the same. Never drift, and listed: whose principal the directory does not know, but for groups of another
     tenant, which no directory here can know; an inference role of the account's own identity there; what `expected` names until its day, on the
-    account in which it stands or in all groups of the stack. `comanaged`: the account names the mark's team, by whom it was made and
+    account in which it stands or in all groups of the stack, for that stack alone: another stack that declares the account, or names the group
+    too, has to expect it itself. `comanaged`: the account names the mark's team, by whom it was made and
     last written, and the role, which is not guarded.
  6. `deletes` counts 10, and 30 % of the marked things in its domain, for each stack by itself. `delete-list` refuses deletes from a list that a
     spec leaves out while what it stands on stays: an account's `roleAssignments`, unless an entry elsewhere names the account as its scope,
@@ -469,18 +470,21 @@ class Case:
             own = low(((self.accounts.get(item["key"]) or {}).get("identity") or {}).get("principalId"))
             if own == principal and self.roles.surely_infers(role) and not guarded:
                 return "unmanaged"
-        entries = [entry for _, item in around for entry in item["account"].get("expected") or []]
-        for s in self.stacks:
-            if any(within(scope, group) for group in s["groups"]):
-                entries += s["spec"].get("expected") or []
-        for entry in entries:
-            who = entry["principal"] if isinstance(entry["principal"], str) else entry["principal"]["id"]
-            if low(who) == principal and self.roles.guid(entry["role"]) == role and self.today <= entry["until"]:
-                return "unmanaged"
+        def expects(stack):
+            entries = [entry for s, item in around if s is stack for entry in item["account"].get("expected") or []]
+            if any(within(scope, group) for group in stack["groups"]):
+                entries += stack["spec"].get("expected") or []
+            for entry in entries:
+                who = entry["principal"] if isinstance(entry["principal"], str) else entry["principal"]["id"]
+                if low(who) == principal and self.roles.guid(entry["role"]) == role and self.today <= entry["until"]:
+                    return True
+            return False
         strict = lambda s: s["spec"].get("unmanaged", "fail") == "fail"
-        beside = any(strict(s) and "roleAssignments" in item["account"] for s, item in around)
-        power = guarded and any(strict(s) and within(scope, group) for s in self.stacks for group in s["groups"])
-        return "unmanaged-drift" if beside or power else "unmanaged"
+        owners = [(s, item) for s, item in around if strict(s)]
+        concerned = [s for s, item in owners if guarded or "roleAssignments" in item["account"]]
+        if guarded and not owners:
+            concerned = [s for s in self.stacks if strict(s) and any(within(scope, group) for group in s["groups"])]
+        return "unmanaged" if all(expects(s) for s in concerned) else "unmanaged-drift"
     def holds(self, account, key):
         """Whether an assignment of this key is known to hold for an account."""
         if within(account, key[0]):

@@ -12,6 +12,7 @@ use super::finding::FindingEntry;
 use super::keys::Keys;
 use super::step::{Step, TakenRight};
 use super::target::Target;
+use super::usage::KeyUsageTerms;
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::text::json::{holds, member};
@@ -43,6 +44,10 @@ pub struct Plan {
     /// The secrets that specs name for declared resources: Azure never shows which secret one uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<NamedSecrets>,
+    /// What must be known about the use of keys, for accounts whose keys the plan turns off. It is not saved, since a file could demand less
+    /// than its specs.
+    #[serde(skip)]
+    pub key_usage: Vec<KeyUsageTerms>,
     /// The lists that the specs declare. They are not saved, since a file could not prove them.
     #[serde(skip)]
     pub lists: Vec<DeclaredList>,

@@ -1,8 +1,10 @@
 //! Who still uses API keys, as far as Azure's settings, metrics and logs show. Contains no keys.
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text::day;
 use crate::text::source::Position;
 
 /// Who still uses API keys.
@@ -93,6 +95,31 @@ pub struct AccountUsage {
     pub keys_fetched: Vec<Fetched>,
 }
 
+impl AccountUsage {
+    /// How many calls were authenticated in one of these ways.
+    #[must_use]
+    pub fn count(&self, kinds: &[CallKind]) -> u64 {
+        self.of(kinds).map(|calls| calls.calls).sum()
+    }
+
+    /// The last of these calls: its day, operation and deployments. Says nothing about who called: plans and reports end up in comments.
+    #[must_use]
+    pub fn last_call(&self, kinds: &[CallKind]) -> Option<String> {
+        let latest = self.of(kinds).max_by_key(|calls| &calls.last)?;
+        let of = match latest.deployments.as_slice() {
+            [] => String::new(),
+            [one] => format!(" of `{one}`"),
+            [first, rest @ ..] => format!(" of `{first}` and {} more", rest.len()),
+        };
+        let day = latest.last.get(..10).unwrap_or(&latest.last);
+        Some(format!("the last one on {day}, {}{of}", latest.operation))
+    }
+
+    fn of<'u>(&'u self, kinds: &'u [CallKind]) -> impl Iterator<Item = &'u Calls> {
+        self.calls.iter().filter(|calls| kinds.contains(&calls.how))
+    }
+}
+
 /// What is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -105,6 +132,9 @@ pub struct MissingEvidence {
     /// What to do, often a command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Whether it is only a right that is missing, which another identity may have.
+    #[serde(skip)]
+    pub denied: bool,
 }
 
 /// How a call was authenticated, as far as its record shows.
@@ -178,5 +208,37 @@ impl Usage {
             } += 1;
         }
         Self { days, from, summary, accounts }
+    }
+}
+
+/// What must be known about the use of an account's keys before a plan turns them off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUsageTerms {
+    /// The id of the account.
+    pub account: String,
+    /// On how many full days before today no call with a key may have been made.
+    pub quiet_days: u32,
+    /// The last day on which they may be turned off if it cannot be told whether they are used.
+    pub allow_unknown_until: Option<String>,
+    /// What was found.
+    pub found: Option<FoundKeyUse>,
+}
+
+/// What a run found about the use of keys that its plan turns off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundKeyUse {
+    /// The evidence.
+    pub usage: AccountUsage,
+    /// The day of the run by Azure's clock (UTC).
+    pub today: Date,
+    /// Whether only rights are missing, and another identity will ask again when the plan is applied.
+    pub left_to_apply: bool,
+}
+
+impl FoundKeyUse {
+    /// Whether missing evidence is accepted until that day.
+    #[must_use]
+    pub fn is_accepted(&self, until: &str) -> bool {
+        day(until).is_some_and(|until| self.today <= until)
     }
 }

@@ -87,6 +87,12 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     );
     plan.keys = accounts::keys(&stacks, &snapshot);
 
+    // Keys that go off may still be used, which only Azure's logs show. `drift` turns nothing off.
+    if !wish.purpose.explains() {
+        plan.key_usage = kinds::account::key_usage(&stacks);
+    }
+    azure.find_key_use(&mut plan, &before, wish.purpose == PlanPurpose::Apply).await?;
+
     // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.
     // A plan says who gains and loses access; a drift, who has or lacks what by the specs.
     plan.access = if wish.purpose.explains() {
@@ -159,6 +165,10 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     plan.findings.extend(pins::outside(&wish.within, &plan));
 
     crate::plan::tell_along(&mut plan, &before);
+    if holds {
+        plan.key_usage = usage::strictest(&guards::keys_going_off(&plan, &before));
+        azure.find_key_use(&mut plan, &before, true).await?;
+    }
 
     // Guards as for a new plan, except that the file's claims about declarations do not count.
     plan.access = access::changes::changes(&before, &before.after(&plan), &names);

@@ -18,6 +18,7 @@ mod deletes_tests;
 mod encryption;
 mod grant;
 mod identity;
+mod key_use;
 mod keys;
 mod lifts;
 mod lock_out;
@@ -39,6 +40,7 @@ mod weakening;
 #[cfg(test)]
 mod withheld_tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,6 +82,8 @@ pub enum Rule {
     Identity,
     /// Enabling API keys.
     KeysOn,
+    /// Disabling API keys that are in use, or may be.
+    KeyUse,
     /// Opening the network: default action Deny to Allow, or public access Disabled to Enabled.
     PublicNetwork,
     /// An address range that is too wide, or too many addresses in all.
@@ -113,6 +117,7 @@ const RULES: &[(&str, Rule, Code)] = &[
     ("condition", Rule::Condition, Code::GuardCondition),
     ("identity", Rule::Identity, Code::GuardIdentity),
     ("keys-on", Rule::KeysOn, Code::GuardKeysOn),
+    ("key-use", Rule::KeyUse, Code::GuardKeyUse),
     ("public-network", Rule::PublicNetwork, Code::GuardPublicNetwork),
     ("network-range", Rule::NetworkRange, Code::GuardNetworkRange),
     ("network-subnet", Rule::NetworkSubnet, Code::GuardNetworkSubnet),
@@ -184,7 +189,7 @@ struct Objection {
     /// The error that kept a guard from knowing more.
     cause: Option<String>,
     /// How to get the same result without `--allow`.
-    instead: Option<&'static str>,
+    instead: Option<Cow<'static, str>>,
 }
 
 /// What an objection is about.
@@ -218,8 +223,8 @@ impl Objection {
         Self { cause: Some(cause.to_owned()), ..self }
     }
 
-    fn unless(self, instead: &'static str) -> Self {
-        Self { instead: Some(instead), ..self }
+    fn unless(self, instead: impl Into<Cow<'static, str>>) -> Self {
+        Self { instead: Some(instead.into()), ..self }
     }
 
     /// Whether an address names its resource id.
@@ -249,6 +254,12 @@ pub fn judge_file(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[
     judge_by(plan, before, caller, allowed, Origin::File)
 }
 
+/// The accounts of which a plan turns API keys off.
+#[must_use]
+pub fn keys_going_off(plan: &Plan, before: &World) -> Vec<ResourceId> {
+    key_use::going_off(before, &before.after(plan))
+}
+
 /// What a plan was made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -265,6 +276,7 @@ fn judge_by(
     allowed: &[Allow],
     origin: Origin,
 ) -> Vec<FindingEntry> {
+    let (used, unused) = key_use::objections(plan, before, &before.after(plan), origin);
     // A restored account is not new: it is compared with what it was.
     let was = names::spelled(before.with_restored(plan), None);
     let after = names::spelled(before.after(plan), Some(&was));
@@ -276,6 +288,7 @@ fn judge_by(
     let mut objections = deletes(plan, before, origin);
     objections.extend(left_out(plan, before, &after, origin));
     objections.extend(keys::objections(before, &after));
+    objections.extend(used);
     objections.extend(network::objections(before, &after));
     objections.extend(outbound::objections(before, &after));
     objections.extend(connection::objections(plan, before, &after, origin));
@@ -291,7 +304,7 @@ fn judge_by(
         hint: None,
         ..GuardRefusal::new(plan, objection, origin).finding(&[])
     };
-    let notes = rights.notes.into_iter().map(note).chain(idle);
+    let notes = rights.notes.into_iter().chain(unused).map(note).chain(idle);
     refusals.into_iter().map(|refusal| refusal.finding(allowed)).chain(notes).collect()
 }
 

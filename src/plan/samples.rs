@@ -15,6 +15,7 @@ pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
         changes: serde_json::from_value(changes).unwrap(),
         declares_assignments: Vec::new(),
         secrets: Vec::new(),
+        key_usage: Vec::new(),
         lists: Vec::new(),
         keys: BTreeMap::default(),
         access: Vec::new(),

@@ -2,12 +2,12 @@
 //! (<https://learn.microsoft.com/azure/azure-monitor/fundamentals/service-limits>).
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::{refusal, unanswered};
@@ -23,20 +23,18 @@ const PERIOD: Duration = Duration::from_secs(30);
 /// The most pages of an activity log that are read.
 const PAGES: usize = 20;
 
-/// When the last queries began.
+/// When the last queries began, or will begin.
 #[derive(Default)]
 pub(super) struct Pace(Mutex<VecDeque<Instant>>);
 
 impl Pace {
-    /// Waits until another query may begin.
-    async fn turn(&self) {
-        let mut begun = self.0.lock().await;
-        if begun.len() == PER_PERIOD
-            && let Some(first) = begun.pop_front()
-        {
-            sleep_until(first + PERIOD).await;
-        }
-        begun.push_back(Instant::now());
+    /// When another query may begin, which is then taken for begun.
+    fn next(&self, now: Instant) -> Instant {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = if begun.len() == PER_PERIOD { begun.pop_front() } else { None };
+        let at = first.map_or(now, |first| now.max(first + PERIOD));
+        begun.push_back(at);
+        at
     }
 }
 
@@ -44,7 +42,7 @@ impl Pace {
 pub(super) async fn ask(client: &Client, queries: &[&Query], pace: &Pace) -> Vec<Answer> {
     let answers = queries.iter().map(|query| async {
         let Shape::Logs(body) = &query.shape else { return Answer::found([]) };
-        pace.turn().await;
+        sleep_until(pace.next(Instant::now())).await;
         match client.query_logs(&query.path, body).await {
             Ok(answer) => Answer::found([(query.project)(answer)]),
             Err(error) => refused(query, &error),
@@ -78,4 +76,35 @@ pub(super) async fn newest(client: &Client, query: &Query) -> Result<Vec<Value>,
         events.push(json!("more"));
     }
     Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However queries come, no 30 seconds have more than 200 beginnings.
+    #[test]
+    fn no_period_has_more_queries_than_azure_permits() {
+        for gap in [0, 1, 100, 749, 751, 2000] {
+            let (pace, start) = (Pace::default(), Instant::now());
+            let mut now = start;
+            let mut begun: Vec<Instant> = Vec::new();
+            for number in 0..1000_u32 {
+                // Bursts of five, as they are sent.
+                if number.is_multiple_of(5) {
+                    now += Duration::from_millis(gap);
+                }
+                let at = pace.next(now);
+                assert!(at >= now);
+                now = at;
+                begun.push(at);
+            }
+            for (first, next) in begun.iter().zip(&begun[PER_PERIOD..]) {
+                assert!(*next - *first >= PERIOD, "{gap}");
+            }
+            // It waits no longer than it has to.
+            let expected = Duration::from_millis(gap * 200).max(PERIOD * 4 + Duration::from_millis(gap * 40));
+            assert!(now - start <= expected, "{gap}: {:?}", now - start);
+        }
+    }
 }

@@ -147,7 +147,7 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &F
         lifted: finding.is_lifted(),
         quiet: finding.is_quiet(),
         rank: match finding.code {
-            Code::KeysEnabled | Code::GuardKeysOn => KEYS,
+            Code::KeysEnabled | Code::GuardKeysOn | Code::GuardKeyUse => KEYS,
             Code::Unmanaged | Code::GuardGrant => ROLES,
             _ => OTHER,
         },

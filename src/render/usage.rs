@@ -82,6 +82,7 @@ impl Said for Usage {
                 .calls
                 .iter()
                 .map(|calls| format!("{}: {}", word(calls.how, account.verdict), told(calls, FEW, false)))
+                .chain(account.reasons.iter().map(|reason| reason.message.clone()))
                 .chain(fetches(account))
                 .chain(account.notes.iter().cloned())
                 .map(|line| markdown(&line))
@@ -163,5 +164,6 @@ fn fetching(fetched: &Fetched) -> String {
 /// How often keys were fetched, without saying by whom.
 fn fetches(account: &AccountUsage) -> Option<String> {
     let times: u64 = account.keys_fetched.iter().map(|fetched| fetched.times).sum();
-    (times > 0).then(|| format!("keys fetched {times} times (no proof of use)"))
+    let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    (times > 0).then(|| format!("keys fetched {often} (no proof of use)"))
 }

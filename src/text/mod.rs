@@ -12,6 +12,8 @@ pub mod source;
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
+
 /// Decodes a file's text: UTF-8, or UTF-16 if it has a byte order mark, which is removed.
 pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
@@ -23,4 +25,9 @@ pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8_lossy(rest),
     }
+}
+
+/// A day that is written as `2026-12-31`.
+pub(crate) fn day(text: &str) -> Option<Date> {
+    text.parse().ok().filter(|_| text.len() == "2026-12-31".len())
 }

@@ -18,9 +18,9 @@ pub(super) struct Args {
     /// Check all accounts of this subscription instead of the specs
     #[arg(long, value_name = "GUID", conflicts_with = "specs", value_parser = subscription)]
     pub(super) subscription: Option<ResourceId>,
-    /// How many full days before today the evidence must cover: 1 to 90
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
-    days: u32,
+    /// How many full days before today are looked at: 1 to 90. Without it 30, or the most `quietDays` of the specs if that is more
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
+    days: Option<u32>,
     /// Look up the names of callers in the directory; otherwise object ids are shown
     #[arg(long)]
     names: bool,
@@ -33,7 +33,7 @@ pub(super) async fn tell(
     mut checked: Checked,
 ) -> Result<Exit, Failure> {
     let standing = standing(args.subscription.as_ref(), session, &mut checked).await?;
-    let (usage, findings) = session.azure.usage(&standing, args.days, &checked.sources, args.names).await?;
+    let (usage, findings) = session.azure.usage(&standing, args.days, &checked, args.names).await?;
     checked.findings.extend(findings);
     let document = session.azure.state(usage, &checked);
     Document::Statement(&document).write(options)?;

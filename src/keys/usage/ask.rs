@@ -159,6 +159,11 @@ fn logged(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> Reques
         .unwrap_or(RequestLog::NotAsked)
 }
 
+/// Whether the caller lacks a right for one of these queries.
+fn denies(queries: impl IntoIterator<Item = Query>, snapshot: &Snapshot) -> bool {
+    queries.into_iter().any(|query| matches!(snapshot.get(&query), Some(Answer::Denied(_))))
+}
+
 /// What the answers say about an account.
 #[must_use]
 pub fn evidence(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> KeyEvidence {
@@ -175,5 +180,8 @@ pub fn evidence(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> 
         retention,
         fetched: fetched::read(snapshot.get(&fetched::query(&subject.id, window)), &subject.id),
         sinks,
+        metrics_denied: denies(metrics::queries(&subject.id, window), snapshot),
+        log_denied: denies([whole(&subject.id, window)], snapshot)
+            || denies(daily(&subject.id, window), snapshot),
     }
 }

@@ -93,7 +93,7 @@ fn conclude(
     let no_subdomain = || {
         let message = "the account has no custom subdomain, so it accepts keys only".to_owned();
         let hint = "set `customSubDomainName`, give the applications roles, and let them call the new endpoint with tokens";
-        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()), denied: false }
     };
     // Proof.
     if rows.iter().any(|row| is_key_use(row, rows)) {
@@ -144,7 +144,7 @@ fn nameless(rows: &[LoggedCalls]) -> Vec<MissingEvidence> {
     let say = |operations: BTreeSet<&str>, why: &str, hint: &str| {
         let names: Vec<String> = operations.into_iter().map(|name| format!("`{name}`")).collect();
         let message = format!("{}: {why}", names.join(", "));
-        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()) }
+        MissingEvidence { message, cause: None, hint: Some(hint.to_owned()), denied: false }
     };
     let (keys, unclear) = (of(CallKind::Key), of(CallKind::Unclear));
     if !keys.is_empty() {
@@ -172,15 +172,21 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
             "az role assignment create --assignee-object-id OBJECT_ID --assignee-principal-type TYPE --role \"Monitoring Reader\" --scope {scope}"
         )
     };
-    let refused = |what: &str, refusal: &Refusal, hint: String| MissingEvidence {
+    let refused = |what: &str, refusal: &Refusal, denied: bool| MissingEvidence {
         message: what.to_owned(),
         cause: Some(refusal.message.clone()),
-        hint: Some(refusal.hint.clone().filter(|hint| !hint.is_empty()).unwrap_or(hint)),
+        hint: refusal
+            .hint
+            .clone()
+            .filter(|hint| !hint.is_empty())
+            .or_else(|| denied.then(|| reader(id.as_str())))
+            .or_else(|| Some("run the command again".to_owned())),
+        denied,
     };
     let mut missing = Vec::new();
     if let Err(refusal) = &evidence.metrics {
         let what = "could not read the metrics, which show whether the log has every call";
-        missing.push(refused(what, refusal, reader(id.as_str())));
+        missing.push(refused(what, refusal, evidence.metrics_denied));
     }
     let sends = format!(
         "az monitor diagnostic-settings create --name requests --resource {id} --workspace WORKSPACE_ID --logs '[{{\"category\":\"RequestResponse\",\"enabled\":true}}]'"
@@ -203,7 +209,7 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
         } else {
             "no diagnostic setting sends the request log anywhere".to_owned()
         };
-        missing.push(MissingEvidence { message, cause: None, hint: Some(sends) });
+        missing.push(MissingEvidence { message, cause: None, hint: Some(sends), denied: false });
         return missing;
     }
     match &evidence.log {
@@ -214,16 +220,19 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
                 ),
                 cause: None,
                 hint: Some(reader(workspace)),
+                denied: true,
             },
             LogGap::Partial(why) => MissingEvidence {
                 message: "Azure returned only a part of the log".to_owned(),
                 cause: Some(why.clone()),
                 hint: Some("run the command again, or with fewer `--days`".to_owned()),
+                denied: false,
             },
             LogGap::Unsaid => MissingEvidence {
                 message: "Azure did not say whether it left out workspaces".to_owned(),
                 cause: None,
                 hint: Some(reader(id.as_str())),
+                denied: false,
             },
         })),
         RequestLog::Absent => missing.push(MissingEvidence {
@@ -231,15 +240,18 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
                 .to_owned(),
             cause: None,
             hint: Some("the log starts up to 2 hours after its diagnostic setting was made".to_owned()),
+            // Azure answers the same to a caller who may not read the table, and the settings would have shown which it is.
+            denied: evidence.sinks.is_err(),
         }),
         RequestLog::Unread(refusal) => {
-            missing.push(refused("could not read the request log", refusal, reader(id.as_str())));
+            missing.push(refused("could not read the request log", refusal, evidence.log_denied));
         }
         RequestLog::NotAsked if evidence.metrics.as_ref().is_ok_and(|metrics| metrics.total() > 0) => missing
             .push(MissingEvidence {
                 message: "the request log was not read".to_owned(),
                 cause: None,
                 hint: None,
+                denied: false,
             }),
         RequestLog::NotAsked => {}
     }
@@ -253,23 +265,24 @@ fn too_short(
     covered: u32,
     hole: Option<ShortDay>,
 ) -> MissingEvidence {
-    let days = |count: u32| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };
+    let days = |count: u32| some(u64::from(count), "day");
     let mut message =
         format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
     if let Some(ShortDay { day, counted, logged }) = hole {
         message = format!(
-            "{message}: on {} the metrics count {counted} calls, and the log has {logged}",
-            date(day)
+            "{message}: on {} the metrics count {}, and the log has {logged}",
+            date(day),
+            some(counted, "call")
         );
     }
     let hint = match evidence.retention {
         Some(kept) if kept < subject.quiet_days => {
             format!("the workspace keeps the log for {}: keep it longer", days(kept))
         }
-        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops some"
+        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops calls"
             .to_owned(),
     };
-    MissingEvidence { message, cause: None, hint: Some(hint) }
+    MissingEvidence { message, cause: None, hint: Some(hint), denied: false }
 }
 
 /// For how many days up to today the log has every call that the metrics count, and the day before those.
@@ -283,20 +296,33 @@ fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Op
     let counted = |day: Day| metrics.calls.get(&day).copied().unwrap_or_default();
     let logged = |day: Day| logged.get(&day).copied().unwrap_or_default();
     // A call at midnight may be on the other side of it in the metrics. Today's metrics are late, so they show no surplus.
-    let lent = |day: Day| {
+    let lendable = |day: Day| {
         let (calls, at_midnight) = logged(day);
         let surplus = if day < window.today() { calls.saturating_sub(counted(day)) } else { calls };
         at_midnight.min(surplus)
     };
+    let mut lent: BTreeMap<Day, u64> = BTreeMap::new();
     let mut covered = 0;
     for day in window.full_days() {
-        let missing = counted(day).saturating_sub(logged(day).0);
-        if missing > lent(day - 1) + lent(day + 1) {
+        let mut missing = counted(day).saturating_sub(logged(day).0);
+        // The later day first: the earlier one can still lend to the day before it.
+        for neighbour in [day + 1, day - 1] {
+            let gone = lent.entry(neighbour).or_default();
+            let part = missing.min(lendable(neighbour).saturating_sub(*gone));
+            *gone += part;
+            missing -= part;
+        }
+        if missing > 0 {
             return (covered, Some(ShortDay { day, counted: counted(day), logged: logged(day).0 }));
         }
         covered += 1;
     }
     (covered, None)
+}
+
+/// `1 call`, `2 calls`.
+fn some(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// What the evidence cannot show.
@@ -324,7 +350,11 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
     }
     let refused: u64 = rows.iter().filter(|row| row.how == CallKind::Refused).map(|row| row.calls).sum();
     if refused > 0 && verdict.passes() {
-        notes.push(format!("{refused} calls without a valid key or token were refused"));
+        let were = if refused == 1 { "was" } else { "were" };
+        notes.push(format!(
+            "{} without a caller's name {were} refused (401 or 403), which is no use of a key",
+            some(refused, "call")
+        ));
     }
     if evidence.sinks.is_err() && matches!(verdict, KeyVerdict::NoKeyCallSeen | KeyVerdict::CannotTell) {
         notes
@@ -380,7 +410,6 @@ pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
         let message = format!("account {}: {}{why}", usage.name, usage.statement);
         Finding { span: subject.span, ..Finding::new(Severity::Warning, code, message) }
     };
-    let keys = usage.calls.iter().filter(|calls| calls.how == CallKind::Key);
     let mut findings: Vec<Finding> = usage
         .reasons
         .iter()
@@ -391,10 +420,11 @@ pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
         })
         .collect();
     if findings.is_empty() {
-        let count: u64 = keys.clone().map(|calls| calls.calls).sum();
-        let last = keys.map(|calls| calls.last.as_str()).max().unwrap_or_default();
+        let keys = [CallKind::Key];
+        let calls = some(usage.count(&keys), "call");
+        let last = usage.last_call(&keys).unwrap_or_default();
         findings.push(
-            say(&format!(": {count} calls with a key, the last one at {last}"))
+            say(&format!(": {calls} with a key, {last}"))
                 .hint("move the applications that make these calls to tokens"),
         );
     }

@@ -260,12 +260,14 @@ fn flaws(body: &Value, account: &ResourceId) -> Vec<LogGap> {
     flaws
 }
 
-/// Whether an answer about a group needs no second question about an account.
+/// Whether an answer about a group needs no second question about an account: it has the whole log of that account, or all but what a
+/// workspace hides, which stays hidden whoever is asked about.
 pub(super) fn settles(log: &RequestLog) -> bool {
-    matches!(log, RequestLog::Read { rows, flaws } if !rows.is_empty() && flaws.is_empty())
+    let is_final = |flaw: &LogGap| matches!(flaw, LogGap::Hidden(_));
+    matches!(log, RequestLog::Read { flaws, .. } if flaws.iter().all(is_final))
 }
 
-/// Puts the answers about parts of the period together. Together they are as good as the worst.
+/// Puts the answers about parts of the period together. A part that could not be read hides nothing that the others show.
 pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLog {
     let (mut all, mut flawed) = (Vec::new(), Vec::new());
     for part in parts {
@@ -274,7 +276,10 @@ pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLo
                 all.extend(rows);
                 flawed.extend(flaws);
             }
-            worse => return worse,
+            RequestLog::Unread(refusal) => flawed.push(LogGap::Partial(refusal.message)),
+            RequestLog::Absent | RequestLog::NotAsked => {
+                flawed.push(LogGap::Partial("the answer about a day has no table".to_owned()));
+            }
         }
     }
     flawed.dedup();

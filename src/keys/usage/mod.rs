@@ -31,12 +31,13 @@ pub use settings::Sinks;
 use crate::body::AccountBody;
 use crate::id::ResourceId;
 use crate::snapshot::Refusal;
+use crate::spec::model::MOST_QUIET_DAYS;
 use crate::text::source::Span;
 
 /// The number of seconds in a day.
 const DAY: i64 = 24 * 3600;
 /// Metrics are kept for 93 days (learn.microsoft.com, "Azure Monitor Metrics data platform").
-pub const MOST_DAYS: u32 = 90;
+pub const MOST_DAYS: u32 = MOST_QUIET_DAYS;
 
 /// A day, counted from 1970-01-01 (UTC).
 pub type Day = i64;
@@ -136,4 +137,8 @@ pub struct KeyEvidence {
     pub retention: Option<u32>,
     /// Who fetched keys.
     pub fetched: Result<Fetches, Refusal>,
+    /// Whether the caller may not read the metrics.
+    pub metrics_denied: bool,
+    /// Whether the caller may not query the request log.
+    pub log_denied: bool,
 }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI};
 use crate::document::PlannedChange;
+use crate::document::usage::KeyUsageTerms;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::FieldChange;
@@ -32,7 +33,7 @@ use crate::principals::own_principal;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::{Account, OnSoftDeleted, Spec};
+use crate::spec::model::{Account, KeyUsage, OnSoftDeleted, Spec};
 use crate::spec::structure::Fields;
 
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
@@ -51,6 +52,23 @@ pub struct Accounts;
 pub(crate) fn id_of(spec: &Spec, account: &Account) -> ResourceId {
     let group = account.resource_group.as_deref().or(spec.resource_group.as_deref()).unwrap_or_default();
     ResourceId::resource_group(&spec.subscription, group).provider(TYPE, &account.name)
+}
+
+/// What specs want to know about the use of keys before they go off.
+pub(crate) fn key_usage(stacks: &[Loaded]) -> Vec<KeyUsageTerms> {
+    let accounts = stacks.iter().flat_map(|loaded| {
+        loaded.spec.accounts.iter().map(|account| (id_of(&loaded.spec, account), account.key_usage.as_ref()))
+    });
+    let terms = |(id, usage): (ResourceId, Option<&KeyUsage>)| {
+        let usage = usage?;
+        Some(KeyUsageTerms {
+            account: id.to_string(),
+            quiet_days: usage.quiet_days,
+            allow_unknown_until: usage.allow_unknown_until.clone(),
+            found: None,
+        })
+    };
+    accounts.filter_map(terms).collect()
 }
 
 /// The address of a declared account.

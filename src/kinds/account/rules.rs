@@ -11,9 +11,10 @@ use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, cidr, rules};
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Identity, NetworkAcls, Sku};
+use crate::spec::model::{Account, Identity, MOST_QUIET_DAYS, NetworkAcls, Sku};
 use crate::spec::sections;
 use crate::spec::structure::EMPTY_SECTION;
+use crate::text::day;
 use crate::text::names::nearest;
 use crate::text::source::Span;
 
@@ -74,6 +75,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
         check.kind_and_sku();
         check.subdomain();
         check.keys();
+        check.key_usage();
         check.tags();
         check.ids();
         if let Some(acls) = &account.network_acls {
@@ -278,6 +280,26 @@ impl AccountCheck<'_> {
             self.findings.push(finding.hint(
                 "`disableLocalAuth: true` disables them; without the line they are disabled on a new account and unchanged on a live one",
             ));
+        }
+    }
+
+    fn key_usage(&mut self) {
+        let Some(usage) = &self.account.key_usage else { return };
+        if !(1..=MOST_QUIET_DAYS).contains(&usage.quiet_days) {
+            let message =
+                format!("`{}` is not a number of days from 1 to {MOST_QUIET_DAYS}", usage.quiet_days);
+            let hint = "write more than a month, such as 35: some jobs run at the end of a month";
+            let finding = Finding::error(Code::InvalidValue, message).at(self.span("/keyUsage/quietDays"));
+            self.findings.push(finding.hint(hint));
+        }
+        if let Some(until) = &usage.allow_unknown_until
+            && day(until).is_none()
+        {
+            let message = format!("`{until}` is not a date");
+            let hint =
+                "write the last day on which keys may be turned off without evidence, such as `2026-12-31`";
+            let span = self.span("/keyUsage/allowUnknownUntil");
+            self.findings.push(Finding::error(Code::InvalidValue, message).at(span).hint(hint));
         }
     }
 

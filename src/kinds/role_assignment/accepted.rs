@@ -17,6 +17,7 @@ use crate::rbac::{self, Catalogue, Named};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{CoManager, Expected, ExpectedPrincipal, Principal, Spec};
 use crate::spec::{Loaded, STACK_NAMES, is_stack_name};
+use crate::text::day;
 
 /// An assignment that a spec expects.
 pub(super) struct Expectation<'a> {
@@ -83,10 +84,6 @@ pub(super) fn principals(spec: &Spec) -> impl Iterator<Item = (String, &Principa
         }
         _ => None,
     })
-}
-
-fn day(text: &str) -> Option<Date> {
-    text.parse().ok().filter(|_| text.len() == "2026-12-31".len())
 }
 
 /// The expectations, and findings about those that could not be resolved.

@@ -266,11 +266,18 @@ pub(crate) fn logs(world: &World, request: &Request, scope: &str) -> Result<Repl
     let accounts: Vec<&str> =
         accounts.filter(|key| *key == scope || key.starts_with(&format!("{scope}/"))).collect();
     let nothing = Monitoring::default();
-    let (mut rows, mut resources, mut readable) = (Vec::new(), Vec::new(), BTreeSet::new());
-    let (mut arrived, mut partial, mut unsaid, mut denied) = (false, false, false, false);
+    // Workspaces are hidden and deny a table to a caller, whichever account is asked about.
+    let lower = |ids: &[String]| -> Vec<String> { ids.iter().map(|id| id.to_lowercase()).collect() };
+    let hidden: BTreeSet<String> =
+        world.state.monitoring.values().flat_map(|how| lower(&how.hidden)).collect();
+    let denying = world.state.monitoring.iter().filter(|(_, how)| how.denied_table);
+    let denying: BTreeSet<String> = denying.flat_map(|(account, _)| lower(&sinks(world, account))).collect();
+    let can_see = |id: &String| !hidden.contains(&id.to_lowercase());
+    let can_read = |id: &String| can_see(id) && !denying.contains(&id.to_lowercase());
+    let (mut rows, mut resources, mut visible) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut arrived, mut partial, mut unsaid) = (false, false, false);
     for account in accounts {
         let how = world.state.monitoring.get(account).unwrap_or(&nothing);
-        let can_read = |id: &String| !how.hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(id));
         let mut sources: BTreeSet<String> = sinks(world, account).into_iter().collect();
         let mut kept: BTreeMap<i64, usize> = BTreeMap::new();
         let oldest = world.now.as_microsecond() - i64::from(how.retention_days.unwrap_or(RETENTION)) * DAY;
@@ -279,33 +286,27 @@ pub(crate) fn logs(world: &World, request: &Request, scope: &str) -> Result<Repl
             sources.extend(call.sinks.iter().cloned());
             let day = kept.entry(call.at.div_euclid(DAY)).or_default();
             *day += 1;
-            if how.cap_per_day.is_some_and(|most| *day > most) || how.denied_table {
-                continue;
-            }
-            if call.at < oldest {
+            if how.cap_per_day.is_some_and(|most| *day > most) || call.at < oldest {
                 continue;
             }
             // A workspace that the caller may not read is left out of a normal answer.
             arrived = true;
-            if !call.sinks.iter().any(can_read) {
-                continue;
-            }
             let within = timespan.is_none_or(|(from, to)| (from..to).contains(&call.at));
             if within && (since..until).contains(&call.at) {
-                found.push(call);
+                let copies = call.sinks.iter().filter(|id| can_read(id)).count();
+                records(&mut found, call, copies, how.twins);
             }
         }
         if sources.is_empty() {
             continue;
         }
-        rows.extend(summarized(account, &found));
-        readable.extend(sources.iter().filter(|id| can_read(id)).cloned());
+        rows.extend(summarized(account, &calls_of(&found)));
+        visible.extend(sources.iter().filter(|id| can_see(id)).cloned());
         resources.push(json!({"resourceId": account, "dataSources": sources}));
         partial |= how.partial;
         unsaid |= how.unsaid;
-        denied |= how.denied_table;
     }
-    if !arrived && !denied {
+    if !arrived {
         return Err(refused(&json!({
             "code": "SemanticError",
             "message": "A semantic error occurred.",
@@ -323,9 +324,9 @@ pub(crate) fn logs(world: &World, request: &Request, scope: &str) -> Result<Repl
     }
     let asked = request.header("prefer").is_some_and(|prefer| prefer.contains("include-permissions=true"));
     if asked && !unsaid {
-        let tables: &[&str] = if denied { &["AzureDiagnostics"] } else { &[] };
+        let tables = |id: &String| if can_read(id) { json!([]) } else { json!(["AzureDiagnostics"]) };
         let sources: Vec<Value> =
-            readable.iter().map(|id| json!({"resourceId": id, "denyTables": tables})).collect();
+            visible.iter().map(|id| json!({"resourceId": id, "denyTables": tables(id)})).collect();
         body["permissions"] = json!({"resources": resources, "dataSources": sources});
     }
     Ok(Reply::json(200, &body))
@@ -354,8 +355,39 @@ fn recognise(query: &str) -> Option<(i64, i64)> {
     }
 }
 
+/// A record of a call in a workspace.
+struct CallRecord<'w> {
+    correlation: usize,
+    call: &'w ModelCall,
+    /// Newer calls have a second record, which is nearly empty.
+    is_empty: bool,
+}
+
+/// Adds the records of a call: one in each workspace, with its twin.
+fn records<'w>(all: &mut Vec<CallRecord<'w>>, call: &'w ModelCall, copies: usize, twins: bool) {
+    let correlation = all.last().map_or(0, |last| last.correlation + 1);
+    for _ in 0..copies {
+        // The empty one comes first: who takes the first record of a call takes every call for one with a key.
+        let kinds: &[bool] = if twins { &[true, false] } else { &[false] };
+        all.extend(kinds.iter().map(|is_empty| CallRecord { correlation, call, is_empty: *is_empty }));
+    }
+}
+
+/// What the query makes of records: the calls, each with what any of its records says.
+fn calls_of(records: &[CallRecord<'_>]) -> Vec<ModelCall> {
+    let mut calls: BTreeMap<usize, ModelCall> = BTreeMap::new();
+    for CallRecord { correlation, call, is_empty } in records {
+        let empty = ModelCall { caller: None, deployment: None, silent: true, ..(*call).clone() };
+        let known = calls.entry(*correlation).or_insert(empty);
+        if !is_empty {
+            *known = (*call).clone();
+        }
+    }
+    calls.into_values().collect()
+}
+
 /// What the query makes of calls: one row for each day, operation and way of signing in.
-fn summarized(account: &str, calls: &[&ModelCall]) -> Vec<Value> {
+fn summarized(account: &str, calls: &[ModelCall]) -> Vec<Value> {
     let mut groups: BTreeMap<(i64, &str, &str), Vec<&ModelCall>> = BTreeMap::new();
     for call in calls {
         let how = match (&call.caller, call.status) {

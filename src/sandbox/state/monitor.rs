@@ -35,6 +35,7 @@ pub(crate) struct ModelCall {
 /// How the logs of an account mislead.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each misleads by itself")]
 pub(crate) struct Monitoring {
     /// Workspaces that callers may not read.
     #[serde(default)]
@@ -54,6 +55,9 @@ pub(crate) struct Monitoring {
     /// Operations whose records have no field for the caller.
     #[serde(default)]
     pub(crate) silent: Vec<String>,
+    /// Whether each call has a second record, which is nearly empty.
+    #[serde(default)]
+    pub(crate) twins: bool,
     /// For how many days records are kept; 30 if nothing is said, as in Azure.
     #[serde(default)]
     pub(crate) retention_days: Option<u32>,

@@ -4,11 +4,13 @@
 //! omitted field is unmanaged: never compared, never reset. `null` clears the live value.
 
 mod children;
+mod keys;
 mod strangers;
 
 use std::collections::BTreeMap;
 
 pub use children::*;
+pub use keys::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use strangers::*;
@@ -143,6 +145,8 @@ pub struct Account {
     /// Other teams whose marked resources on this account and its children are not drift.
     #[serde(default)]
     pub co_managed_by: Vec<CoManager>,
+    /// Has `apply` find out who still uses API keys before it turns them off, and refuse (guard `key-use`) if somebody does.
+    pub key_usage: Option<KeyUsage>,
     /// The complete list of model deployments. If omitted: left alone; to remove the last one write `[]`.
     pub deployments: Option<Vec<Deployment>>,
     /// The complete list of custom content filters. If omitted: left alone; to remove the last one write `[]`.

@@ -142,6 +142,7 @@ fn every_field_of_a_spec_has_its_place() {
     fields.dedup();
     let lone = [
         "accountIdentity",
+        "allowUnknownUntil",
         "by",
         "capacity",
         "clientId",
@@ -156,6 +157,7 @@ fn every_field_of_a_spec_has_its_place() {
         "isSharedToAll",
         "key",
         "keyName",
+        "keyUsage",
         "keyVaultProperties",
         "keyVaultUri",
         "keyVersion",
@@ -165,6 +167,7 @@ fn every_field_of_a_spec_has_its_place() {
         "principal",
         "priority",
         "publisher",
+        "quietDays",
         "reason",
         "resourceId",
         "roles",

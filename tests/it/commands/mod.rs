@@ -11,6 +11,7 @@ mod keys;
 mod members;
 mod outputs;
 mod pages;
+mod retiring_keys;
 mod usage;
 mod verify;
 mod verify_models;

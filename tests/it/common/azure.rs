@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) body: Value,
     /// What the answer's status was.
     pub(crate) status: u16,
+    /// How many of its kind, by the end of the path, were without an answer when it came, with itself.
+    pub(crate) at_once: usize,
 }
 
 impl Seen {
@@ -298,13 +300,17 @@ async fn pass(State(wire): State<Arc<Wire>>, request: axum::extract::Request) ->
     let json = serde_json::from_slice(&body).unwrap_or_default();
     let index = {
         let mut seen = wire.seen.lock().unwrap();
-        seen.push(Seen {
+        let mut now = Seen {
             method,
             target: target.clone(),
             headers: parts.headers.clone(),
             body: json,
             status: 0,
-        });
+            at_once: 1,
+        };
+        let kind = |seen: &Seen| seen.path().rsplit('/').next().unwrap_or_default().to_owned();
+        now.at_once += seen.iter().filter(|other| other.status == 0 && kind(other) == kind(&now)).count();
+        seen.push(now);
         seen.len() - 1
     };
     let response = match fault {

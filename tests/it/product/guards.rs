@@ -48,6 +48,7 @@ fn cases() -> Vec<Case> {
     let account = |lines: &str| one_account("team-a", "chat", lines);
     vec![
         Case { rule: "keys-on", address: chat(), live: locked, spec: account("disableLocalAuth: false\n") },
+        Case { rule: "key-use", address: chat(), live: unlogged, spec: account(&unused()) },
         Case {
             rule: "public-network",
             address: chat(),
@@ -124,6 +125,18 @@ fn cases() -> Vec<Case> {
             spec: account(&format!("{}{}", policy("Low"), deployment("Microsoft.DefaultV2"))),
         },
     ]
+}
+
+/// An account with keys on, and a call that no log has.
+fn unlogged(azure: &Azure, _: &Folder) {
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    let body = json!({"account": account("chat"), "calls": [{"daysAgo": 1, "logged": false}]});
+    assert_eq!(azure.send("POST", "/_sandbox/monitor", Some(body)).status, 200);
+}
+
+/// Lines that turn keys off once they are unused.
+fn unused() -> String {
+    format!("disableLocalAuth: true\nkeyUsage: {{quietDays: 35}}\n{}", grants(&[ALICE]))
 }
 
 /// Lines of a content filter.

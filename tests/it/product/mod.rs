@@ -27,6 +27,7 @@ mod guards_rights;
 mod guid;
 mod hostile;
 mod incomplete;
+mod key_use;
 mod keys;
 mod lasting;
 mod leaks;

@@ -210,8 +210,11 @@ fn expected(rng: &mut Rng) -> Vec<Value> {
     entries
 }
 
-/// What an account says of assignments that it does not declare. It is no field: it is never compared.
+/// What an account says of assignments that it does not declare, and of its keys. It is no field: it is never compared.
 fn strangers(account: &mut Map<String, Value>, rng: &mut Rng) {
+    if rng.chance(20) {
+        account.insert("keyUsage".to_owned(), json!({"quietDays": 35}));
+    }
     if rng.chance(30) {
         account.insert("expected".to_owned(), json!(expected(rng)));
     }

@@ -47,14 +47,35 @@ fn thousands_of_worlds_obey_the_laws() {
             let day = below(31) as i64;
             world.cap = Some((day, below(4)));
         }
+        // A call at midnight, which the metrics count on the next day.
+        if below(4) == 0
+            && let Some(call) = world.traffic.iter_mut().find(|call| call.ago > 1)
+        {
+            call.at_midnight = 1;
+            world.late = (below(2) == 0).then_some((call.ago, 1));
+        }
+        if below(6) == 0 {
+            world.metrics = [MetricAnswer::Denied, MetricAnswer::OneMissing, MetricAnswer::Failed]
+                [usize::try_from(below(3)).unwrap()];
+        }
         if below(6) == 0 {
             world.setting =
                 [Setting::None, Setting::Storage, Setting::Denied][usize::try_from(below(3)).unwrap()];
         }
-        if below(6) == 0 {
-            world.log =
-                [QueryAnswer::NoTable, QueryAnswer::Denied, QueryAnswer::Partial, QueryAnswer::Hidden]
-                    [usize::try_from(below(4)).unwrap()];
+        if below(4) == 0 {
+            let answers = [
+                QueryAnswer::NoTable,
+                QueryAnswer::Denied,
+                QueryAnswer::Private,
+                QueryAnswer::Partial,
+                QueryAnswer::Hidden,
+                QueryAnswer::DeniedTable,
+                QueryAnswer::DeniedHere,
+                QueryAnswer::Unsaid,
+                QueryAnswer::OfAnother,
+                QueryAnswer::Broken,
+            ];
+            world.log = answers[usize::try_from(below(10)).unwrap()];
         }
         world.quiet_days = u32::try_from(below(30) + 1).unwrap();
         let usage = world.judged();

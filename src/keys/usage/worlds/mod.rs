@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+mod asking;
 mod laws;
 mod table;
 
@@ -95,7 +96,9 @@ enum QueryAnswer {
     Partial,
     Hidden,
     DeniedTable,
+    DeniedHere,
     Unsaid,
+    OfAnother,
     Broken,
 }
 
@@ -104,6 +107,7 @@ enum MetricAnswer {
     All,
     Denied,
     OneMissing,
+    Failed,
 }
 
 #[derive(Debug, Clone)]
@@ -139,6 +143,10 @@ impl UsageWorld {
             quiet_days: 30,
             retention: None,
         }
+    }
+
+    fn with_log(self, log: QueryAnswer) -> Self {
+        Self { log, ..self }
     }
 
     fn window() -> Window {
@@ -218,8 +226,11 @@ impl UsageWorld {
             metric("TotalCalls", &|_| true),
             metric("SuccessfulCalls", &ok),
         ];
-        if self.metrics == MetricAnswer::All {
+        if self.metrics != MetricAnswer::OneMissing {
             value.push(metric("ModelRequests", &models));
+        }
+        if self.metrics == MetricAnswer::Failed {
+            value[0]["errorCode"] = json!("Throttled");
         }
         if let Some((ago, calls)) = late {
             for metric in &mut value {
@@ -321,7 +332,13 @@ impl UsageWorld {
             QueryAnswer::DeniedTable => {
                 body["permissions"]["dataSources"][0]["denyTables"] = json!(["azurediagnostics"]);
             }
+            QueryAnswer::DeniedHere => {
+                body["permissions"]["resources"][0]["denyTables"] = json!(["AzureDiagnostics"]);
+            }
             QueryAnswer::Unsaid => body["permissions"] = Value::Null,
+            QueryAnswer::OfAnother => {
+                body["permissions"]["resources"][0]["resourceId"] = json!(format!("{account}-2"));
+            }
             QueryAnswer::Partial => {
                 body["error"] = json!({"code": "PartialError", "message": "There were some errors."});
             }
@@ -389,78 +406,4 @@ fn each_world_has_its_verdict_and_says_why() {
             "{name}"
         );
     }
-}
-
-#[test]
-fn the_log_is_asked_only_where_it_can_decide() {
-    for (world, asked) in [
-        (UsageWorld::of(tokens()), true),
-        (UsageWorld::of(vec![]), false),
-        (UsageWorld { setting: Setting::None, ..UsageWorld::of(tokens()) }, false),
-        (UsageWorld { metrics: MetricAnswer::Denied, ..UsageWorld::of(vec![]) }, true),
-        (UsageWorld { takes_keys: false, ..UsageWorld::of(tokens()) }, false),
-    ] {
-        let subjects = [world.subject("a")];
-        let mut snapshot = Snapshot::default();
-        let mut logs = false;
-        for _ in 0..8 {
-            for query in queries(&subjects, UsageWorld::window(), &snapshot) {
-                logs |= matches!(query.shape, Shape::Logs(_));
-                let answer = world.answer(&query);
-                snapshot.insert(&query, answer);
-            }
-        }
-        assert_eq!(logs, asked, "{world:?}");
-    }
-}
-
-#[test]
-fn one_query_asks_about_all_accounts_of_a_group() {
-    let world = UsageWorld::of(tokens());
-    let subjects: Vec<AskedAccount> = (0..100).map(|number| world.subject(&format!("a{number}"))).collect();
-    let mut snapshot = Snapshot::default();
-    let mut count = 0;
-    for _ in 0..8 {
-        let mut open = queries(&subjects, UsageWorld::window(), &snapshot);
-        open.retain(|query| snapshot.get(query).is_none());
-        for query in open {
-            let answer = match &query.shape {
-                Shape::Logs(_) => {
-                    count += 1;
-                    assert_eq!(query.scope.as_str(), GROUP);
-                    about_all(&world.logged(), &subjects)
-                }
-                _ => world.answer(&query),
-            };
-            snapshot.insert(&query, answer);
-        }
-    }
-    assert_eq!(count, 1);
-    for subject in &subjects {
-        let evidence = evidence(subject, UsageWorld::window(), &snapshot);
-        let usage = judge(subject, &evidence, UsageWorld::window(), &Sources::default());
-        assert_eq!(usage.verdict, KeyVerdict::NoKeyCallSeen, "{usage:?}");
-    }
-}
-
-/// The answer about one account, for each of these.
-fn about_all(one: &Answer, subjects: &[AskedAccount]) -> Answer {
-    let Answer::Found(bodies) = one else { panic!("{one:?}") };
-    let mut body = (*bodies[0]).clone();
-    let rows = body["tables"][0]["rows"].as_array().unwrap().clone();
-    let resource = body["permissions"]["resources"][0].clone();
-    let (mut all, mut resources) = (Vec::new(), Vec::new());
-    for subject in subjects {
-        all.extend(rows.iter().map(|row| {
-            let mut row = row.clone();
-            row[0] = json!(subject.id.as_str().to_lowercase());
-            row
-        }));
-        let mut resource = resource.clone();
-        resource["resourceId"] = json!(subject.id.as_str());
-        resources.push(resource);
-    }
-    body["tables"][0]["rows"] = json!(all);
-    body["permissions"]["resources"] = json!(resources);
-    Answer::found([body])
 }

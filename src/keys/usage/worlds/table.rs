@@ -96,7 +96,7 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
             "tokens and refused calls",
             world(and(tokens(), on(4, TrafficCaller::Refused, 2))),
             NoKeyCallSeen,
-            "2 calls without a valid key",
+            "2 calls without a caller's name were refused",
         ),
         ("only refused calls", world(vec![on(4, TrafficCaller::Refused, 2)]), NoKeyCallSeen, "refused"),
         (
@@ -273,6 +273,88 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
             with(and(tokens(), on(9, TrafficCaller::Key, 1)), &|world| world.cap = Some((9, 5))),
             CannotTell,
             "count 6 calls, and the log has 5",
+        ),
+        (
+            "a daily cap on one of the quiet days, and whole days before it",
+            with(and(tokens(), on(9, TrafficCaller::Key, 1)), &|world| {
+                (world.cap, world.quiet_days) = (Some((9, 5)), 14);
+            }),
+            CannotTell,
+            "covers 8 days, of 14",
+        ),
+        (
+            "catalogue reads in the log do not stand for calls that are missing",
+            with(
+                [
+                    tokens(),
+                    vec![of(LIST, on(9, TrafficCaller::Token(ALICE), 9)), on(9, TrafficCaller::Key, 1)],
+                ]
+                .concat(),
+                &|world| world.cap = Some((9, 14)),
+            ),
+            CannotTell,
+            "count 6 calls, and the log has 5",
+        ),
+        (
+            "calls at midnight of another day do not stand for calls that are missing",
+            with(
+                and(
+                    tokens().into_iter().map(|each| Traffic { at_midnight: 1, ..each }).collect(),
+                    on(9, TrafficCaller::Key, 1),
+                ),
+                &|world| world.cap = Some((9, 5)),
+            ),
+            CannotTell,
+            "count 6 calls, and the log has 5",
+        ),
+        (
+            "a midnight call that stands for one missing call, and not for a second",
+            with(
+                and(
+                    tokens()
+                        .into_iter()
+                        .map(|each| Traffic { at_midnight: u64::from(each.ago == 8), ..each })
+                        .collect(),
+                    on(9, TrafficCaller::Key, 1),
+                ),
+                &|world| (world.cap, world.late) = (Some((9, 5)), Some((8, 1))),
+            ),
+            CannotTell,
+            "covers 8 days, of 30",
+        ),
+        (
+            "calls of another service that only TotalCalls counts, and the log lost",
+            with(and(tokens(), of(SPEECH, on(9, TrafficCaller::KeySilent, 7))), &|world| {
+                world.cap = Some((9, 5));
+            }),
+            CannotTell,
+            "count 12 calls, and the log has 5",
+        ),
+        (
+            "an answer that lists another account's workspaces",
+            with(tokens(), &|world| world.log = QueryAnswer::OfAnother),
+            CannotTell,
+            "left out workspaces",
+        ),
+        (
+            "a table that is denied for the account itself",
+            with(tokens(), &|world| world.log = QueryAnswer::DeniedHere),
+            CannotTell,
+            "may not read",
+        ),
+        (
+            "a metric that Azure could not count",
+            with(tokens(), &|world| world.metrics = MetricAnswer::Failed),
+            CannotTell,
+            "could not read the metrics",
+        ),
+        (
+            "a key call that failed, in a part of the log",
+            with(and(tokens(), on(3, TrafficCaller::KeyUnclear, 1)), &|world| {
+                world.log = QueryAnswer::Partial;
+            }),
+            CannotTell,
+            "only a part",
         ),
         (
             "the metrics are denied",

@@ -53,7 +53,10 @@ static BY_ID: LazyLock<HashMap<Uuid, &'static BuiltinRow>> =
 
 /// By name in lower case.
 static BY_NAME: LazyLock<HashMap<String, &'static BuiltinRow>> = LazyLock::new(|| {
-    ROWS.iter().flat_map(|row| row.names().map(move |name| (name.to_ascii_lowercase(), row))).collect()
+    // Few roles have more than one name: growing would hash every name again.
+    let mut rows = HashMap::with_capacity(ROWS.len() * 3 / 2);
+    rows.extend(ROWS.iter().flat_map(|row| row.names().map(move |name| (name.to_ascii_lowercase(), row))));
+    rows
 });
 
 /// All built-in roles that keyless knows, sorted by name.

@@ -309,13 +309,17 @@ impl PartialOrd for ResourceId {
 
 impl Ord for ResourceId {
     fn cmp(&self, other: &Self) -> Ordering {
+        let (mut ours, mut theirs) = (self.0.as_bytes(), other.0.as_bytes());
         // Ids in one subscription share a long prefix, mostly in the same case.
-        const STRIDE: usize = 16;
-        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
-        let strides = ours.chunks(STRIDE).zip(theirs.chunks(STRIDE));
-        let same = STRIDE * strides.take_while(|(ours, theirs)| ours == theirs).count();
-        let from = |id: usize| same.min(id);
-        folded(&ours[from(ours.len())..]).cmp(folded(&theirs[from(theirs.len())..]))
+        for stride in [64, 16, 4] {
+            while let (Some((our, our_rest)), Some((their, their_rest))) =
+                (ours.split_at_checked(stride), theirs.split_at_checked(stride))
+                && our == their
+            {
+                (ours, theirs) = (our_rest, their_rest);
+            }
+        }
+        folded(ours).cmp(folded(theirs))
     }
 }
 

@@ -59,9 +59,22 @@ impl Grams {
         }
     }
 
-    pub(super) fn contains(&self, gram: Gram) -> bool {
+    /// The runs of some bytes that are in the set, with their positions.
+    pub(super) fn within(&self, bytes: &[u8]) -> Vec<(usize, Gram)> {
+        let mut found = Vec::new();
+        let mut gram: Gram = 0;
+        for (at, byte) in bytes.iter().enumerate() {
+            gram = gram << 8 | Gram::from(*byte);
+            if at + 1 >= SHORTEST && self.contains(gram) {
+                found.push((at + 1 - SHORTEST, gram));
+            }
+        }
+        found
+    }
+
+    fn contains(&self, gram: Gram) -> bool {
         let (word, mask) = Self::place(gram);
-        if self.bits.get(word).is_none_or(|bits| bits & mask != mask) {
+        if self.bits.is_empty() || self.bits[word] & mask != mask {
             return false;
         }
         let mut exact = self.exact.lock().unwrap_or_else(PoisonError::into_inner);

@@ -223,7 +223,7 @@ impl Scrubber {
         let mut run = None;
         // A whole form extends up to here.
         let mut whole = 0;
-        for (at, gram) in grams::grams(bytes).enumerate().filter(|(_, gram)| self.grams.contains(*gram)) {
+        for (at, gram) in self.grams.within(bytes) {
             let end = at + SHORTEST;
             if end > whole {
                 let forms = self.heads.get(&gram).into_iter().flatten();

@@ -309,17 +309,16 @@ impl PartialOrd for ResourceId {
 
 impl Ord for ResourceId {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mut ours, mut theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        let (ours, theirs) = (self.0.as_bytes(), other.0.as_bytes());
+        let shorter = ours.len().min(theirs.len());
+        let mut same = 0;
         // Ids in one subscription share a long prefix, mostly in the same case.
         for stride in [64, 16, 4] {
-            while let (Some((our, our_rest)), Some((their, their_rest))) =
-                (ours.split_at_checked(stride), theirs.split_at_checked(stride))
-                && our == their
-            {
-                (ours, theirs) = (our_rest, their_rest);
+            while same + stride <= shorter && ours[same..same + stride] == theirs[same..same + stride] {
+                same += stride;
             }
         }
-        folded(ours).cmp(folded(theirs))
+        folded(&ours[same..]).cmp(folded(&theirs[same..]))
     }
 }
 

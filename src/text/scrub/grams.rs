@@ -72,7 +72,7 @@ impl Grams {
         found
     }
 
-    fn contains(&self, gram: Gram) -> bool {
+    pub(super) fn contains(&self, gram: Gram) -> bool {
         let (word, mask) = Self::place(gram);
         if self.bits.is_empty() || self.bits[word] & mask != mask {
             return false;

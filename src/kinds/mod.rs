@@ -93,14 +93,18 @@ pub fn by_name(name: &str) -> Option<&'static dyn Kind> {
 /// Finds a kind by the ARM type of a resource.
 #[must_use]
 pub fn by_id(id: &ResourceId) -> Option<&'static dyn Kind> {
-    KINDS.iter().copied().find(|kind| is_of(*kind, id))
+    let found = id.resource_type()?;
+    KINDS.iter().copied().find(|kind| has_type(*kind, &found))
 }
 
 /// Whether an id belongs to a resource of a kind.
 #[must_use]
 pub fn is_of(kind: &dyn Kind, id: &ResourceId) -> bool {
-    let found = id.resource_type();
-    found.is_some_and(|found| kind.types().iter().any(|name| name.eq_ignore_ascii_case(&found)))
+    id.resource_type().is_some_and(|found| has_type(kind, &found))
+}
+
+fn has_type(kind: &dyn Kind, found: &str) -> bool {
+    kind.types().iter().any(|name| name.eq_ignore_ascii_case(found))
 }
 
 /// Display names of roles and principals.

@@ -51,10 +51,9 @@ static ROWS: LazyLock<Vec<BuiltinRow>> =
 static BY_ID: LazyLock<HashMap<Uuid, &'static BuiltinRow>> =
     LazyLock::new(|| ROWS.iter().map(|row| (row.id, row)).collect());
 
-/// By name in lower case.
-static BY_NAME: LazyLock<HashMap<String, &'static BuiltinRow>> = LazyLock::new(|| {
-    ROWS.iter().flat_map(|row| row.names().map(move |name| (name.to_ascii_lowercase(), row))).collect()
-});
+/// The few that have former names too.
+static RENAMED: LazyLock<Vec<&'static BuiltinRow>> =
+    LazyLock::new(|| ROWS.iter().filter(|row| row.names.contains('|')).collect());
 
 /// All built-in roles that keyless knows, sorted by name.
 pub fn builtin() -> impl Iterator<Item = &'static Role> {
@@ -75,7 +74,12 @@ pub fn by_id(id: Uuid) -> Option<&'static Role> {
 /// Finds a built-in role by any of its names, ignoring case like Azure's own filter.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Role> {
-    BY_NAME.get(&name.to_ascii_lowercase()).map(|row| row.role())
+    let name = name.to_ascii_lowercase();
+    let current = |row: &BuiltinRow| row.names().next().unwrap_or_default().to_ascii_lowercase();
+    // The table is sorted by current names.
+    let found = ROWS.binary_search_by(|row| current(row).cmp(&name)).ok().map(|at| &ROWS[at]);
+    let former = |row: &&BuiltinRow| row.names().any(|known| known.eq_ignore_ascii_case(&name));
+    found.or_else(|| RENAMED.iter().copied().find(former)).map(BuiltinRow::role)
 }
 
 #[cfg(test)]
@@ -151,6 +155,10 @@ mod tests {
         assert_eq!(ROWS.len(), include_str!("builtin.txt").lines().count());
         let names: Vec<String> = builtin().map(|role| role.name.to_lowercase()).collect();
         assert!(names.is_sorted());
-        assert_eq!((BY_ID.len(), BY_NAME.len()), (ROWS.len(), builtin_names().count()));
+        let different: BTreeSet<String> = builtin_names().map(str::to_lowercase).collect();
+        assert_eq!((BY_ID.len(), different.len()), (ROWS.len(), builtin_names().count()));
+        for name in builtin_names() {
+            assert!(by_name(&name.to_uppercase()).unwrap().is_called(name), "{name}");
+        }
     }
 }

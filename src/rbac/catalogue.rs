@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -89,7 +90,7 @@ fn role(body: &Value) -> Option<Role> {
     }
     let properties = &body["properties"];
     // Unreadable permissions leave the role unknown, since it must not look harmless.
-    let mut permissions: Vec<Permission> = serde_json::from_value(properties["permissions"].clone()).ok()?;
+    let mut permissions = Vec::<Permission>::deserialize(&properties["permissions"]).ok()?;
     let id = trailing_guid(id)?;
     conditioned(id, &mut permissions);
     Some(Role {
@@ -111,6 +112,7 @@ fn conditioned(id: Uuid, permissions: &mut [Permission]) {
     };
     let (Some(known), [permission]) = (by_id(id), permissions) else { return };
     if let [documented] = known.permissions.as_slice()
+        && documented.condition.is_some()
         && permission.condition.is_none()
         && sorted(&permission.actions) == sorted(&documented.actions)
     {

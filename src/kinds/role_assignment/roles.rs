@@ -13,7 +13,7 @@ use crate::finding::{Code, Finding, Open};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::Inventory;
 use crate::rbac::{self, Catalogue, Named, Role};
-use crate::snapshot::{Answer, Query, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::text::names::{nearest, very_like};
@@ -115,7 +115,7 @@ pub(super) fn resolve(loaded: &Loaded, grant: &DeclaredGrant<'_>, snapshot: &Sna
     let holder = holder(&loaded.spec, &grant.scope);
     let query = definitions(&holder);
     match snapshot.get(&query) {
-        Some(Answer::Found(bodies)) => named(name, &Catalogue::of(bodies.iter()), &holder, span),
+        Some(Answer::Found(bodies)) => named(name, bodies, &holder, span),
         other => {
             let finding = Finding::error(Code::RoleUnread, format!("could not look up role `{name}`"))
                 .at(span)
@@ -129,11 +129,16 @@ pub(super) fn resolve(loaded: &Loaded, grant: &DeclaredGrant<'_>, snapshot: &Sna
     }
 }
 
-fn named(name: &str, catalogue: &Catalogue, holder: &ResourceId, span: Span) -> Result<Uuid, Open> {
-    match catalogue.by_name(name) {
+/// The role with a name among the role definitions of a subscription.
+fn named(name: &str, bodies: &[Body], holder: &ResourceId, span: Span) -> Result<Uuid, Open> {
+    let is_called = |body: &&Body| {
+        body["properties"]["roleName"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
+    };
+    // Azure lists over a thousand roles, and a spec may name one many times: only those that count are parsed.
+    match Catalogue::of(bodies.iter().filter(is_called)).by_name(name) {
         Named::One(id) => Ok(id),
         Named::Nobody => {
-            let hint = match nearest(name, catalogue.names()) {
+            let hint = match nearest(name, Catalogue::of(bodies.iter()).names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "list them: az role definition list --query [].roleName; a custom role can be assigned only below its assignable scopes".to_owned(),
             };

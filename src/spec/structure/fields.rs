@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Problem, ProblemKind, RULES, Rules, compiled, resolve};
+use super::rules::{RULES, Rules};
+use super::{Problem, ProblemKind, resolve};
 use crate::text::json::unescape;
 
 /// The fields of a type and their rules.
@@ -29,14 +30,16 @@ impl Fields {
         fields.retain(|name, _| !left_out.contains(&name.as_str()));
         fields.extend(further.iter().map(|(name, schema)| ((*name).to_owned(), optional(schema))));
         schema["$defs"] = RULES.schema["$defs"].clone();
-        let validator = compiled(&schema);
-        Self(Rules { schema, validator })
+        Self(Rules::of(schema))
     }
 
     /// The first field of a patch that the type does not have or accept.
     pub(crate) fn misfit(&'static self, patch: &Map<String, Value>) -> Option<Misfit> {
         let patch = Value::Object(patch.clone());
-        let error = self.0.validator.iter_errors(&patch).next()?;
+        if self.0.fits(&patch) {
+            return None;
+        }
+        let error = self.0.validator().iter_errors(&patch).next()?;
         let mut problems = Vec::new();
         resolve(&self.0.schema, &error, &mut problems);
         let Problem { pointer, kind, .. } = problems.first()?;

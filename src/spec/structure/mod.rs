@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, ValidationError, Validator};
 use serde_json::Value;
 
 pub use super::schema::{published_schema, schema};
@@ -18,26 +18,6 @@ use super::tree::YamlDocument;
 use crate::finding::{Code, Finding};
 use crate::text::json::escape;
 use crate::text::names::{listed, nearest, short};
-
-struct Rules {
-    schema: Value,
-    validator: Validator,
-}
-
-static RULES: LazyLock<Rules> = LazyLock::new(|| {
-    let schema = schema();
-    let validator = compiled(&schema);
-    Rules { schema, validator }
-});
-
-/// Compiles a schema of ours, which says the same in draft 7 (a test checks that it uses nothing newer). The meta-schema of the draft is
-/// compiled with it, and that of 2020-12 takes longer than everything else before a plan.
-fn compiled(schema: &Value) -> Validator {
-    jsonschema::options()
-        .with_draft(Draft::Draft7)
-        .build(schema)
-        .expect("the schema is made from our own types, and a test compiles it: it is valid")
-}
 
 /// The names of all fields, at any level.
 static FIELDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
@@ -201,9 +181,13 @@ impl Problem {
 
 /// All problems of a tree, and whether they are complete: only a part of a very large tree is checked.
 fn problems(tree: &Value) -> (Vec<Problem>, bool) {
-    let part = part::to_check(tree, |part| RULES.validator.is_valid(part), |name| FIELDS.contains(name));
     let mut problems = Vec::new();
-    for error in RULES.validator.iter_errors(&part) {
+    if RULES.fits(tree) {
+        return (problems, true);
+    }
+    let validator = RULES.validator();
+    let part = part::to_check(tree, |part| validator.is_valid(part), |name| FIELDS.contains(name));
+    for error in validator.iter_errors(&part) {
         resolve(&RULES.schema, &error, &mut problems);
     }
     (problems, matches!(part, Cow::Borrowed(_)))
@@ -486,6 +470,7 @@ mod fields;
 mod hints;
 mod part;
 mod required;
+mod rules;
 mod salvage;
 #[cfg(test)]
 mod tests;
@@ -495,4 +480,5 @@ pub use fields::Fields;
 pub(crate) use hints::EMPTY_SECTION;
 use hints::hint_for_type;
 pub use required::is_required;
+use rules::RULES;
 pub(super) use salvage::salvage;

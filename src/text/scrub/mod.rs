@@ -6,7 +6,6 @@
 //! shows reliably where it was cut. Two things that secrets have in common with ordinary text do not count as pieces: whole words, and text
 //! that is public anyway (see [`open`]). What programs read back (bodies that are parsed, compared, hashed or sent) never comes here.
 //! [`Scrubber`] is pure; the registered secrets belong to the process, like its environment.
-//! hashed or sent) never comes here. [`Scrubber`] is pure; what is known belongs to the process, like its environment.
 
 mod forms;
 mod grams;
@@ -140,12 +139,10 @@ impl Scrubber {
         self.words.extend(words);
         for form in forms(secret, depth) {
             let Some(head) = grams::grams(&form).next() else { continue };
-            grams::grams(&form).for_each(|gram| self.grams.insert(gram));
+            self.grams.insert(&form, |_| true);
             // A secret may contain separators. Words separated like that are still words, and have no digits.
-            if let Some(joined) = View::of_bytes(&form).joined() {
-                let random = grams::grams(joined.bytes())
-                    .filter(|gram| gram.to_be_bytes().iter().any(u8::is_ascii_digit));
-                random.for_each(|gram| self.grams.insert(gram));
+            if let Some(joined) = view::joined(&form) {
+                self.grams.insert(&joined, |gram| gram.to_be_bytes().iter().any(u8::is_ascii_digit));
             }
             self.heads.entry(head).or_default().push(form.into());
         }
@@ -226,7 +223,7 @@ impl Scrubber {
         let mut run = None;
         // A whole form extends up to here.
         let mut whole = 0;
-        for (at, gram) in grams::grams(bytes).enumerate().filter(|(_, gram)| self.grams.contains(*gram)) {
+        for (at, gram) in self.grams.within(bytes) {
             let end = at + SHORTEST;
             if end > whole {
                 let forms = self.heads.get(&gram).into_iter().flatten();

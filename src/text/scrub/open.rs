@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::SHORTEST;
-use super::grams::{Gram, grams};
-use super::view::View;
+use super::grams::{Gram, Grams, grams};
+use super::view::{View, joined};
 
 /// Text in everybody's ids, URLs and connection strings, and in keyless's messages about writing secrets.
 const COMMON: &[&str] = &[
@@ -47,29 +47,29 @@ const COMMON: &[&str] = &[
     "-----END RSA PRIVATE KEY-----",
 ];
 
-static COMMON_GRAMS: LazyLock<HashSet<Gram>> =
-    LazyLock::new(|| COMMON.iter().flat_map(|text| of(text)).collect());
+static COMMON_GRAMS: LazyLock<HashSet<Gram>> = LazyLock::new(|| {
+    COMMON.iter().flat_map(|text| views(text)).flat_map(|bytes| grams(&bytes).collect::<Vec<_>>()).collect()
+});
 
 /// Runs of bytes of public text.
 #[derive(Debug, Default)]
-pub(super) struct PublicText(HashSet<Gram>);
+pub(super) struct PublicText(Grams);
 
 impl PublicText {
     pub(super) fn learn(&mut self, text: &str) {
-        self.0.extend(of(text));
+        views(text).for_each(|bytes| self.0.insert(&bytes, |_| true));
     }
 
     pub(super) fn contains(&self, gram: Gram) -> bool {
-        self.0.contains(&gram) || COMMON_GRAMS.contains(&gram)
+        self.0.contains(gram) || COMMON_GRAMS.contains(&gram)
     }
 }
 
-/// In any case to which a server may have converted it.
-fn of(text: &str) -> Vec<Gram> {
+/// In any case to which a server may have converted it, with and without separators.
+fn views(text: &str) -> impl Iterator<Item = Vec<u8>> {
     let cases = [text.to_owned(), text.to_lowercase(), text.to_uppercase()];
-    let views = cases.iter().map(|text| View::of(text).squeezed());
-    let all = views.flat_map(|view| [view.joined(), Some(view)]).flatten();
-    all.flat_map(|view| grams(view.bytes()).collect::<Vec<_>>()).collect()
+    let squeezed = cases.map(|text| View::of(&text).squeezed().bytes().to_vec());
+    squeezed.into_iter().flat_map(|bytes| [joined(&bytes), Some(bytes)]).flatten()
 }
 
 /// The words of a secret with more than one word.

@@ -21,15 +21,8 @@ const ENTITIES: &[(&[u8], &str)] =
 impl View {
     /// The text as written.
     pub(super) fn of(text: &str) -> Self {
-        Self::of_bytes(text.as_bytes())
-    }
-
-    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
-        let mut view = Self::with_capacity(bytes.len());
-        for (at, byte) in bytes.iter().enumerate() {
-            view.push(*byte, at, at + 1);
-        }
-        view
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        Self { bytes: text.as_bytes().to_vec(), places: (0..end).map(|at| (at, at + 1)).collect() }
     }
 
     fn with_capacity(length: usize) -> Self {
@@ -90,35 +83,28 @@ impl View {
     /// The view without characters that are invisible or that an encoder may insert to break lines: blanks, control and format characters,
     /// terminal colours. Also without plus signs, which stand for blanks in URLs.
     pub(super) fn squeezed(&self) -> Self {
-        self.without(unseen)
+        self.without(may_be_unseen, unseen)
     }
 
     /// The view without separators that tools insert into long values or hex dumps: `53-78-39`, `0x53, 0x78`, `Sx9K-q2Lm`. Takes a squeezed
     /// view; `None` if there are none.
     pub(super) fn joined(&self) -> Option<Self> {
-        let joined = self.without(divider);
+        let joined = self.without(may_divide, divider);
         (joined.bytes.len() < self.bytes.len()).then_some(joined)
     }
 
     /// The view without HTML tags; `None` if there are none.
     pub(super) fn without_tags(&self) -> Option<Self> {
-        let bare = self.without(tag);
+        let bare = self.without(|byte| byte == b'<', tag);
         (bare.bytes.len() < self.bytes.len()).then_some(bare)
     }
 
-    /// The view without sequences of the returned length.
-    fn without(&self, length: impl Fn(&[u8]) -> usize) -> Self {
+    /// The view without sequences of the returned length, which begin only with some bytes.
+    fn without(&self, begins: impl Fn(u8) -> bool, length: impl Fn(&[u8]) -> usize) -> Self {
         let mut view = Self::with_capacity(self.bytes.len());
-        let mut at = 0;
-        while let (Some(byte), Some(place)) = (self.bytes.get(at), self.places.get(at)) {
-            match length(&self.bytes[at..]) {
-                0 => {
-                    view.bytes.push(*byte);
-                    view.places.push(*place);
-                    at += 1;
-                }
-                skipped => at += skipped,
-            }
+        for kept in kept(&self.bytes, begins, length) {
+            view.bytes.extend_from_slice(&self.bytes[kept.clone()]);
+            view.places.extend_from_slice(&self.places[kept]);
         }
         view
     }
@@ -148,10 +134,50 @@ impl View {
                 view.push(0xFF, 0, 0);
                 at += run;
             }
-            views.extend((!view.bytes.is_empty()).then_some(view));
+            if view.bytes.is_empty() {
+                break;
+            }
+            views.push(view);
         }
         views
     }
+}
+
+/// What is left of some bytes without the sequences of the returned length, which begin only with some bytes.
+fn kept(bytes: &[u8], begins: impl Fn(u8) -> bool, length: impl Fn(&[u8]) -> usize) -> Vec<Range<usize>> {
+    let mut kept = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while at < bytes.len() {
+        let skipped = if begins(bytes[at]) { length(&bytes[at..]) } else { 0 };
+        if skipped > 0 {
+            kept.push(start..at);
+            start = (at + skipped).min(bytes.len());
+        }
+        at += skipped.max(1);
+    }
+    kept.push(start..bytes.len());
+    kept
+}
+
+/// Squeezed bytes without separators, as [`View::joined`]; `None` if there are none.
+pub(super) fn joined(bytes: &[u8]) -> Option<Vec<u8>> {
+    let kept = kept(bytes, may_divide, divider);
+    (kept.len() > 1).then(|| kept.into_iter().map(|kept| &bytes[kept]).collect::<Vec<_>>().concat())
+}
+
+/// Whether each view of a text has the same bytes as the text: it has no escapes, no tags and nothing invisible.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'+' | b'<' | b'\\' | b'%' | b'&'))
+}
+
+/// Whether something invisible may begin with a byte.
+fn may_be_unseen(byte: u8) -> bool {
+    matches!(byte, 0..=b' ' | b'+' | 0x7F..)
+}
+
+/// Whether a separator may begin with a byte.
+fn may_divide(byte: u8) -> bool {
+    matches!(byte, b'0' | b'-' | b'_' | b'.' | b':' | b',' | b';' | b'|')
 }
 
 /// How many bytes from here are invisible.

@@ -1,9 +1,11 @@
 //! The real binary, in an empty folder with an empty environment.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -132,11 +134,10 @@ impl Run {
     /// Asserts that the document fits a schema that the binary itself prints.
     #[track_caller]
     pub(crate) fn fits(&self, schema: &str) {
-        let schema = Folder::new().keyless(&format!("schema {schema}")).exits(0).json();
-        let validator = jsonschema::validator_for(&schema).unwrap();
-        let problems: Vec<String> =
-            validator.iter_errors(&self.json()).map(|error| error.to_string()).collect();
-        assert!(problems.is_empty(), "{problems:?}\n{self}");
+        let document = self.json();
+        let errors =
+            validator(schema).iter_errors(&document).map(|error| error.to_string()).collect::<Vec<_>>();
+        assert!(errors.is_empty(), "{errors:?}\n{self}");
     }
 
     /// The document's changes with an action, by title.
@@ -161,6 +162,15 @@ impl Run {
         };
         all.iter().map(short).collect()
     }
+}
+
+/// The schema of a document as the binary prints it, compiled once for all tests.
+fn validator(schema: &str) -> Arc<jsonschema::Validator> {
+    static COMPILED: Mutex<BTreeMap<String, Arc<jsonschema::Validator>>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap();
+    let print = || Folder::new().keyless(&format!("schema {schema}")).exits(0).json();
+    let compile = || Arc::new(jsonschema::validator_for(&print()).unwrap());
+    Arc::clone(compiled.entry(schema.to_owned()).or_insert_with(compile))
 }
 
 impl std::fmt::Display for Run {

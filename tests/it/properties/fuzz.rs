@@ -23,7 +23,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// How many inputs to try: `KEYLESS_FUZZ`, or few enough for every run of the tests.
 fn runs() -> u64 {
-    setting("KEYLESS_FUZZ").unwrap_or(100)
+    setting("KEYLESS_FUZZ").unwrap_or(40)
 }
 
 /// Feeds inputs of many seeds; a panic or a long time names the seed.

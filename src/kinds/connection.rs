@@ -140,6 +140,7 @@ const OF_FOUNDRY: Facts = Facts {
         "/properties/isDefault",
     ],
     superseded: &[],
+    newer: &[],
     takes_mark: false,
     takes_identity: false,
     is_callable: false,

@@ -55,7 +55,8 @@ const FIELDS: &[Field] = &[
     // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
     Field::new("model/version", Compare::Equal).change(Mutability::Apart),
     Field::new("sku/name", Compare::IgnoreCase),
-    Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
+    // Not shown where nobody chose one: Azure then uses this one.
+    Field::new("raiPolicyName", Compare::IgnoreCase).absent("\"Microsoft.DefaultV2\"").guarded(&[]),
     Field::new("model/publisher", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/sourceAccount", Compare::IgnoreCase).change(SAME_MODEL),
@@ -137,6 +138,7 @@ static FACTS: Facts = Facts {
         "/properties/scaleSettings",
     ],
     superseded: &[("/properties/scaleSettings", "Azure no longer accepts it; use `sku`")],
+    newer: &["serviceTier", "deploymentState", "routing"],
     takes_mark: true,
     takes_identity: false,
     is_callable: true,

@@ -51,6 +51,8 @@ pub struct Facts {
     pub read_only: &'static [&'static str],
     /// Of those, fields that people used to set, with why a spec does not have them; an export mentions them.
     pub superseded: &'static [(&'static str, &'static str)],
+    /// Paths of fields that api-version 2025-06-01 lacks, in spec shape; `*` matches every element of a list.
+    pub newer: &'static [&'static str],
     /// Whether it can carry a mark; without one nothing is adopted or pruned.
     pub takes_mark: bool,
     /// Whether it can have its own identity.
@@ -90,6 +92,10 @@ pub trait Described: Sync {
     /// [`Facts::superseded`].
     fn superseded(&self) -> &'static [(&'static str, &'static str)] {
         self.facts().superseded
+    }
+    /// [`Facts::newer`].
+    fn newer(&self) -> &'static [&'static str] {
+        self.facts().newer
     }
     /// [`Facts::takes_mark`].
     fn takes_mark(&self) -> bool {

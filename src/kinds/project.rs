@@ -113,6 +113,7 @@ static FACTS: Facts = Facts {
         "/properties/provisioningState",
     ],
     superseded: &[],
+    newer: &[],
     takes_mark: true,
     takes_identity: true,
     is_callable: false,

@@ -44,6 +44,7 @@ static FACTS: Facts = Facts {
     fields: FIELDS,
     read_only: &["/id", "/name", "/type", "/etag", "/systemData", "/properties/type"],
     superseded: &[],
+    newer: &["safetyProviders", "contentFilters/*/action"],
     takes_mark: true,
     takes_identity: false,
     is_callable: false,

@@ -37,7 +37,7 @@ use crate::spec::structure::Fields;
 
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
 /// The api-version of accounts and their children.
-pub(crate) const API: &str = "2025-06-01";
+pub(crate) const API: &str = crate::arm::NEWEST;
 /// The resource provider of groups accepts any of its versions; this one is available in every cloud.
 const GROUPS_API: &str = "2021-04-01";
 /// The endpoints for calling models, as the service names them in `endpoints`.
@@ -158,6 +158,7 @@ static FACTS: Facts = Facts {
     fields: FIELDS,
     read_only: shape::READ_ONLY,
     superseded: &[],
+    newer: &["storedCompletionsDisabled"],
     takes_mark: true,
     takes_identity: true,
     is_callable: false,

@@ -27,6 +27,8 @@ pub(super) const READ_ONLY: &[&str] = &[
     "/identity/userAssignedIdentities/*/principalId",
     "/identity/userAssignedIdentities/*/clientId",
     "/properties/abusePenalty",
+    // In no description: the service shows it at the versions of 2026.
+    "/properties/armFeatures",
     "/properties/backupUpperLimit",
     "/properties/callRateLimit",
     "/properties/capabilities",

@@ -196,6 +196,7 @@ static FACTS: Facts = Facts {
         "/properties/updatedBy",
     ],
     superseded: &[],
+    newer: &[],
     takes_mark: true,
     takes_identity: false,
     is_callable: false,

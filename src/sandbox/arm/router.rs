@@ -175,7 +175,9 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
     let [_, subscription, group @ ..] = target.above else { return unknown_type(request, target) };
     let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
     let types: Vec<&str> = types.iter().map(String::as_str).collect();
-    versions::check(request, "microsoft.cognitiveservices", types.first().copied().unwrap_or_default())?;
+    let first = types.first().copied().unwrap_or_default();
+    versions::check(request, "microsoft.cognitiveservices", first)?;
+    versions::check_newest(request, world.newest_version.as_deref(), first)?;
     let group = match group {
         [] => None,
         [_, name] if target.above[2].eq_ignore_ascii_case("resourceGroups") => Some(name.as_str()),
@@ -191,7 +193,7 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
             only(request, &Method::GET, || accounts::list(world, request, subscription, group))
         }
         (Some(group), ["accounts", _, rest @ ..]) => {
-            let place = accounts::AccountPlace { subscription, group, name: &target.rest[1] };
+            let place = accounts::AccountPlace { subscription, group, name: &target.rest[1], late: versions::is_late(request) };
             account(world, request, target, place, rest)
         }
         (None, ["deletedaccounts"]) => {
@@ -328,7 +330,7 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
             if world.group(subscription, group).is_none() {
                 return Err(errors::group_not_found(group));
             }
-            let account = accounts::AccountPlace { subscription, group, name };
+            let account = accounts::AccountPlace { subscription, group, name, late: false };
             connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
         }
         _ => unknown_type(request, target),
@@ -455,7 +457,7 @@ fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), 
     {
         return Ok(());
     }
-    let place = accounts::AccountPlace { subscription, group, name };
+    let place = accounts::AccountPlace { subscription, group, name, late: false };
     let found = match below {
         [kind, _, ..] if kind.eq_ignore_ascii_case("projects") => {
             projects::get(world, children::Place::of_account(place, &below[..2]))?

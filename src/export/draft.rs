@@ -15,6 +15,9 @@ use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::model::PrincipalType;
 
+/// A field of few role assignments.
+const DELEGATED: &str = "delegatedManagedIdentityResourceId";
+
 /// A spec's tree, and findings about what is not in it.
 #[derive(Debug, Clone)]
 pub(super) struct Draft {
@@ -149,7 +152,7 @@ impl Draft {
 
     /// Adds role assignments, grouped by role, text, condition and scope.
     fn grants(&mut self, wanted: &Wanted, live: &[Live], before: &Loaded, called: &Called<'_>) {
-        let mut grants: BTreeMap<(ResourceId, [String; 3]), Vec<Value>> = BTreeMap::new();
+        let mut grants: BTreeMap<(ResourceId, [String; 4]), Vec<Value>> = BTreeMap::new();
         for assignment in live {
             let spec = assignment.kind.written(&assignment.body);
             let text = |name: &str| spec.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -172,15 +175,18 @@ impl Draft {
                 role_assignment::spelled(role, called.roles),
                 text("description").to_owned(),
                 text("condition").to_owned(),
+                text(DELEGATED).to_owned(),
             ];
             let principal = self.principal(text("principalId"), text("principalType"));
             grants.entry((assignment.scope.clone(), texts)).or_default().push(principal);
         }
         let groups = kinds::account::groups_of(&before.spec);
-        for ((scope, [role, description, condition]), mut principals) in grants {
+        for ((scope, [role, description, condition, delegated]), mut principals) in grants {
             principals.sort_by_key(Value::to_string);
             let mut grant = Map::from_iter([("role".to_owned(), json!(role))]);
-            for (name, text) in [("description", description), ("condition", condition)] {
+            for (name, text) in
+                [("description", description), ("condition", condition), (DELEGATED, delegated)]
+            {
                 if !text.is_empty() {
                     grant.insert(name.to_owned(), json!(text));
                 }

@@ -1,5 +1,5 @@
 //! Changes that let models say more or protect an account's data less: weakened content filters, deployments with another filter, Defender
-//! off, Microsoft's encryption key instead of the customer's.
+//! off, stored completions on, Microsoft's encryption key instead of the customer's.
 
 use serde_json::Value;
 
@@ -35,7 +35,15 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         }
     }
     let own_key = |body: &Value| AccountBody::of(body).encryption().has_own_key();
+    let stores_nothing = |body: &Value| AccountBody::of(body).stores_no_completions();
     for (id, new) in accounts(after) {
+        if was(before, after, id).is_some_and(stores_nothing) && !stores_nothing(new) {
+            let message = format!(
+                "the plan lets account `{}` store prompts and answers again: storedCompletionsDisabled true -> false",
+                id.name()
+            );
+            object(id, message);
+        }
         if was(before, after, id).is_some_and(own_key) && !own_key(new) {
             object(
                 id,

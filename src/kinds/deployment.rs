@@ -37,10 +37,13 @@ impl Deployments {
 /// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &[
     "capacitySettings",
+    "deploymentState",
     "dynamicThrottlingEnabled",
     "modelProviderData",
     "parentDeploymentName",
     "raiPolicyName",
+    "routing",
+    "serviceTier",
     "spilloverDeploymentName",
     "versionUpgradeOption",
 ];
@@ -61,6 +64,10 @@ const FIELDS: &[Field] = &[
     Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/sourceAccount", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("dynamicThrottlingEnabled", Compare::Equal).absent("false"),
+    Field::new("serviceTier", Compare::IgnoreCase).absent("\"Default\""),
+    Field::new("deploymentState", Compare::IgnoreCase).absent("\"Running\""),
+    Field::new("routing/mode", Compare::IgnoreCase),
+    Field::new("routing/models", Compare::By(&["format", "name", "version"])),
     Field::new("spilloverDeploymentName", Compare::IgnoreCase),
     Field::new("parentDeploymentName", Compare::IgnoreCase),
     // In no description, and required for Anthropic: <https://github.com/Azure/azure-rest-api-specs/issues/43610>.
@@ -137,6 +144,7 @@ static FACTS: Facts = Facts {
         // Refused since 2023-05-01 in favour of `sku`: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
         "/properties/scaleSettings",
     ],
+    moving: &[],
     superseded: &[("/properties/scaleSettings", "Azure no longer accepts it; use `sku`")],
     newer: &["serviceTier", "deploymentState", "routing"],
     takes_mark: true,

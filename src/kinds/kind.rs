@@ -49,7 +49,9 @@ pub struct Facts {
     pub fields: &'static [Field],
     /// JSON pointers into ARM's answer that a PUT must not send back; `*` matches one segment.
     pub read_only: &'static [&'static str],
-    /// Of those, fields that people used to set, with why a spec does not have them; an export mentions them.
+    /// Further pointers that are in no fingerprint: the service changes them itself when something else is written.
+    pub moving: &'static [&'static str],
+    /// Of the read-only ones, fields that people used to set, with why a spec does not have them; an export mentions them.
     pub superseded: &'static [(&'static str, &'static str)],
     /// Paths of fields that api-version 2025-06-01 lacks, in spec shape; `*` matches every element of a list.
     pub newer: &'static [&'static str],
@@ -88,6 +90,10 @@ pub trait Described: Sync {
     /// [`Facts::read_only`].
     fn read_only(&self) -> &'static [&'static str] {
         self.facts().read_only
+    }
+    /// [`Facts::moving`].
+    fn moving(&self) -> &'static [&'static str] {
+        self.facts().moving
     }
     /// [`Facts::superseded`].
     fn superseded(&self) -> &'static [(&'static str, &'static str)] {

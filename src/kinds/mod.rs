@@ -53,7 +53,7 @@ pub(crate) use rai_policy::is_azures as is_azures_policy;
 pub(crate) use role_assignment::scope_name;
 pub(crate) use rules::{has_succeeded, unsettled};
 pub(crate) use shape::MARK;
-pub use shape::{merge, writable};
+pub use shape::{merge, settings, writable};
 pub use undeclared::{UndeclaredVerdict, Weight};
 use unplaced::contradicts;
 pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};

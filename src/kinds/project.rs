@@ -112,6 +112,7 @@ static FACTS: Facts = Facts {
         "/properties/isDefault",
         "/properties/provisioningState",
     ],
+    moving: &[],
     superseded: &[],
     newer: &[],
     takes_mark: true,

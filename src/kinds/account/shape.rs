@@ -93,13 +93,31 @@ pub(super) fn trust(patch: &Map<String, Value>) -> Option<Trust> {
 const SAME: &[&str] = &[
     "allowProjectManagement",
     "allowedFqdnList",
+    "amlWorkspace",
+    "associatedProjects",
     "customSubDomainName",
+    "defaultProject",
     "disableLocalAuth",
+    "dynamicThrottlingEnabled",
     "encryption",
+    "locations",
     "networkInjections",
     "publicNetworkAccess",
+    "raiMonitorConfig",
     "restrictOutboundNetworkAccess",
+    "storedCompletionsDisabled",
     "userOwnedStorage",
+];
+
+/// Members of `apiProperties` that specs have and Azure shows.
+const API_PROPERTIES: &[&str] = &[
+    "aadClientId",
+    "aadTenantId",
+    "qnaAzureSearchEndpointId",
+    "qnaRuntimeEndpoint",
+    "statisticsEnabled",
+    "superUser",
+    "websiteName",
 ];
 
 /// Whether an account says that it is encrypted with Microsoft's key, which is also the default.
@@ -134,6 +152,12 @@ pub(super) fn to_spec(body: &Value) -> Value {
             }
         }
         put("networkAcls", &Value::Object(acls));
+    }
+    // Members that are secrets are always shown as null, and others that nobody set.
+    let mut api = properties["apiProperties"].as_object().cloned().unwrap_or_default();
+    api.retain(|name, value| !value.is_null() && API_PROPERTIES.contains(&name.as_str()));
+    if !api.is_empty() {
+        put("apiProperties", &Value::Object(api));
     }
     put("identity", &shape::identity(body).unwrap_or_default());
     put("tags", &shape::tags(body).unwrap_or_default());

@@ -194,6 +194,12 @@ pub(crate) fn is_late(request: &Request) -> bool {
     request.query("api-version").is_some_and(|version| version >= LATE)
 }
 
+/// Whether it asks with one of them that is generally available: its answers show more than any description has. Whether those of previews
+/// do is not known.
+pub(crate) fn shows_more(request: &Request) -> bool {
+    is_late(request) && request.query("api-version").is_some_and(|version| version.len() == LATE.len())
+}
+
 /// Refuses a version of Microsoft.CognitiveServices that is newer than the newest of this cloud.
 pub(crate) fn check_newest(request: &Request, newest: Option<&str>, kind: &str) -> Result<(), Reply> {
     let version = request.query("api-version").unwrap_or_default();

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "sandbox")]
 mod commands;
+mod leaves;
 mod openings;
 #[cfg(feature = "sandbox")]
 mod pages;

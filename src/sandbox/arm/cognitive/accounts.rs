@@ -28,6 +28,8 @@ pub(crate) struct AccountPlace<'a> {
     pub(crate) name: &'a str,
     /// Whether the request asks with a version that has the fields of 2026.
     pub(crate) late: bool,
+    /// Whether the answer shows what no description has.
+    pub(crate) shows_more: bool,
 }
 
 impl AccountPlace<'_> {
@@ -41,8 +43,9 @@ impl AccountPlace<'_> {
 }
 
 fn shown(world: &World, status: u16, account: &Account, place: AccountPlace) -> Reply {
-    let late = place.late.then(|| body::Late { projects: project_names(world, &place.key()) });
-    Reply::text(status, body::live(account, Some((place.subscription, place.group)), late.as_ref()))
+    let more = place.shows_more.then(|| body::More { projects: project_names(world, &place.key()) });
+    let scope = Some((place.subscription, place.group));
+    Reply::text(status, body::live(account, scope, place.late, more.as_ref()))
         .with("etag", body::account_etag(account))
 }
 
@@ -253,20 +256,21 @@ pub(crate) fn list(world: &World, request: &Request, subscription: &str, group: 
         Some(group) => format!("/subscriptions/{subscription}/resourcegroups/{group}/"),
         None => format!("/subscriptions/{subscription}/"),
     };
-    let (prefix, late) = (prefix.to_lowercase(), versions::is_late(request));
+    let prefix = prefix.to_lowercase();
+    let (late, more) = (versions::is_late(request), versions::shows_more(request));
     let items =
         world.state.accounts.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)).map(
             |(key, account)| {
                 let scope = group.map(|group| (subscription.to_owned(), group.to_owned()));
-                let late = late.then(|| body::Late { projects: project_names(world, key) });
+                let more = more.then(|| body::More { projects: project_names(world, key) });
                 // The body is 40 times as large, so it is written only when it is sent.
                 let item = move || -> Item {
-                    let (account, late) = (account.clone(), late.clone());
+                    let (account, more) = (account.clone(), more.clone());
                     Box::new(move || {
                         let scope = scope
                             .as_ref()
                             .map(|(subscription, group)| (subscription.as_str(), group.as_str()));
-                        body::live(&account, scope, late.as_ref())
+                        body::live(&account, scope, late, more.as_ref())
                     })
                 };
                 (key.as_str(), item)

@@ -289,7 +289,7 @@ fn shown(world: &World, request: &Request, place: Place, child: &Child) -> Strin
     }
     if full {
         // These versions do not show a policy that nobody chose.
-        if !late {
+        if !place.account.shows_more {
             fill("raiPolicyName", json!(POLICY));
         }
         fill("currentCapacity", json!(capacity.unwrap_or(CAPACITY)));

@@ -20,7 +20,6 @@ const LEVELS: &[&str] = &["Low", "Medium", "High"];
 const SOURCES: &[&str] = &["Prompt", "Completion"];
 /// The texts of agents, which only the versions of 2026 filter.
 const LATE_SOURCES: &[&str] = &["Prompt", "Completion", "PreToolCall", "PostToolCall", "PreRun", "PostRun"];
-const ACTIONS: &[&str] = &["None", "BLOCKING", "ANNOTATING", "HITL", "RETRY"];
 /// A filter without severity levels: name, source, whether it blocks.
 type Further = (&'static str, &'static str, bool);
 /// The service's own policies, and their filters besides the four harms. Which filters `Microsoft.DefaultV2`
@@ -233,13 +232,11 @@ fn read_filters(mut filters: Vec<Value>, late: bool) -> Result<Value, Reply> {
             return Err(wrong_type("properties.contentFilters", filter));
         };
         let source = one_of("source", if late { LATE_SOURCES } else { SOURCES }, source)?;
-        let action = text("action").map(|word| one_of("action", ACTIONS, word)).transpose()?;
         let level =
             text("severityThreshold").map(|level| one_of("severityThreshold", LEVELS, level)).transpose()?;
         filter["source"] = source;
-        if let Some(map) = filter.as_object_mut() {
+        if let (false, Some(map)) = (late, filter.as_object_mut()) {
             map.remove("action");
-            map.extend(action.filter(|_| late).map(|action| (String::from("action"), action)));
         }
         if let Some(level) = level {
             filter["severityThreshold"] = level;

@@ -133,6 +133,14 @@ pub trait Declaring: Described {
     fn sections(&self, _spec: &Spec) -> Vec<Section> {
         Vec::new()
     }
+    /// What a spec calls a list of it.
+    fn list_name(&self) -> &'static str {
+        children::collection(registered(self.name()))
+    }
+    /// The name of the only one that a parent has; a spec then declares a mapping instead of a list.
+    fn only(&self) -> Option<&'static str> {
+        None
+    }
     /// The lists of it that a stack declares, including empty ones, by parent; a top-level list has no parent.
     fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {
         self.sections(&loaded.spec).into_iter().map(|section| Some(section.parent)).collect()

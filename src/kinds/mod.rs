@@ -10,6 +10,7 @@ pub(crate) mod cidr;
 mod connection;
 pub(crate) mod content_filters;
 mod declarable;
+mod defender;
 mod deployment;
 pub mod desired;
 mod domain;
@@ -22,6 +23,7 @@ mod nearby;
 mod newer;
 pub(crate) mod project;
 mod queries;
+mod rai_blocklist;
 mod rai_policy;
 pub mod role_assignment;
 mod rules;
@@ -67,6 +69,9 @@ use crate::spec::Loaded;
 /// Every kind, parents before children.
 pub static KINDS: &[&dyn Kind] = &[
     &account::Accounts,
+    &defender::Defender,
+    &rai_blocklist::RaiBlocklists,
+    &rai_blocklist::RaiBlocklistItems,
     &rai_policy::RaiPolicies,
     &deployment::Deployments,
     &project::Projects,

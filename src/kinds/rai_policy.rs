@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
-    account, content_filters, merge, rules, shape,
+    account, content_filters, merge, rai_blocklist, rules, shape,
 };
 use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
 use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::Snapshot;
@@ -31,6 +32,12 @@ const LISTS: &[(&str, &[&str])] = &[
 const FILTER: &[&str] = &["name", "source"];
 const BLOCKLIST: &[&str] = &["blocklistName", "source"];
 const PROVIDER: &[&str] = &["safetyProviderName", "source"];
+
+/// The names of the blocklists in a policy in spec shape.
+fn blocklists(declared: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let lists = declared.get("customBlocklists").and_then(Value::as_array).into_iter().flatten();
+    lists.filter_map(|list| list["blocklistName"].as_str())
+}
 
 /// Whether a policy is one of Azure's own.
 pub(crate) fn is_azures(name: &str) -> bool {
@@ -119,8 +126,15 @@ impl Declaring for RaiPolicies {
         }
     }
 
-    fn complete(&self, desired: &mut Desired, _loaded: &Loaded) {
+    /// A policy waits for the blocklists that it names in the same file, and for their items.
+    fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
         desired.defaults.insert("basePolicyName".to_owned(), json!("Microsoft.DefaultV2"));
+        let Some(parent) = desired.id.parent() else { return };
+        let account = loaded.spec.accounts.iter().find(|each| account::id_of(&loaded.spec, each) == parent);
+        let names: Vec<&str> = blocklists(&desired.declared).collect();
+        let keys: Vec<_> =
+            account.into_iter().flat_map(|account| rai_blocklist::keys(account, &parent, &names)).collect();
+        desired.after.extend(keys);
     }
 
     fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
@@ -173,6 +187,11 @@ impl Comparing for RaiPolicies {
 }
 
 impl Writing for RaiPolicies {
+    fn names(&self, id: &ResourceId, patch: &Map<String, Value>) -> Vec<ResourceId> {
+        let Some(account) = id.parent() else { return Vec::new() };
+        blocklists(patch).map(|name| account.child("raiBlocklists", name)).collect()
+    }
+
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         for (name, value) in patch {
             let list = LISTS.iter().find(|(list, _)| list == name);

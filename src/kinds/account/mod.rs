@@ -387,6 +387,8 @@ impl Wording for Accounts {
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
         spec.entry("disableLocalAuth").or_insert(json!(false));
+        // The service itself keeps these up with the account's projects.
+        spec.remove("associatedProjects");
         if shape::is_microsofts(&body["properties"]["encryption"]) {
             spec.insert(
                 "encryption".to_owned(),

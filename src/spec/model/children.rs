@@ -300,3 +300,50 @@ pub struct Workspace {
     /// Its connections.
     pub connections: Option<Vec<Connection>>,
 }
+
+/// A list of words and expressions that content filters stop (`Microsoft.CognitiveServices/accounts/raiBlocklists`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RaiBlocklist {
+    /// Its name: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// The complete list of its items. If omitted: left alone; to remove the last one write `[]`.
+    pub items: Option<Vec<RaiBlocklistItem>>,
+    /// Tags. Tags not listed here are left alone; `null` removes one.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// An item of a blocklist.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RaiBlocklistItem {
+    /// Its name: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+    pub name: String,
+    /// The word, or the regular expression.
+    pub pattern: String,
+    /// Whether the pattern is a regular expression.
+    pub is_regex: Option<bool>,
+    /// Tags. Tags not listed here are left alone; `null` removes one.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// Defender for AI of an account (`Microsoft.CognitiveServices/accounts/defenderForAISettings`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DefenderForAiSettings {
+    /// Whether it is on.
+    pub state: Option<DefenderState>,
+    /// Tags. Tags not listed here are left alone; `null` removes one.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// Whether Defender for AI is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum DefenderState {
+    /// It is on.
+    Enabled,
+    /// It is off.
+    Disabled,
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -51,9 +51,14 @@ pub enum MetadataValue {
     /// Text.
     Text(String),
     /// A list, sent as JSON text.
-    List(Vec<Value>),
+    List(#[schemars(schema_with = "list")] Vec<Value>),
     /// A mapping, sent as JSON text.
     Map(BTreeMap<String, Value>),
+}
+
+/// Any list, as all drafts of JSON Schema understand it.
+fn list(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array"})
 }
 
 /// How a connection signs in.

@@ -167,6 +167,12 @@ pub struct Account {
     pub co_managed_by: Vec<CoManager>,
     /// The complete list of model deployments. If omitted: left alone; to remove the last one write `[]`.
     pub deployments: Option<Vec<Deployment>>,
+    /// The complete list of blocklists, which `customBlocklists` of content filters name. If omitted: left alone; to remove the last one
+    /// write `[]`.
+    pub rai_blocklists: Option<Vec<RaiBlocklist>>,
+    /// Defender for AI. If omitted: left alone.
+    #[serde(rename = "defenderForAISettings")]
+    pub defender_for_ai_settings: Option<DefenderForAiSettings>,
     /// The complete list of custom content filters. If omitted: left alone; to remove the last one write `[]`.
     pub rai_policies: Option<Vec<RaiPolicy>>,
     /// The complete list of Foundry projects. If omitted: left alone; to remove the last one write `[]`.

@@ -14,6 +14,9 @@ const TYPES: &[(&str, &str)] = &[
     ("accounts/raiPolicies", "RaiPolicy"),
     ("accounts/projects", "Project"),
     ("accounts/connections", "Connection"),
+    ("accounts/raiBlocklists", "RaiBlocklist"),
+    ("accounts/raiBlocklists/raiBlocklistItems", "RaiBlocklistItem"),
+    ("accounts/defenderForAISettings", "DefenderForAiSettings"),
 ];
 
 /// What specs call otherwise.
@@ -38,6 +41,7 @@ const EXCLUDED: &[(&str, &str, &str)] = &[
     ("accounts/deployments", "sku/tier", "follows from the name"),
     ("accounts/deployments", "sku/size", "no deployment type has sizes"),
     ("accounts/deployments", "sku/family", "no deployment type has families"),
+    ("accounts/defenderForAISettings", "name", "each account has one, called `Default`"),
     ("accounts/connections", "error", "the service says there what is wrong"),
 ];
 

@@ -85,6 +85,7 @@ pub(crate) fn openings() -> Vec<Opening> {
     all.extend(connections());
     all.extend(credentials());
     all.extend(services());
+    all.extend(lists());
     all
 }
 
@@ -249,9 +250,47 @@ fn services() -> Vec<Opening> {
     ]
 }
 
+/// Words that blocklists stop, and Defender.
+fn lists() -> Vec<Opening> {
+    let item = "accounts/chat/raiBlocklists/own/raiBlocklistItems/a";
+    let list = |items: &str| format!("raiBlocklists: [{{name: own, items: [{{{items}}}]}}]\n");
+    let row = |field, before: &str, after: &str| opening("weakening", field, &list(before), &list(after), item);
+    vec![
+        row("accounts[].raiBlocklists[].items[].name", "name: a, pattern: acme", "name: b, pattern: acme"),
+        row("accounts[].raiBlocklists[].items[].pattern", "name: a, pattern: acme", "name: a, pattern: other"),
+        row(
+            "accounts[].raiBlocklists[].items[].isRegex",
+            "name: a, pattern: ac.e, isRegex: true",
+            "name: a, pattern: ac.e, isRegex: false",
+        ),
+        opening(
+            "weakening",
+            "accounts[].defenderForAISettings.state",
+            "defenderForAISettings: {state: Enabled}\n",
+            "defenderForAISettings: {state: Disabled}\n",
+            "accounts/chat/defenderForAISettings/Default",
+        ),
+    ]
+}
+
 /// Blocklists and filters of other providers that a policy uses.
 fn further_filters(own: &'static str) -> Vec<Opening> {
-    let mut all = Vec::new();
+    let mut all = vec![
+        opening(
+            "weakening",
+            "accounts[].raiPolicies[].mode",
+            &policy("mode: Blocking"),
+            &policy("mode: Asynchronous_filter"),
+            own,
+        ),
+        opening(
+            "weakening",
+            "accounts[].raiPolicies[].basePolicyName",
+            &policy("basePolicyName: Microsoft.DefaultV2"),
+            &policy("basePolicyName: Microsoft.Default"),
+            own,
+        ),
+    ];
     for (list, name, fields) in [
         (
             "customBlocklists",
@@ -351,20 +390,6 @@ pub(super) fn protections() -> Vec<Opening> {
             after: deployment("Microsoft.Default"),
             address: gpt,
         },
-        opening(
-            "weakening",
-            "accounts[].raiPolicies[].mode",
-            &policy("mode: Blocking"),
-            &policy("mode: Asynchronous_filter"),
-            own,
-        ),
-        opening(
-            "weakening",
-            "accounts[].raiPolicies[].basePolicyName",
-            &policy("basePolicyName: Microsoft.DefaultV2"),
-            &policy("basePolicyName: Microsoft.Default"),
-            own,
-        ),
     ];
     let [enabled, blocking, threshold] = [
         "accounts[].raiPolicies[].contentFilters[].enabled",

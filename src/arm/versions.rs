@@ -42,9 +42,7 @@ impl Versions {
     /// A path with the version in use.
     pub(super) fn rewritten<'a>(&self, path: &'a str) -> Cow<'a, str> {
         match self.older() {
-            Some(version) if is_concerned(path) => {
-                Cow::Owned(path.replace(&asked(NEWEST), &asked(version)))
-            }
+            Some(version) if is_concerned(path) => Cow::Owned(path.replace(&asked(NEWEST), &asked(version))),
             _ => Cow::Borrowed(path),
         }
     }
@@ -92,18 +90,24 @@ mod tests {
     use crate::arm::error_body::ErrorBody;
     use crate::arm::exchange::Method;
 
-    const PATH: &str = "/subscriptions/s/providers/Microsoft.CognitiveServices/accounts?api-version=2026-05-01";
+    const PATH: &str =
+        "/subscriptions/s/providers/Microsoft.CognitiveServices/accounts?api-version=2026-05-01";
 
     fn refusal(code: &str, message: &str) -> Error {
-        let body =
-            ErrorBody { code: Some(code.to_owned()), message: Some(message.to_owned()), ..ErrorBody::default() };
+        let body = ErrorBody {
+            code: Some(code.to_owned()),
+            message: Some(message.to_owned()),
+            ..ErrorBody::default()
+        };
         Error::new(ErrorKind::Invalid, Method::Get, PATH, "").with_body(body)
     }
 
     #[test]
     fn the_newest_version_that_a_refusal_names_and_keyless_knows_is_used_from_then_on() {
         let text = |offered: &str| {
-            format!("No registered resource provider found for location '' and API version '2026-05-01' for type 'accounts'. The supported api-versions are '{offered}'. The supported locations are ''.")
+            format!(
+                "No registered resource provider found for location '' and API version '2026-05-01' for type 'accounts'. The supported api-versions are '{offered}'. The supported locations are ''."
+            )
         };
         for (offered, used) in [
             ("2023-05-01, 2025-06-01, 2025-09-01", Some("2025-06-01")),

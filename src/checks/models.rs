@@ -18,7 +18,6 @@ use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query, Shape};
 use crate::text::names::nearest;
 
-
 /// Whether a step sets or changes the model, its SKU or its capacity.
 fn is_deployment(step: &Step) -> bool {
     let written = matches!(step.action, StepAction::Create | StepAction::Update);

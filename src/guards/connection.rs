@@ -101,7 +101,9 @@ fn tokens(old: &Value, new: &Value) -> Option<String> {
     let (from, to) = (target(old), target(new));
     if !same_host(from, to) {
         let (from, to) = (untold("target", from), untold("target", to));
-        return Some(format!("sends tokens for `{now}` of {{connection}} to another host: `{from}` -> `{to}`"));
+        return Some(format!(
+            "sends tokens for `{now}` of {{connection}} to another host: `{from}` -> `{to}`"
+        ));
     }
     let before = audience(old);
     (before.as_ref() != Some(&now)).then(|| {

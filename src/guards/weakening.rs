@@ -38,7 +38,9 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         let (list, gone) = match (child_of(id, "raiBlocklists"), blocklist_of(id)) {
             (Some(_), _) => (id.clone(), after.resource(id).is_none()),
             (_, Some(list)) => {
-                let stops = |body: &Value| (body["properties"]["pattern"].clone(), body["properties"]["isRegex"] == true);
+                let stops = |body: &Value| {
+                    (body["properties"]["pattern"].clone(), body["properties"]["isRegex"] == true)
+                };
                 let gone = after.resource(id).is_none_or(|new| stops(old) != stops(new));
                 // What goes with its list is told of the list.
                 (list.clone(), gone && after.resource(&list).is_some())

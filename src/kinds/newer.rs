@@ -13,7 +13,8 @@ use crate::finding::{Code, Finding, Severity};
 use crate::kinds::desired::Desired;
 use crate::snapshot::Snapshot;
 
-const HINT: &str = "remove the line, or declare the resource in a cloud and region that has the newer version";
+const HINT: &str =
+    "remove the line, or declare the resource in a cloud and region that has the newer version";
 
 /// What follows from the api-version in use: a note that it is older, and an error for each declared field that it lacks.
 pub(crate) fn lacking(desired: &[Desired], snapshot: &Snapshot) -> Vec<Finding> {
@@ -76,7 +77,9 @@ fn newer_in(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<Vec<String>> 
             Value::Array(items) if *first == "*" => {
                 items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()
             }
-            Value::Object(map) => map.get_key_value(*first).map(|(name, item)| (name.clone(), item)).into_iter().collect(),
+            Value::Object(map) => {
+                map.get_key_value(*first).map(|(name, item)| (name.clone(), item)).into_iter().collect()
+            }
             _ => return,
         };
         for (name, item) in below {

@@ -24,11 +24,8 @@ pub(super) struct RaiPolicies;
 /// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &["mode", "basePolicyName", "contentFilters", "customBlocklists", "safetyProviders"];
 /// The lists, with the members that identify an element.
-const LISTS: &[(&str, &[&str])] = &[
-    ("contentFilters", FILTER),
-    ("customBlocklists", BLOCKLIST),
-    ("safetyProviders", PROVIDER),
-];
+const LISTS: &[(&str, &[&str])] =
+    &[("contentFilters", FILTER), ("customBlocklists", BLOCKLIST), ("safetyProviders", PROVIDER)];
 const FILTER: &[&str] = &["name", "source"];
 const BLOCKLIST: &[&str] = &["blocklistName", "source"];
 const PROVIDER: &[&str] = &["safetyProviderName", "source"];
@@ -101,10 +98,12 @@ impl Declaring for RaiPolicies {
                 rules::nulls(loaded, &pointer, self.noun(), findings);
                 rules::tags(loaded, &pointer, policy.tags.as_ref(), findings);
                 let filters = policy.content_filters.iter().flatten().enumerate();
-                let filters = filters.map(|(at, each)| ("contentFilters", "filter", at, &each.name, each.source));
+                let filters =
+                    filters.map(|(at, each)| ("contentFilters", "filter", at, &each.name, each.source));
                 let lists = policy.custom_blocklists.iter().flatten().enumerate();
-                let lists = lists
-                    .map(|(at, each)| ("customBlocklists", "blocklist", at, &each.blocklist_name, each.source));
+                let lists = lists.map(|(at, each)| {
+                    ("customBlocklists", "blocklist", at, &each.blocklist_name, each.source)
+                });
                 let providers = policy.safety_providers.iter().flatten().enumerate();
                 let providers = providers.map(|(at, each)| {
                     ("safetyProviders", "provider", at, &each.safety_provider_name, each.source)

@@ -387,8 +387,10 @@ impl Wording for Accounts {
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
         spec.entry("disableLocalAuth").or_insert(json!(false));
-        // The service itself keeps these up with the account's projects.
-        spec.remove("associatedProjects");
+        // The service itself keeps these up with the projects of the only kind that has any.
+        if body["kind"].as_str().is_some_and(may_hold_projects) {
+            spec.remove("associatedProjects");
+        }
         if shape::is_microsofts(&body["properties"]["encryption"]) {
             spec.insert(
                 "encryption".to_owned(),

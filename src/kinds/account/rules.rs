@@ -292,7 +292,8 @@ impl AccountCheck<'_> {
     /// Secrets in plain text.
     fn secrets(&mut self) {
         let properties = self.account.api_properties.as_ref();
-        let of = |field: fn(&ApiProperties) -> &Option<String>| properties.and_then(|each| field(each).as_deref());
+        let of =
+            |field: fn(&ApiProperties) -> &Option<String>| properties.and_then(|each| field(each).as_deref());
         let account = self.account;
         for (below, text) in [
             ("/migrationToken", account.migration_token.as_deref()),
@@ -328,10 +329,6 @@ impl AccountCheck<'_> {
         let workspace = self.account.aml_workspace.as_ref();
         if let Some(id) = workspace.and_then(|workspace| workspace.resource_id.as_ref()) {
             ids.push(("/amlWorkspace/resourceId".to_owned(), id, "workspaces"));
-        }
-        let search = self.account.api_properties.as_ref();
-        if let Some(id) = search.and_then(|search| search.qna_azure_search_endpoint_id.as_ref()) {
-            ids.push(("/apiProperties/qnaAzureSearchEndpointId".to_owned(), id, "searchServices"));
         }
         for (index, storage) in self.account.user_owned_storage.iter().flatten().enumerate() {
             ids.push((

@@ -8,8 +8,7 @@ use crate::spec::sections;
 use crate::text::json::member;
 
 /// Members of a declared account that are not fields of the resource, besides the lists of its children.
-const NOT_FIELDS: &[&str] =
-    &["name", "resourceGroup", "expected", "coManagedBy", "defenderForAISettings"];
+const NOT_FIELDS: &[&str] = &["name", "resourceGroup", "expected", "coManagedBy", "defenderForAISettings"];
 
 /// All members of a declared account that are not fields of the resource.
 pub(super) fn not_fields() -> Vec<&'static str> {

@@ -12,7 +12,7 @@ use crate::spec::variables::secret_name;
 use crate::text::json::escape;
 
 /// A member of credentials.
-struct Credential {
+struct CredentialMember {
     name: &'static str,
     /// The ways to sign in that use it.
     ways: &'static [&'static str],
@@ -26,19 +26,19 @@ const fn secret(
     name: &'static str,
     ways: &'static [&'static str],
     needed: &'static [&'static str],
-) -> Credential {
-    Credential { name, ways, needed, secret: true }
+) -> CredentialMember {
+    CredentialMember { name, ways, needed, secret: true }
 }
 
 const fn open(
     name: &'static str,
     ways: &'static [&'static str],
     needed: &'static [&'static str],
-) -> Credential {
-    Credential { name, ways, needed, secret: false }
+) -> CredentialMember {
+    CredentialMember { name, ways, needed, secret: false }
 }
 
-const CREDENTIALS: &[Credential] = &[
+const CREDENTIALS: &[CredentialMember] = &[
     secret("key", &["ApiKey", "AccountKey"], &["ApiKey", "AccountKey"]),
     secret("keys", &["CustomKeys"], &["CustomKeys"]),
     secret("accessKeyId", &["AccessKey"], &["AccessKey"]),
@@ -62,13 +62,13 @@ pub(super) fn is_without(way: &str) -> bool {
     matches!(way, "AAD" | "None" | "AccountManagedIdentity" | "ProjectManagedIdentity")
 }
 
-fn needed(way: &str) -> impl Iterator<Item = &'static Credential> {
+fn needed(way: &str) -> impl Iterator<Item = &'static CredentialMember> {
     CREDENTIALS.iter().filter(move |each| each.needed.contains(&way))
 }
 
 /// How a spec writes the credentials that a way to sign in needs.
 fn example(way: &str) -> String {
-    let member = |each: &Credential| match (each.name, each.secret) {
+    let member = |each: &CredentialMember| match (each.name, each.secret) {
         ("keys", _) => "keys: {x-api-key: '${secret.NAME}'}".to_owned(),
         (name, true) => format!("{name}: '${{secret.NAME}}'"),
         (name, false) => format!("{name}: …"),
@@ -99,7 +99,7 @@ pub(super) fn comment(way: &str) -> Option<&'static str> {
 pub(super) fn missing(desired: &Desired) -> Option<Finding> {
     let way = text(desired, "authType");
     let given = desired.declared.get("credentials");
-    let lacks = |each: &&Credential| given.is_none_or(|given| given[each.name].is_null());
+    let lacks = |each: &&CredentialMember| given.is_none_or(|given| given[each.name].is_null());
     needed(way).find(lacks)?;
     let what = if way == "ApiKey" { "its API key" } else { "its credentials" };
     let message = format!("{} cannot be created without {what}", desired.title);
@@ -170,7 +170,9 @@ pub(super) fn unfitting(patch: &Map<String, Value>) -> Option<String> {
             return Some(format!("`credentials.{name}` cannot contain a secret"));
         }
         if each.secret && found.iter().any(|(_, text)| secret_name(text).is_none()) {
-            return Some(format!("`credentials.{name}` contains a secret as plain text; only `${{secret.NAME}}` is allowed"));
+            return Some(format!(
+                "`credentials.{name}` contains a secret as plain text; only `${{secret.NAME}}` is allowed"
+            ));
         }
         let fits = found.is_empty() || way.is_none_or(|way| each.ways.contains(&way));
         (!fits).then(|| format!("`credentials.{name}` requires `authType: {}`", each.ways.join("` or `")))

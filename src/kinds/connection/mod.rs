@@ -340,7 +340,9 @@ impl Writing for Connections {
         if let Some(flaw) = credentials::unfitting(&patch) {
             return Some(flaw);
         }
-        let target = ["target", "tokenUrl", "audience"].into_iter().filter_map(|name| Some(("target", patch.get(name)?)));
+        let target = ["target", "tokenUrl", "audience"]
+            .into_iter()
+            .filter_map(|name| Some(("target", patch.get(name)?)));
         let metadata = patch.get("metadata").and_then(Value::as_object).into_iter().flatten();
         let mut texts = target.chain(metadata.map(|(name, value)| (name.as_str(), value)));
         let found = texts.find(|(name, value)| value.as_str().is_some_and(|text| is_telling(name, text)));

@@ -56,8 +56,10 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             let hint = "3 to 33 letters, digits, `_` and `-`, beginning with a letter or digit";
             findings.push(Finding::error(Code::InvalidName, message).at(span).hint(hint));
         } else if name.len() > 33 {
-            let message = format!("`{name}` has {} characters, and the API description allows 33", name.len());
-            let finding = Finding::warning(Code::InvalidName, message).at(loaded.document.value_span(&format!("{pointer}/name")));
+            let message =
+                format!("`{name}` has {} characters, and the API description allows 33", name.len());
+            let finding = Finding::warning(Code::InvalidName, message)
+                .at(loaded.document.value_span(&format!("{pointer}/name")));
             findings.push(finding.hint("shorten it, unless a connection of this name exists"));
         }
         rules::nulls(loaded, &pointer, "connection", findings);
@@ -91,7 +93,11 @@ fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, fi
         Some((name.as_str(), format!("/metadata/{}", escape(name)), text))
     });
     for (_, below, _) in addresses.chain(entries).filter(|(name, _, value)| is_telling(name, value)) {
-        let field = if below.starts_with("/metadata") { "metadata" } else { below.trim_start_matches("/credentials").trim_start_matches('/') };
+        let field = if below.starts_with("/metadata") {
+            "metadata"
+        } else {
+            below.trim_start_matches("/credentials").trim_start_matches('/')
+        };
         let message = format!("a secret stands in `{field}` as plain text");
         let hint = if field == "metadata" {
             "remove the entry and put the key into `credentials` as `${secret.NAME}`; then rotate the exposed key; if it is not a secret, choose an entry name that does not end like one"

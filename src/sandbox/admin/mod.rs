@@ -50,7 +50,9 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
             world.stats = Stats::default();
             Reply::json(200, &json!({"reset": true}))
         }
-        (["stats" | "reset" | "faults" | "clock" | "versions"], _) => errors::method_not_allowed(request.method.as_str()),
+        (["stats" | "reset" | "faults" | "clock" | "versions"], _) => {
+            errors::method_not_allowed(request.method.as_str())
+        }
         _ => errors::unknown_path(&request.path),
     }
 }

@@ -193,7 +193,13 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
             only(request, &Method::GET, || accounts::list(world, request, subscription, group))
         }
         (Some(group), ["accounts", _, rest @ ..]) => {
-            let place = accounts::AccountPlace { subscription, group, name: &target.rest[1], late: versions::is_late(request), shows_more: versions::shows_more(request) };
+            let place = accounts::AccountPlace {
+                subscription,
+                group,
+                name: &target.rest[1],
+                late: versions::is_late(request),
+                shows_more: versions::shows_more(request),
+            };
             account(world, request, target, place, rest)
         }
         (None, ["deletedaccounts"]) => {
@@ -355,7 +361,8 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
             if world.group(subscription, group).is_none() {
                 return Err(errors::group_not_found(group));
             }
-            let account = accounts::AccountPlace { subscription, group, name, late: false, shows_more: false };
+            let account =
+                accounts::AccountPlace { subscription, group, name, late: false, shows_more: false };
             connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
         }
         _ => unknown_type(request, target),

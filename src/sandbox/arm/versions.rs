@@ -204,7 +204,10 @@ pub(crate) fn shows_more(request: &Request) -> bool {
 pub(crate) fn check_newest(request: &Request, newest: Option<&str>, kind: &str) -> Result<(), Reply> {
     let version = request.query("api-version").unwrap_or_default();
     let Some(newest) = newest.filter(|newest| version > *newest) else { return Ok(()) };
-    let known = TABLE.iter().find(|(name, _)| *name == "microsoft.cognitiveservices").map_or(&[][..], |(_, known)| known);
+    let known = TABLE
+        .iter()
+        .find(|(name, _)| *name == "microsoft.cognitiveservices")
+        .map_or(&[][..], |(_, known)| known);
     let supported: Vec<&str> = known.iter().rev().copied().filter(|known| *known <= newest).collect();
     Err(errors::no_registered_provider(kind, version, &supported.join(", ")))
 }

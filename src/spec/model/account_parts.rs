@@ -9,7 +9,7 @@ use serde::Deserialize;
 pub struct ApiProperties {
     /// Question answering: the URL of its runtime.
     pub qna_runtime_endpoint: Option<String>,
-    /// Language: resource id of the search service that holds its answers.
+    /// Language: the search service that holds its answers, by resource id or URL.
     pub qna_azure_search_endpoint_id: Option<String>,
     /// Language: the key of that search service, as `${secret.NAME}`. Azure never shows it.
     pub qna_azure_search_endpoint_key: Option<String>,

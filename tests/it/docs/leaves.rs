@@ -28,7 +28,11 @@ const OTHERWISE: &[(&str, &str)] = &[
 
 /// What cannot be declared, with the reason.
 const EXCLUDED: &[(&str, &str, &str)] = &[
-    ("accounts", "networkAcls/virtualNetworkRules/[]/state", "the service says there whether the subnet has its endpoint"),
+    (
+        "accounts",
+        "networkAcls/virtualNetworkRules/[]/state",
+        "the service says there whether the subnet has its endpoint",
+    ),
     ("accounts", "restore", "an operation, which `onSoftDeleted: restore` starts"),
     ("accounts", "apiProperties/*", "properties without a name; those that have one can be declared"),
     ("accounts", "sku/tier", "follows from the name; Azure neither fills it in nor shows it"),

@@ -16,6 +16,7 @@ mod defaults;
 mod deployments;
 mod drift;
 mod drift_who;
+mod estates;
 #[cfg(unix)]
 mod files;
 mod floors;

@@ -136,11 +136,7 @@ fn body(
     text.end()
 }
 
-fn properties(
-    account: &Account,
-    dates: Option<(i64, i64)>,
-    (late, more): (bool, Option<&More>),
-) -> String {
+fn properties(account: &Account, dates: Option<(i64, i64)>, (late, more): (bool, Option<&More>)) -> String {
     let facts = facts::of(&account.kind);
     let subdomain = account.subdomain();
     let mut text = ObjectText::new();

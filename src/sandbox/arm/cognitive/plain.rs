@@ -63,7 +63,11 @@ fn parent(world: &World, place: Place) -> Result<(), Reply> {
         let list = Place { rest: &place.rest[..2], ..place };
         if !world.state.children.contains_key(&list.key()) {
             let group = place.account.group;
-            return Err(errors::resource_not_found(ACCOUNTS, &format!("{}/{kind}/{name}", account.name), group));
+            return Err(errors::resource_not_found(
+                ACCOUNTS,
+                &format!("{}/{kind}/{name}", account.name),
+                group,
+            ));
         }
     }
     Ok(())
@@ -84,12 +88,7 @@ pub(crate) fn list(world: &World, request: &Request, place: Place, plain: Plain)
 }
 
 /// `PUT`: 201 if it is new, else 200.
-pub(crate) fn put(
-    world: &mut World,
-    request: &Request,
-    place: Place,
-    plain: Plain,
-) -> Result<Reply, Reply> {
+pub(crate) fn put(world: &mut World, request: &Request, place: Place, plain: Plain) -> Result<Reply, Reply> {
     let sent = children::read(request)?;
     parent(world, place)?;
     children::idle(world, place)?;

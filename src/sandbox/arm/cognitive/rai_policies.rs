@@ -170,7 +170,10 @@ pub(crate) fn put(world: &mut World, request: &Request, place: Place) -> Result<
             ("contentFilters", Value::Array(filters)) => read_filters(filters, place.account.late)?,
             ("safetyProviders", _) if !place.account.late => continue,
             ("customBlocklists" | "safetyProviders", value @ Value::Array(_)) => value,
-            ("mode" | "basePolicyName" | "contentFilters" | "customBlocklists" | "safetyProviders", value) => {
+            (
+                "mode" | "basePolicyName" | "contentFilters" | "customBlocklists" | "safetyProviders",
+                value,
+            ) => {
                 return Err(wrong_type(&format!("properties.{name}"), &value));
             }
             _ => continue,

@@ -211,11 +211,15 @@ fn services() -> Vec<Opening> {
     let chat = "accounts/chat";
     let search = |name: &str| {
         let group = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
-        format!("apiProperties: {{qnaAzureSearchEndpointId: {group}/providers/Microsoft.Search/searchServices/{name}}}\n")
+        format!(
+            "apiProperties: {{qnaAzureSearchEndpointId: {group}/providers/Microsoft.Search/searchServices/{name}}}\n"
+        )
     };
     let storage = |name: &str| {
         let group = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
-        format!("raiMonitorConfig: {{adxStorageResourceId: {group}/providers/Microsoft.Storage/storageAccounts/{name}}}\n")
+        format!(
+            "raiMonitorConfig: {{adxStorageResourceId: {group}/providers/Microsoft.Storage/storageAccounts/{name}}}\n"
+        )
     };
     let runtime = |host: &str| format!("apiProperties: {{qnaRuntimeEndpoint: 'https://{host}.example/'}}\n");
     vec![
@@ -254,10 +258,15 @@ fn services() -> Vec<Opening> {
 fn lists() -> Vec<Opening> {
     let item = "accounts/chat/raiBlocklists/own/raiBlocklistItems/a";
     let list = |items: &str| format!("raiBlocklists: [{{name: own, items: [{{{items}}}]}}]\n");
-    let row = |field, before: &str, after: &str| opening("weakening", field, &list(before), &list(after), item);
+    let row =
+        |field, before: &str, after: &str| opening("weakening", field, &list(before), &list(after), item);
     vec![
         row("accounts[].raiBlocklists[].items[].name", "name: a, pattern: acme", "name: b, pattern: acme"),
-        row("accounts[].raiBlocklists[].items[].pattern", "name: a, pattern: acme", "name: a, pattern: other"),
+        row(
+            "accounts[].raiBlocklists[].items[].pattern",
+            "name: a, pattern: acme",
+            "name: a, pattern: other",
+        ),
         row(
             "accounts[].raiBlocklists[].items[].isRegex",
             "name: a, pattern: ac.e, isRegex: true",
@@ -461,8 +470,9 @@ const OAUTH: &str = "authType: OAuth2, tokenUrl: 'https://login.partner.example/
 fn credentials() -> Vec<Opening> {
     let search = "accounts/chat/connections/search";
     let key = |more: &str| connection(HOST, &format!("{KEY}, {more}"));
-    let identity =
-        |audience: &str| connection(HOST, &format!("authType: AccountManagedIdentity, audience: '{audience}'"));
+    let identity = |audience: &str| {
+        connection(HOST, &format!("authType: AccountManagedIdentity, audience: '{audience}'"))
+    };
     let mut rows = vec![
         ("accounts[].connections[].sharedUserList[]", connection(HOST, KEY), key("sharedUserList: [bob]")),
         (
@@ -514,7 +524,11 @@ fn credentials() -> Vec<Opening> {
             format!("securityToken: {secret}, password: {secret}, username: reader"),
         ),
         ("clientSecret", "ServicePrincipal", format!("clientSecret: {secret}, {client}, tenantId: {OTHER}")),
-        ("authUrl", "OAuth2", format!("authUrl: 'https://login.partner.example/consent', {client}, clientSecret: {secret}")),
+        (
+            "authUrl",
+            "OAuth2",
+            format!("authUrl: 'https://login.partner.example/consent', {client}, clientSecret: {secret}"),
+        ),
         ("developerToken", "OAuth2", format!("developerToken: {secret}, {client}")),
         ("refreshToken", "OAuth2", format!("refreshToken: {secret}, {client}")),
     ] {

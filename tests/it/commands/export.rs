@@ -390,8 +390,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         "/chat/connections?",
         Fault::Edit(|body| {
             let connection = &mut body["value"][0];
-            connection["id"] =
-                json!(connection["id"].as_str().unwrap().replace("by-token", &"long".repeat(9)));
+            connection["id"] = json!(connection["id"].as_str().unwrap().replace("by-token", "long.name"));
         }),
     );
     azure.spoil(
@@ -402,7 +401,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         }),
     );
     let run = export(&folder, "--resource-group rg").exits(1).complains(&[
-        "error[left-out]: connection `longlonglonglonglonglonglonglonglong` of account `chat` is left out",
+        "error[left-out]: connection `long.name` of account `chat` is left out",
         "error[left-out]: deployment `gpt-4o` of account `chat` is left out: Azure did not complete the last change",
         "11 resources, 5 left out",
     ]);

@@ -261,7 +261,14 @@ fn lists() -> Vec<Opening> {
     let row =
         |field, before: &str, after: &str| opening("weakening", field, &list(before), &list(after), item);
     vec![
-        row("accounts[].raiBlocklists[].items[].name", "name: a, pattern: acme", "name: b, pattern: acme"),
+        opening(
+            "weakening",
+            "accounts[].raiBlocklists[].items[].name",
+            &list("name: a, pattern: acme"),
+            &list("name: b, pattern: acme"),
+            // What no spec declares goes by its id.
+            "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat/raiBlocklists/own/raiBlocklistItems/a",
+        ),
         row(
             "accounts[].raiBlocklists[].items[].pattern",
             "name: a, pattern: acme",

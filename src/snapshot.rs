@@ -193,6 +193,8 @@ pub struct Snapshot {
     pub today: Option<Date>,
     /// The current time, if known: otherwise nothing with an end time has ended.
     pub now: Option<Timestamp>,
+    /// The api-version of Microsoft.CognitiveServices that the queries used, if the cloud does not have the newest.
+    pub older_version: Option<&'static str>,
     /// The role definitions among the answers, computed on first use.
     roles: OnceLock<Catalogue>,
     /// The durations of role assignments in the answers, computed on first use.

@@ -13,6 +13,7 @@ use crate::document::{FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::kinds::{self, Compare, Kind};
 use crate::spec::variables::secret_name;
+use crate::text::json::escape;
 use crate::text::scrub;
 
 /// The prefix of variables with secrets.
@@ -102,16 +103,19 @@ impl Secrets {
     }
 }
 
-/// The secret fields of a patch that contain a reference, as pointer and name.
+/// The secret fields of a patch that contain a reference, as pointer and name; a field may be a mapping of them.
 fn references<'a>(kind: &dyn Kind, patch: &'a Map<String, Value>) -> Vec<(String, &'a str)> {
-    let unshown = kind.fields().iter().filter(|field| field.compare == Compare::Unshown);
-    let found = unshown.filter_map(|field| {
+    let mut found = Vec::new();
+    for field in kind.fields().iter().filter(|field| field.compare == Compare::Unshown) {
         let mut segments = field.path.split('/');
-        let first = patch.get(segments.next()?)?;
-        let value = segments.try_fold(first, |value, segment| value.get(segment))?;
-        Some((format!("/{}", field.path), secret_name(value.as_str()?)?))
-    });
-    found.collect()
+        let first = segments.next().and_then(|name| patch.get(name));
+        let value = first.and_then(|first| segments.try_fold(first, |value, segment| value.get(segment)));
+        let members = value.and_then(Value::as_object).into_iter().flatten();
+        let members = members.map(|(name, value)| (format!("/{}/{}", field.path, escape(name)), value));
+        let all = value.map(|value| (format!("/{}", field.path), value)).into_iter().chain(members);
+        found.extend(all.filter_map(|(pointer, value)| Some((pointer, secret_name(value.as_str()?)?))));
+    }
+    found
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 
 use serde_json::{Map, Value};
 
+use crate::body::is_resource;
 use crate::diff::field_changes;
 use crate::document::{Step, dotted_path};
 use crate::kinds::{Compare, FieldChange, Kind, writable};
-use crate::text::json::spelled;
+use crate::text::json::{member, spelled};
 
 /// Declared fields of the step that have another value by now.
 pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
@@ -79,9 +80,14 @@ fn told(changes: &[FieldChange]) -> Vec<String> {
     changes.iter().map(told).collect()
 }
 
-/// Undeclared fields, in spec shape, that changed. New ones are the service's defaults.
+/// Undeclared fields, in spec shape, that changed. New ones are the service's defaults, but for those that guards judge and whose absence
+/// has a meaning.
 pub(super) fn undeclared(kind: &dyn Kind, step: &Step, before: &Value, after: &Value) -> Vec<String> {
-    let Value::Object(mut undeclared) = kind.to_spec(before) else { return Vec::new() };
+    let mut shown = kind.to_spec(before);
+    if is_resource(before) {
+        meant(kind, &mut shown);
+    }
+    let Value::Object(mut undeclared) = shown else { return Vec::new() };
     forget(&mut undeclared, &step.patch);
     field_changes(kind, &undeclared, after)
         .into_iter()
@@ -89,6 +95,22 @@ pub(super) fn undeclared(kind: &dyn Kind, step: &Step, before: &Value, after: &V
             format!("`{}` was `{}` and is `{}`", dotted_path(&change.path), change.after, change.before)
         })
         .collect()
+}
+
+/// Adds what missing values mean, of fields that guards judge.
+fn meant(kind: &dyn Kind, shown: &mut Value) {
+    for field in kind.fields().iter().filter(|field| field.guarded.is_some()) {
+        // An empty list says what a missing one does.
+        let Some(json) = field.absent.filter(|json| *json != "[]") else { continue };
+        let value = serde_json::from_str(json).expect("an `absent` in a field table is JSON");
+        let mut at = &mut *shown;
+        for name in field.path.split('/') {
+            at = member(at, name);
+        }
+        if at.is_null() {
+            *at = value;
+        }
+    }
 }
 
 /// Removes what the patch names from `fields`.

@@ -18,48 +18,19 @@ use super::counts::Counters;
 pub use super::counts::RequestCounts;
 use super::error::{Error, ErrorKind};
 use super::error_body::carries_error;
-use super::exchange::{Completed, Exchange, Limits, Method, Next, Request, Sent};
-use super::interrupt::Interrupt;
+use super::exchange::{Completed, Exchange, Method, Next, Request, Sent};
 use super::observer::{Observer, RequestEvent, What, Why};
 use super::origin::{OriginError, Origins};
 use super::page::{self, MOST_ITEMS};
+pub use super::settings::ClientSettings;
 use super::target::CallTarget;
+use super::versions::Versions;
 use super::wire;
 pub use super::written::Written;
 use crate::arm::auth::Credential;
 use crate::arm::auth::cloud::Endpoint;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::redact;
-
-/// The settings of a client; the default is for production.
-#[derive(Debug, Clone)]
-pub struct ClientSettings {
-    /// The maximum number of requests in flight.
-    pub parallelism: usize,
-    /// Retries and operations.
-    pub limits: Limits,
-    /// How long to wait for a connection.
-    pub connect_timeout: Duration,
-    /// How long to wait for a whole answer.
-    pub timeout: Duration,
-    /// The maximum number of pages of a list.
-    pub pages: usize,
-    /// Ctrl-C.
-    pub interrupt: Interrupt,
-}
-
-impl Default for ClientSettings {
-    fn default() -> Self {
-        Self {
-            parallelism: 16,
-            limits: Limits::default(),
-            connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_mins(1),
-            pages: 10_000,
-            interrupt: Interrupt::default(),
-        }
-    }
-}
 
 /// A client of ARM, or of Graph; cheap to clone.
 #[derive(Clone)]
@@ -76,6 +47,7 @@ struct Inner {
     buckets: Mutex<Buckets>,
     clock: Clock,
     counters: Arc<Counters>,
+    versions: Versions,
 }
 
 /// Reads the body of a success while it is received.
@@ -133,6 +105,7 @@ impl Client {
             buckets: Mutex::default(),
             clock: Clock::start(),
             counters,
+            versions: Versions::default(),
         })))
     }
 
@@ -146,6 +119,12 @@ impl Client {
     #[must_use]
     pub fn requests(&self) -> RequestCounts {
         self.0.counters.counts()
+    }
+
+    /// The api-version of Microsoft.CognitiveServices that this run uses, if the cloud does not have the newest.
+    #[must_use]
+    pub fn older_version(&self) -> Option<&'static str> {
+        self.0.versions.older()
     }
 
     /// The time by Azure's clock, as its last answer showed it; before that, this machine's.
@@ -268,19 +247,36 @@ impl Client {
         }
     }
 
-    /// Starts an exchange and runs it.
+    /// Starts an exchange and runs it; again with an older api-version if the cloud does not have the newest.
     pub(super) async fn run(
         &self,
         method: Method,
         target: &CallTarget<'_>,
         body: Option<&Value>,
-        reader: Option<BodyReader<'_, '_>>,
+        mut reader: Option<BodyReader<'_, '_>>,
     ) -> Result<Completed, Error> {
         let start =
             if matches!(target, CallTarget::Once(_)) { Exchange::start_once } else { Exchange::start };
-        let (limits, seed) = (self.0.options.limits.clone(), seed());
-        let next = start(method, target.text(), limits, seed, self.0.clock.now());
-        self.drive(method, target, body, reader, next).await
+        loop {
+            let version = self.0.versions.at();
+            let path = self.0.versions.rewritten(target.text());
+            let (limits, seed) = (self.0.options.limits.clone(), seed());
+            let next = start(method, &path, limits, seed, self.0.clock.now());
+            let reader: Option<BodyReader<'_, '_>> = match &mut reader {
+                Some(read) => Some(&mut **read),
+                None => None,
+            };
+            match self.drive(method, target, body, reader, next).await {
+                Err(error) if self.0.versions.learn(target.text(), version, &error) => {}
+                Err(error) => {
+                    return Err(match Versions::advice(target.text(), &error) {
+                        Some(advice) => error.advise(advice),
+                        None => error,
+                    });
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Runs one exchange.
@@ -293,11 +289,12 @@ impl Client {
         mut next: Next,
     ) -> Result<Completed, Error> {
         let inner = &*self.0;
-        let shown = redact(target.text());
+        let path = inner.versions.rewritten(target.text());
+        let shown = redact(&path);
         let invalid = |_| Error::new(ErrorKind::Invalid, method, &shown, "the path is not valid in a URL");
         let own = match target {
-            CallTarget::Own(path) | CallTarget::Once(path) | CallTarget::Blind(path) => {
-                Ok(inner.origins.join(path).map_err(invalid)?)
+            CallTarget::Own(_) | CallTarget::Once(_) | CallTarget::Blind(_) => {
+                Ok(inner.origins.join(&path).map_err(invalid)?)
             }
             CallTarget::Link(link) => inner.origins.check(link),
         };

@@ -18,8 +18,10 @@ pub mod observer;
 pub mod origin;
 mod page;
 pub mod retry;
+mod settings;
 mod state;
 mod target;
+mod versions;
 mod wire;
 mod written;
 
@@ -31,3 +33,4 @@ pub use interrupt::{Interrupt, Phase};
 pub use observer::{Observer, RequestEvent};
 pub(crate) use page::is_next_link;
 pub use state::ProvisioningState;
+pub(crate) use versions::{NEWEST, lacks_newer};

@@ -72,6 +72,24 @@ impl<'a> AccountBody<'a> {
         list(self.0, "networkInjections").map(Injection)
     }
 
+    /// Whether it keeps no prompts and answers of stored completions.
+    #[must_use]
+    pub(crate) fn stores_no_completions(self) -> bool {
+        self.0["storedCompletionsDisabled"] == true
+    }
+
+    /// The storage account that gets the results of monitoring for abuse.
+    #[must_use]
+    pub(crate) fn monitor_storage(self) -> Option<&'a str> {
+        self.0["raiMonitorConfig"]["adxStorageResourceId"].as_str()
+    }
+
+    /// A member of `apiProperties`.
+    #[must_use]
+    pub(crate) fn api_property(self, name: &str) -> Option<&'a str> {
+        self.0["apiProperties"][name].as_str()
+    }
+
     /// Whether it may call only the hosts of its list.
     #[must_use]
     pub(crate) fn limits_outbound(self) -> bool {

@@ -13,11 +13,10 @@ use crate::body::DeploymentBody;
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
+use crate::kinds::account::API;
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query, Shape};
 use crate::text::names::nearest;
-
-const API: &str = "2025-06-01";
 
 /// Whether a step sets or changes the model, its SKU or its capacity.
 fn is_deployment(step: &Step) -> bool {

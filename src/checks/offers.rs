@@ -6,11 +6,12 @@ use super::{Case, Verdict, list, same_region, some, subscriptions, target};
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
 use crate::id::ResourceId;
+use crate::kinds::account;
 use crate::plan::predict::World;
 use crate::snapshot::Query;
 
 fn query(subscription: &ResourceId) -> Query {
-    list(subscription, "Microsoft.CognitiveServices/skus?api-version=2025-06-01", |body| body)
+    list(subscription, &format!("Microsoft.CognitiveServices/skus?api-version={}", account::API), |body| body)
 }
 
 fn is_new_account(step: &Step) -> bool {

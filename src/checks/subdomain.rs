@@ -23,7 +23,7 @@ fn claimed(step: &Step, steps: &[Step]) -> Option<Query> {
     (claims && step.kind == "accounts").then(|| {
         question(
             &subscription,
-            "Microsoft.CognitiveServices/checkDomainAvailability?api-version=2025-06-01",
+            &format!("Microsoft.CognitiveServices/checkDomainAvailability?api-version={}", account::API),
             json!({"subdomainName": name, "type": "Microsoft.CognitiveServices/accounts"}),
         )
     })

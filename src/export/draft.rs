@@ -8,12 +8,15 @@ use super::{Wanted, left_out, unspoken};
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId, trailing_guid};
 use crate::kinds::account::is_location;
-use crate::kinds::{self, Called, KINDS, Live, role_assignment};
+use crate::kinds::{self, Called, KINDS, Kind, Live, role_assignment};
 use crate::principals::{Names, known_names};
 use crate::rbac::Catalogue;
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::model::PrincipalType;
+
+/// A field of few role assignments.
+const DELEGATED: &str = "delegatedManagedIdentityResourceId";
 
 /// A spec's tree, and findings about what is not in it.
 #[derive(Debug, Clone)]
@@ -104,13 +107,14 @@ impl Draft {
                     }
                     Value::Object(element)
                 });
-                let elements = elements.collect();
+                let elements: Vec<Value> = elements.collect();
+                let elements = if kind.only().is_none() { json!(elements) } else { only(elements) };
                 self.put(before, &section.pointer, elements);
             }
         }
     }
 
-    /// Adds a list if the previous round has it; lists that it left out do not exist.
+    /// Adds a list, or the mapping of the only element, if the previous round has it; lists that it left out do not exist.
     fn put(&mut self, before: &Loaded, pointer: &str, elements: Value) {
         let (mut at, mut place) = (&mut self.tree, String::new());
         for token in pointer.split('/').skip(1) {
@@ -149,7 +153,7 @@ impl Draft {
 
     /// Adds role assignments, grouped by role, text, condition and scope.
     fn grants(&mut self, wanted: &Wanted, live: &[Live], before: &Loaded, called: &Called<'_>) {
-        let mut grants: BTreeMap<(ResourceId, [String; 3]), Vec<Value>> = BTreeMap::new();
+        let mut grants: BTreeMap<(ResourceId, [String; 4]), Vec<Value>> = BTreeMap::new();
         for assignment in live {
             let spec = assignment.kind.written(&assignment.body);
             let text = |name: &str| spec.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -172,15 +176,18 @@ impl Draft {
                 role_assignment::spelled(role, called.roles),
                 text("description").to_owned(),
                 text("condition").to_owned(),
+                text(DELEGATED).to_owned(),
             ];
             let principal = self.principal(text("principalId"), text("principalType"));
             grants.entry((assignment.scope.clone(), texts)).or_default().push(principal);
         }
         let groups = kinds::account::groups_of(&before.spec);
-        for ((scope, [role, description, condition]), mut principals) in grants {
+        for ((scope, [role, description, condition, delegated]), mut principals) in grants {
             principals.sort_by_key(Value::to_string);
             let mut grant = Map::from_iter([("role".to_owned(), json!(role))]);
-            for (name, text) in [("description", description), ("condition", condition)] {
+            for (name, text) in
+                [("description", description), ("condition", condition), (DELEGATED, delegated)]
+            {
                 if !text.is_empty() {
                     grant.insert(name.to_owned(), json!(text));
                 }
@@ -221,7 +228,9 @@ impl Draft {
             match value {
                 Value::Object(map) => {
                     map.retain(|name, child| {
-                        !(collections.contains(name.as_str()) && child.as_array().is_some_and(Vec::is_empty))
+                        let empty = child.as_array().is_some_and(Vec::is_empty)
+                            || child.as_object().is_some_and(Map::is_empty);
+                        !(empty && collections.contains(name.as_str()))
                     });
                     map.values_mut().for_each(|child| walk(child, collections));
                 }
@@ -235,7 +244,16 @@ impl Draft {
 
 /// The names of lists of resources.
 fn collections() -> BTreeSet<&'static str> {
-    KINDS.iter().flat_map(|kind| kind.types()).filter_map(|name| name.rsplit('/').next()).collect()
+    let of_kind = |kind: &&'static dyn Kind| {
+        let names = kind.types().iter().filter_map(|name| name.rsplit('/').next());
+        names.map(|collection| list_of(*kind, collection)).collect::<Vec<_>>()
+    };
+    KINDS.iter().flat_map(of_kind).collect()
+}
+
+/// What a spec calls a collection of a kind.
+fn list_of(kind: &dyn Kind, collection: &'static str) -> &'static str {
+    if kind.types().len() > 1 { collection } else { kind.list_name() }
 }
 
 /// Whether the stack may declare it: what another stack created belongs to that stack.
@@ -281,11 +299,21 @@ fn element(live: &Live) -> Map<String, Value> {
     for kind in KINDS.iter().filter(|kind| kind.may_stand_in(&live.body)) {
         for (parent, collection) in kind.types().iter().filter_map(|name| name.rsplit_once('/')) {
             if parent.eq_ignore_ascii_case(&own) {
-                map.insert(collection.to_owned(), json!([]));
+                let empty = if kind.only().is_some() { json!({}) } else { json!([]) };
+                map.insert(list_of(*kind, collection).to_owned(), empty);
             }
         }
     }
     map
+}
+
+/// The only element of a list, without its name.
+fn only(elements: Vec<Value>) -> Value {
+    let mut element = elements.into_iter().next().unwrap_or_else(|| json!({}));
+    if let Some(map) = element.as_object_mut() {
+        map.remove("name");
+    }
+    element
 }
 
 fn push(holder: &mut Value, grant: Map<String, Value>) {

@@ -83,6 +83,7 @@ impl Azure {
     ) -> Result<(), Halt> {
         self.progress.begins(what);
         read::ask_until_known(wanted, &self.client, &self.graph, snapshot).await;
+        snapshot.older_version = self.client.older_version();
         self.progress.rests();
         self.unless_interrupted()
     }

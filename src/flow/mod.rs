@@ -61,6 +61,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // snapshot → desired: names are resolved now, so each declared resource has its id.
     let mut desired = resolved(&stacks, &snapshot);
     rotation::mark(&mut desired, wish.rotate)?;
+    findings.extend(kinds::lacking(&desired, &snapshot));
 
     // desired → diff → plan. From here on, the plan is plain data from which every write follows.
     let diff = diff::diff(&stacks, desired, &snapshot);
@@ -68,6 +69,8 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff, &snapshot, names.clone()));
     let beside = kinds::role_assignment::holders(&diff.beside);
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
+
+    plan.refuse_all(kinds::unwritable(&plan, &snapshot));
 
     // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
     plan.findings.extend(pins::outside(&wish.within, &plan));
@@ -162,6 +165,8 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     }
     plan.findings.extend(outdated);
     plan.findings.extend(beside);
+    plan.findings.extend(kinds::lacking_in(&plan, &snapshot));
+    plan.refuse_all(kinds::unwritable(&plan, &snapshot));
     plan.findings.extend(pins::outside(&wish.within, &plan));
 
     crate::plan::tell_along(&mut plan, &before);

@@ -7,14 +7,18 @@
 use serde_json::{Map, Value};
 use url::{Origin, Url};
 
-use super::{Objection, Origin as Whose, Rule, new_connection};
+use super::{Objection, Origin as Whose, Rule, accounts, new_connection, was};
+use crate::body::AccountBody;
 use crate::document::Plan;
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 use crate::spec::secrets::untold;
 
 /// Ways to sign in that need no secret. Any other, including ones Azure adds later, may need one.
-const WITHOUT: [&str; 3] = ["AAD", "None", "ManagedIdentity"];
+const WITHOUT: [&str; 5] =
+    ["AAD", "None", "ManagedIdentity", "AccountManagedIdentity", "ProjectManagedIdentity"];
+/// Members of an account's `apiProperties` that say where its keys are sent.
+const ADDRESSES: [&str; 2] = ["qnaAzureSearchEndpointId", "qnaRuntimeEndpoint"];
 /// Resource types of connections.
 const TYPES: [&str; 3] = [
     "Microsoft.CognitiveServices/accounts/connections",
@@ -24,6 +28,21 @@ const TYPES: [&str; 3] = [
 
 pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Whose) -> Vec<Objection> {
     let mut objections = new_connection::objections(plan, before, after, origin);
+    for (id, new) in accounts(after) {
+        let Some(old) = was(before, after, id) else { continue };
+        for name in ADDRESSES {
+            let at = |body| AccountBody::of(body).api_property(name).map(str::to_lowercase);
+            if let (Some(old), Some(new)) = (at(old), at(new))
+                && old != new
+            {
+                let message = format!(
+                    "the plan lets account `{}` send its key to another service: apiProperties.{name} `{old}` -> `{new}`",
+                    id.name()
+                );
+                objections.push(Objection::at(Rule::Connection, id, message));
+            }
+        }
+    }
     for (id, new) in &after.resources {
         let Some(old) = before.resource(id).filter(|_| is_connection(id)) else { continue };
         if let Some(what) = redirected(&old["properties"], &new["properties"]) {
@@ -42,6 +61,9 @@ pub(super) fn is_connection(id: &ResourceId) -> bool {
 
 /// How a plan changes the use of a live connection's secret.
 fn redirected(old: &Value, new: &Value) -> Option<String> {
+    if let Some(what) = tokens(old, new) {
+        return Some(what);
+    }
     let had = carries_secret(old);
     let sent = secrets(new);
     if !carries_secret(new) || (!had && sent.is_none()) {
@@ -72,6 +94,24 @@ fn redirected(old: &Value, new: &Value) -> Option<String> {
     })
 }
 
+/// How a plan changes where the tokens of an identity are sent, or for whom they are: a service could use them elsewhere.
+fn tokens(old: &Value, new: &Value) -> Option<String> {
+    let audience = |properties: &Value| properties["audience"].as_str().map(str::to_lowercase);
+    let now = audience(new)?;
+    let (from, to) = (target(old), target(new));
+    if !same_host(from, to) {
+        let (from, to) = (untold("target", from), untold("target", to));
+        return Some(format!(
+            "sends tokens for `{now}` of {{connection}} to another host: `{from}` -> `{to}`"
+        ));
+    }
+    let before = audience(old);
+    (before.as_ref() != Some(&now)).then(|| {
+        let before = before.unwrap_or_else(|| "not set".to_owned());
+        format!("lets {{connection}} send tokens for another audience: `{before}` -> `{now}`")
+    })
+}
+
 /// Whether it has or gets a secret, regardless of its `authType`.
 pub(super) fn carries_secret(properties: &Value) -> bool {
     let way = properties["authType"].as_str().unwrap_or_default();
@@ -98,6 +138,17 @@ fn references(value: &Value, found: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|each| references(each, found)),
         _ => {}
     }
+}
+
+/// Whether one connection sends its secret where another does: the target, and the addresses at which tokens are got with the secret.
+/// Azure does not show all of those.
+pub(super) fn same_places(known: &Value, new: &Value) -> bool {
+    let token_url = |properties: &Value| properties["tokenUrl"].as_str().map(str::to_owned);
+    let is_known = |address: &str| {
+        same_host(address, target(known)) || token_url(known).is_some_and(|url| same_host(&url, address))
+    };
+    let further = [token_url(new), new["credentials"]["authUrl"].as_str().map(str::to_owned)];
+    same_host(target(known), target(new)) && further.iter().flatten().all(|address| is_known(address))
 }
 
 pub(super) fn target(properties: &Value) -> &str {

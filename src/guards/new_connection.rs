@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::connection::{carries_secret, is_connection, same_host, secrets, target};
+use super::connection::{carries_secret, is_connection, same_host, same_places, secrets, target};
 use super::{Objection, Origin, Rule, owner};
 use crate::document::Plan;
 use crate::id::ResourceId;
@@ -117,7 +117,7 @@ impl<'a> State<'a> {
     /// Objects if a live connection that specs give the same secret sends it to another host, and none sends it to this one.
     fn elsewhere(&self, new: &NewConnection<'_>, name: &str) -> Option<Objection> {
         let users = || self.known.iter().filter(|known| known.names.contains(name));
-        if users().any(|known| same_host(target(known.properties), new.target())) {
+        if users().any(|known| same_places(known.properties, new.properties)) {
             return None;
         }
         if let Some(known) = users().next() {
@@ -162,7 +162,7 @@ impl<'a> State<'a> {
     /// Whether specs already send each of its secrets to its host. A saved plan proves nothing here.
     fn is_trusted(&self, new: &NewConnection<'_>) -> bool {
         let sent = names_in(&new.properties["credentials"]);
-        let there = || self.known.iter().filter(|known| same_host(target(known.properties), new.target()));
+        let there = || self.known.iter().filter(|known| same_places(known.properties, new.properties));
         let goes_there = |name: &&str| there().any(|known| known.names.contains(*name));
         self.origin == Origin::Specs && !sent.is_empty() && sent.iter().all(goes_there)
     }
@@ -269,6 +269,7 @@ impl NewConnection<'_> {
             ("`category`", differs("category")),
             ("`isSharedToAll`", shared),
             ("`metadata`", metadata),
+            ("`tokenUrl`", !same_places(old, new)),
         ]
         .into_iter()
         .filter_map(|(name, differs)| differs.then_some(name))

@@ -1,4 +1,5 @@
-//! What an account may call: restrictions lifted, hosts added, agents moved out of the subnet that contained them.
+//! What an account may call: restrictions lifted, hosts added, another storage for what is monitored, agents moved out of the subnet that
+//! contained them.
 
 use std::collections::BTreeSet;
 
@@ -28,6 +29,12 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             object(format!(
                 "the plan adds hosts to those that account `{name}` may call: {}",
                 added.join(", ")
+            ));
+        }
+        let storage = |body| AccountBody::of(body).monitor_storage().map(str::to_lowercase);
+        if let Some(gets) = storage(new).filter(|gets| storage(old).as_ref() != Some(gets)) {
+            object(format!(
+                "the plan sends what monitoring keeps of prompts of account `{name}` to another storage account: `{gets}`"
             ));
         }
         if let Some(subnet) = injected(old)

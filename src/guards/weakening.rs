@@ -1,5 +1,5 @@
-//! Changes that let models say more or protect an account's data less: weakened content filters, deployments with another filter, Defender
-//! off, Microsoft's encryption key instead of the customer's.
+//! Changes that let models say more or protect an account's data less: weakened content filters, items of blocklists gone, deployments with
+//! another filter, Defender off, stored completions on, Microsoft's encryption key instead of the customer's.
 
 use serde_json::Value;
 
@@ -34,8 +34,39 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             object(id, format!("the plan disables Defender for AI of account `{account}`"));
         }
     }
+    for (id, old) in &before.resources {
+        let (list, gone) = match (child_of(id, "raiBlocklists"), blocklist_of(id)) {
+            (Some(_), _) => (id.clone(), after.resource(id).is_none()),
+            (_, Some(list)) => {
+                let stops = |body: &Value| {
+                    (body["properties"]["pattern"].clone(), body["properties"]["isRegex"] == true)
+                };
+                let gone = after.resource(id).is_none_or(|new| stops(old) != stops(new));
+                // What goes with its list is told of the list.
+                (list.clone(), gone && after.resource(&list).is_some())
+            }
+            _ => continue,
+        };
+        let account = list.parent().filter(|account| after.resource(account).is_some());
+        if let Some(account) = account.filter(|_| gone) {
+            let what = if list == *id {
+                format!("deletes blocklist `{}`", id.name())
+            } else {
+                format!("removes what item `{}` of blocklist `{}` stops", id.name(), list.name())
+            };
+            object(id, format!("the plan {what} of account `{}`", account.name()));
+        }
+    }
     let own_key = |body: &Value| AccountBody::of(body).encryption().has_own_key();
+    let stores_nothing = |body: &Value| AccountBody::of(body).stores_no_completions();
     for (id, new) in accounts(after) {
+        if was(before, after, id).is_some_and(stores_nothing) && !stores_nothing(new) {
+            let message = format!(
+                "the plan lets account `{}` store prompts and answers again: storedCompletionsDisabled true -> false",
+                id.name()
+            );
+            object(id, message);
+        }
         if was(before, after, id).is_some_and(own_key) && !own_key(new) {
             object(
                 id,
@@ -47,6 +78,12 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         }
     }
     objections
+}
+
+/// The blocklist of an item.
+fn blocklist_of(id: &ResourceId) -> Option<ResourceId> {
+    let kind = "Microsoft.CognitiveServices/accounts/raiBlocklists/raiBlocklistItems";
+    id.resource_type().filter(|found| found.eq_ignore_ascii_case(kind)).and_then(|_| id.parent())
 }
 
 fn is(value: &Value, word: &str) -> bool {

@@ -28,16 +28,18 @@ pub struct Section {
 }
 
 impl Section {
-    /// The declared elements, each with its pointer.
+    /// The declared elements, each with its pointer; a mapping is the only one.
     pub(super) fn elements<'a>(
         &'a self,
         document: &'a YamlDocument,
     ) -> impl Iterator<Item = (String, &'a Map<String, Value>)> {
-        let list = document.tree.pointer(&self.pointer).and_then(Value::as_array);
+        let declared = document.tree.pointer(&self.pointer);
+        let only = declared.and_then(Value::as_object).map(|map| (self.pointer.clone(), map));
+        let list = declared.and_then(Value::as_array);
         let element = |(index, value): (usize, &'a Value)| {
             Some((format!("{}/{index}", self.pointer), value.as_object()?))
         };
-        list.into_iter().flatten().enumerate().filter_map(element)
+        list.into_iter().flatten().enumerate().filter_map(element).chain(only)
     }
 }
 
@@ -133,7 +135,9 @@ pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> 
     let mut all = Vec::new();
     for section in kind.sections(spec) {
         for (pointer, element) in section.elements(document) {
-            let Some(name) = element.get("name").and_then(Value::as_str) else { continue };
+            let named = || element.get("name").and_then(Value::as_str);
+            let Some(name) = kind.only().or_else(named) else { continue };
+            let named_at = if kind.only().is_some() { pointer.clone() } else { format!("{pointer}/name") };
             let mut declared = element.clone();
             declared.remove("name");
             let mut spans = BTreeMap::new();
@@ -152,7 +156,7 @@ pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> 
                 after: section.after.clone(),
                 declared,
                 defaults: Map::new(),
-                span: document.value_span(&format!("{pointer}/name")),
+                span: document.value_span(&named_at),
                 spans,
                 adopt: spec.adopt,
                 open: None,

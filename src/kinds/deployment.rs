@@ -37,10 +37,13 @@ impl Deployments {
 /// Members of `properties` that have the same name and shape in a spec.
 const SAME: &[&str] = &[
     "capacitySettings",
+    "deploymentState",
     "dynamicThrottlingEnabled",
     "modelProviderData",
     "parentDeploymentName",
     "raiPolicyName",
+    "routing",
+    "serviceTier",
     "spilloverDeploymentName",
     "versionUpgradeOption",
 ];
@@ -55,11 +58,16 @@ const FIELDS: &[Field] = &[
     // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
     Field::new("model/version", Compare::Equal).change(Mutability::Apart),
     Field::new("sku/name", Compare::IgnoreCase),
-    Field::new("raiPolicyName", Compare::IgnoreCase).guarded(&["\"Microsoft.DefaultV2\""]),
+    // Not shown where nobody chose one: Azure then uses this one.
+    Field::new("raiPolicyName", Compare::IgnoreCase).absent("\"Microsoft.DefaultV2\"").guarded(&[]),
     Field::new("model/publisher", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/sourceAccount", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("dynamicThrottlingEnabled", Compare::Equal).absent("false"),
+    Field::new("serviceTier", Compare::IgnoreCase).absent("\"Default\""),
+    Field::new("deploymentState", Compare::IgnoreCase).absent("\"Running\""),
+    Field::new("routing/mode", Compare::IgnoreCase),
+    Field::new("routing/models", Compare::By(&["format", "name", "version"])),
     Field::new("spilloverDeploymentName", Compare::IgnoreCase),
     Field::new("parentDeploymentName", Compare::IgnoreCase),
     // In no description, and required for Anthropic: <https://github.com/Azure/azure-rest-api-specs/issues/43610>.
@@ -147,7 +155,9 @@ static FACTS: Facts = Facts {
         // Refused since 2023-05-01 in favour of `sku`: <https://github.com/hashicorp/terraform-provider-azurerm/issues/22377>.
         "/properties/scaleSettings",
     ],
+    moving: &[],
     superseded: &[("/properties/scaleSettings", "Azure no longer accepts it; use `sku`")],
+    newer: &["serviceTier", "deploymentState", "routing"],
     takes_mark: true,
     takes_identity: false,
     is_callable: true,

@@ -49,8 +49,12 @@ pub struct Facts {
     pub fields: &'static [Field],
     /// JSON pointers into ARM's answer that a PUT must not send back; `*` matches one segment.
     pub read_only: &'static [&'static str],
-    /// Of those, fields that people used to set, with why a spec does not have them; an export mentions them.
+    /// Further pointers that are in no fingerprint: the service changes them itself when something else is written.
+    pub moving: &'static [&'static str],
+    /// Of the read-only ones, fields that people used to set, with why a spec does not have them; an export mentions them.
     pub superseded: &'static [(&'static str, &'static str)],
+    /// Paths of fields that api-version 2025-06-01 lacks, in spec shape; `*` matches every element of a list.
+    pub newer: &'static [&'static str],
     /// Whether it can carry a mark; without one nothing is adopted or pruned.
     pub takes_mark: bool,
     /// Whether it can have its own identity.
@@ -87,9 +91,17 @@ pub trait Described: Sync {
     fn read_only(&self) -> &'static [&'static str] {
         self.facts().read_only
     }
+    /// [`Facts::moving`].
+    fn moving(&self) -> &'static [&'static str] {
+        self.facts().moving
+    }
     /// [`Facts::superseded`].
     fn superseded(&self) -> &'static [(&'static str, &'static str)] {
         self.facts().superseded
+    }
+    /// [`Facts::newer`].
+    fn newer(&self) -> &'static [&'static str] {
+        self.facts().newer
     }
     /// [`Facts::takes_mark`].
     fn takes_mark(&self) -> bool {
@@ -120,6 +132,14 @@ pub trait Declaring: Described {
     /// The lists of it that a spec declares below a parent.
     fn sections(&self, _spec: &Spec) -> Vec<Section> {
         Vec::new()
+    }
+    /// What a spec calls a list of it.
+    fn list_name(&self) -> &'static str {
+        children::collection(registered(self.name()))
+    }
+    /// The name of the only one that a parent has; a spec then declares a mapping instead of a list.
+    fn only(&self) -> Option<&'static str> {
+        None
     }
     /// The lists of it that a stack declares, including empty ones, by parent; a top-level list has no parent.
     fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {

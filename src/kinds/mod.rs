@@ -10,6 +10,7 @@ pub(crate) mod cidr;
 mod connection;
 pub(crate) mod content_filters;
 mod declarable;
+mod defender;
 mod deployment;
 pub mod desired;
 mod domain;
@@ -19,8 +20,10 @@ mod lists;
 mod live;
 mod named_secrets;
 mod nearby;
+mod newer;
 pub(crate) mod project;
 mod queries;
+mod rai_blocklist;
 mod rai_policy;
 pub mod role_assignment;
 mod rules;
@@ -45,13 +48,14 @@ pub(crate) use lists::lists;
 pub use live::{End, Gap, Inventory, Live, Passing, Trust};
 pub(crate) use named_secrets::{named_secrets, names_in};
 pub(crate) use nearby::{connections_in, unlisted_connections};
+pub(crate) use newer::{lacking, lacking_in, unwritable};
 pub(crate) use project::Projects;
 pub use queries::{is_settled, missing, review, review_secrets, unread};
 pub(crate) use rai_policy::is_azures as is_azures_policy;
 pub(crate) use role_assignment::scope_name;
 pub(crate) use rules::{has_succeeded, unsettled};
 pub(crate) use shape::MARK;
-pub use shape::{merge, writable};
+pub use shape::{merge, settings, writable};
 pub use undeclared::{UndeclaredVerdict, Weight};
 use unplaced::contradicts;
 pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};
@@ -65,6 +69,9 @@ use crate::spec::Loaded;
 /// Every kind, parents before children.
 pub static KINDS: &[&dyn Kind] = &[
     &account::Accounts,
+    &defender::Defender,
+    &rai_blocklist::RaiBlocklists,
+    &rai_blocklist::RaiBlocklistItems,
     &rai_policy::RaiPolicies,
     &deployment::Deployments,
     &project::Projects,

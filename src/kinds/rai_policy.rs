@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
-    account, content_filters, merge, rules, shape,
+    account, content_filters, merge, rai_blocklist, rules, shape,
 };
 use crate::finding::{Code, Finding};
+use crate::id::ResourceId;
 use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::Snapshot;
@@ -21,9 +22,19 @@ use crate::text::source::Span;
 pub(super) struct RaiPolicies;
 
 /// Members of `properties` that have the same name and shape in a spec.
-const SAME: &[&str] = &["mode", "basePolicyName", "contentFilters"];
-/// The members that identify a filter.
+const SAME: &[&str] = &["mode", "basePolicyName", "contentFilters", "customBlocklists", "safetyProviders"];
+/// The lists, with the members that identify an element.
+const LISTS: &[(&str, &[&str])] =
+    &[("contentFilters", FILTER), ("customBlocklists", BLOCKLIST), ("safetyProviders", PROVIDER)];
 const FILTER: &[&str] = &["name", "source"];
+const BLOCKLIST: &[&str] = &["blocklistName", "source"];
+const PROVIDER: &[&str] = &["safetyProviderName", "source"];
+
+/// The names of the blocklists in a policy in spec shape.
+fn blocklists(declared: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let lists = declared.get("customBlocklists").and_then(Value::as_array).into_iter().flatten();
+    lists.filter_map(|list| list["blocklistName"].as_str())
+}
 
 /// Whether a policy is one of Azure's own.
 pub(crate) fn is_azures(name: &str) -> bool {
@@ -34,6 +45,8 @@ const FIELDS: &[Field] = &[
     Field::new("mode", Compare::IgnoreCase).guarded(&["\"Default\"", "\"Blocking\""]),
     Field::new("basePolicyName", Compare::IgnoreCase),
     Field::new("contentFilters", Compare::By(FILTER)).absent("[]").guarded_whole(),
+    Field::new("customBlocklists", Compare::By(BLOCKLIST)).absent("[]").guarded_whole(),
+    Field::new("safetyProviders", Compare::By(PROVIDER)).absent("[]").guarded_whole(),
 ];
 
 static FACTS: Facts = Facts {
@@ -43,7 +56,9 @@ static FACTS: Facts = Facts {
     api_version: account::API,
     fields: FIELDS,
     read_only: &["/id", "/name", "/type", "/etag", "/systemData", "/properties/type"],
+    moving: &[],
     superseded: &[],
+    newer: &["safetyProviders", "contentFilters/*/action"],
     takes_mark: true,
     takes_identity: false,
     is_callable: false,
@@ -82,12 +97,22 @@ impl Declaring for RaiPolicies {
                 }
                 rules::nulls(loaded, &pointer, self.noun(), findings);
                 rules::tags(loaded, &pointer, policy.tags.as_ref(), findings);
-                let mut seen: BTreeMap<(String, _), Span> = BTreeMap::new();
-                for (at, filter) in policy.content_filters.iter().flatten().enumerate() {
-                    let here = span(&format!("/contentFilters/{at}"));
-                    if let Some(first) = seen.insert((filter.name.to_lowercase(), filter.source), here) {
-                        let message =
-                            format!("filter `{}` is listed twice for `{:?}`", filter.name, filter.source);
+                let filters = policy.content_filters.iter().flatten().enumerate();
+                let filters =
+                    filters.map(|(at, each)| ("contentFilters", "filter", at, &each.name, each.source));
+                let lists = policy.custom_blocklists.iter().flatten().enumerate();
+                let lists = lists.map(|(at, each)| {
+                    ("customBlocklists", "blocklist", at, &each.blocklist_name, each.source)
+                });
+                let providers = policy.safety_providers.iter().flatten().enumerate();
+                let providers = providers.map(|(at, each)| {
+                    ("safetyProviders", "provider", at, &each.safety_provider_name, each.source)
+                });
+                let mut seen: BTreeMap<(&str, String, _), Span> = BTreeMap::new();
+                for (list, noun, at, name, source) in filters.chain(lists).chain(providers) {
+                    let here = span(&format!("/{list}/{at}"));
+                    if let Some(first) = seen.insert((list, name.to_lowercase(), source), here) {
+                        let message = format!("{noun} `{name}` is listed twice for `{source:?}`");
                         findings.push(
                             Finding::error(Code::Duplicate, message)
                                 .at(here)
@@ -100,8 +125,15 @@ impl Declaring for RaiPolicies {
         }
     }
 
-    fn complete(&self, desired: &mut Desired, _loaded: &Loaded) {
+    /// A policy waits for the blocklists that it names in the same file, and for their items.
+    fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
         desired.defaults.insert("basePolicyName".to_owned(), json!("Microsoft.DefaultV2"));
+        let Some(parent) = desired.id.parent() else { return };
+        let account = loaded.spec.accounts.iter().find(|each| account::id_of(&loaded.spec, each) == parent);
+        let names: Vec<&str> = blocklists(&desired.declared).collect();
+        let keys: Vec<_> =
+            account.into_iter().flat_map(|account| rai_blocklist::keys(account, &parent, &names)).collect();
+        desired.after.extend(keys);
     }
 
     fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
@@ -154,12 +186,18 @@ impl Comparing for RaiPolicies {
 }
 
 impl Writing for RaiPolicies {
+    fn names(&self, id: &ResourceId, patch: &Map<String, Value>) -> Vec<ResourceId> {
+        let Some(account) = id.parent() else { return Vec::new() };
+        blocklists(patch).map(|name| account.child("raiBlocklists", name)).collect()
+    }
+
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         for (name, value) in patch {
-            match name.as_str() {
-                "tags" => merge(body, &json!({ "tags": value })),
-                "contentFilters" => {
-                    shape::overlay_elements(member(member(body, "properties"), name), value, FILTER);
+            let list = LISTS.iter().find(|(list, _)| list == name);
+            match (name.as_str(), list) {
+                ("tags", _) => merge(body, &json!({ "tags": value })),
+                (_, Some((_, identity))) => {
+                    shape::overlay_elements(member(member(body, "properties"), name), value, identity);
                 }
                 _ => merge(member(body, "properties"), &json!({ name: value })),
             }

@@ -22,6 +22,17 @@ pub fn writable(kind: &dyn Kind, body: &Value) -> Value {
     body
 }
 
+/// What identifies the state of a resource: everything that a PUT could overwrite, but for what the service moves itself.
+#[must_use]
+pub fn settings(kind: &dyn Kind, body: &Value) -> Value {
+    let mut body = writable(kind, body);
+    for pointer in kind.moving() {
+        let segments: Vec<&str> = pointer.split('/').skip(1).collect();
+        remove(&mut body, &segments);
+    }
+    body
+}
+
 fn remove(value: &mut Value, segments: &[&str]) {
     let (Some(map), [first, rest @ ..]) = (value.as_object_mut(), segments) else { return };
     if rest.is_empty() {

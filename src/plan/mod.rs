@@ -26,7 +26,7 @@ use crate::document::{
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, FieldChange, Live, Weight, writable};
+use crate::kinds::{self, FieldChange, Live, Weight, settings};
 use crate::text::source::{Sources, Span};
 use predict::World;
 
@@ -112,7 +112,7 @@ pub fn draft(changes: &[Change]) -> Vec<Step> {
 /// A hash of everything that a PUT could overwrite: unmanaged fields too, but neither etag nor systemData.
 #[must_use]
 pub fn fingerprint(live: &Live) -> String {
-    hash(&writable(live.kind, &live.body))
+    hash(&settings(live.kind, &live.body))
 }
 
 /// Changes as plain data; without sources only what steps are derived from.

@@ -19,6 +19,8 @@ pub struct Row {
 pub const SECTIONS: &[Row] = &[
     Row { name: "accounts", noun: "account", named_by: &["name"], within: &[""] },
     Row { name: "workspaces", noun: "workspace", named_by: &["name"], within: &[""] },
+    Row { name: "raiBlocklists", noun: "blocklist", named_by: &["name"], within: &["accounts"] },
+    Row { name: "items", noun: "blocklist item", named_by: &["name"], within: &["raiBlocklists"] },
     Row { name: "raiPolicies", noun: "content filter", named_by: &["name"], within: &["accounts"] },
     Row { name: "deployments", noun: "deployment", named_by: &["name"], within: &["accounts"] },
     Row { name: "projects", noun: "project", named_by: &["name"], within: &["accounts"] },
@@ -65,6 +67,7 @@ mod tests {
             ("", &schema),
             ("accounts", &schema["$defs"]["Account"]),
             ("projects", &schema["$defs"]["Project"]),
+            ("raiBlocklists", &schema["$defs"]["RaiBlocklist"]),
             ("workspaces", &schema["$defs"]["Workspace"]),
         ] {
             for (name, field) in definition["properties"].as_object().unwrap() {

@@ -38,7 +38,7 @@ use crate::spec::structure::Fields;
 
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
 /// The api-version of accounts and their children.
-pub(crate) const API: &str = "2025-06-01";
+pub(crate) const API: &str = crate::arm::NEWEST;
 /// The resource provider of groups accepts any of its versions; this one is available in every cloud.
 const GROUPS_API: &str = "2021-04-01";
 /// The endpoints for calling models, as the service names them in `endpoints`.
@@ -164,6 +164,28 @@ const FIELDS: &[Field] = &[
         .guarded(&[]),
     Field::new("userOwnedStorage", Compare::By(&["resourceId"])).absent("[]").change(STORAGE),
     Field::new("networkInjections", Compare::By(&["scenario"])).absent("[]").guarded(&[]),
+    Field::new("dynamicThrottlingEnabled", Compare::Equal).absent("false"),
+    Field::new("storedCompletionsDisabled", Compare::Equal).absent("false"),
+    Field::new("defaultProject", Compare::IgnoreCase),
+    Field::new("associatedProjects", Compare::Names).absent("[]"),
+    Field::new("raiMonitorConfig/adxStorageResourceId", Compare::IgnoreCase).guarded(&[]),
+    Field::new("raiMonitorConfig/identityClientId", Compare::IgnoreCase),
+    Field::new("amlWorkspace/resourceId", Compare::IgnoreCase),
+    Field::new("amlWorkspace/identityClientId", Compare::IgnoreCase),
+    Field::new("locations/routingMethod", Compare::IgnoreCase),
+    Field::new("locations/regions", Compare::By(&["name"])).absent("[]"),
+    Field::new("migrationToken", Compare::Unshown),
+    Field::new("apiProperties/qnaAzureSearchEndpointId", Compare::IgnoreCase).guarded(&[]),
+    Field::new("apiProperties/qnaRuntimeEndpoint", Compare::Equal).guarded(&[]),
+    Field::new("apiProperties/statisticsEnabled", Compare::Equal).absent("false"),
+    Field::new("apiProperties/qnaAzureSearchEndpointKey", Compare::Unshown),
+    Field::new("apiProperties/eventHubConnectionString", Compare::Unshown),
+    Field::new("apiProperties/storageAccountConnectionString", Compare::Unshown),
+    // <https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs/resources/cognitive_account>
+    Field::new("apiProperties/aadClientId", Compare::IgnoreCase).change(NEVER),
+    Field::new("apiProperties/aadTenantId", Compare::IgnoreCase).change(NEVER),
+    Field::new("apiProperties/superUser", Compare::IgnoreCase).change(NEVER),
+    Field::new("apiProperties/websiteName", Compare::IgnoreCase).change(NEVER),
 ];
 
 static FACTS: Facts = Facts {
@@ -173,7 +195,9 @@ static FACTS: Facts = Facts {
     api_version: API,
     fields: FIELDS,
     read_only: shape::READ_ONLY,
+    moving: &["/properties/associatedProjects", "/properties/defaultProject"],
     superseded: &[],
+    newer: &["storedCompletionsDisabled"],
     takes_mark: true,
     takes_identity: true,
     is_callable: false,
@@ -391,6 +415,10 @@ impl Wording for Accounts {
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = super::shape::written(self, body);
         spec.entry("disableLocalAuth").or_insert(json!(false));
+        // The service itself keeps these up with the projects of the only kind that has any.
+        if body["kind"].as_str().is_some_and(may_hold_projects) {
+            spec.remove("associatedProjects");
+        }
         if shape::is_microsofts(&body["properties"]["encryption"]) {
             spec.insert(
                 "encryption".to_owned(),

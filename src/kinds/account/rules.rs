@@ -11,9 +11,10 @@ use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, cidr, rules};
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Identity, MOST_QUIET_DAYS, NetworkAcls, Sku};
+use crate::spec::model::{Account, ApiProperties, Identity, MOST_QUIET_DAYS, NetworkAcls, Sku};
 use crate::spec::sections;
 use crate::spec::structure::EMPTY_SECTION;
+use crate::spec::variables::secret_name;
 use crate::text::day;
 use crate::text::names::nearest;
 use crate::text::source::Span;
@@ -54,7 +55,8 @@ const KINDS: &[(&str, &[&str])] = &[
 const TRUSTED_SERVICES: &[&str] = &["AIServices", "OpenAI", "TextAnalytics"];
 
 /// Members that `null` can clear; the others have a value as long as the account lives.
-pub(super) const CLEARABLE: &[&str] = &["tags", "encryption"];
+pub(super) const CLEARABLE: &[&str] =
+    &["tags", "encryption", "raiMonitorConfig", "amlWorkspace", "locations", "defaultProject"];
 
 /// One account under check: where it stands and where to report.
 struct AccountCheck<'a> {
@@ -78,6 +80,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
         check.key_usage();
         check.tags();
         check.ids();
+        check.secrets();
         if let Some(acls) = &account.network_acls {
             check.network_acls(acls);
         }
@@ -308,12 +311,46 @@ impl AccountCheck<'_> {
         rules::tags(self.loaded, &self.pointer, tags, self.findings);
     }
 
+    /// Secrets in plain text.
+    fn secrets(&mut self) {
+        let properties = self.account.api_properties.as_ref();
+        let of =
+            |field: fn(&ApiProperties) -> &Option<String>| properties.and_then(|each| field(each).as_deref());
+        let account = self.account;
+        for (below, text) in [
+            ("/migrationToken", account.migration_token.as_deref()),
+            ("/apiProperties/qnaAzureSearchEndpointKey", of(|each| &each.qna_azure_search_endpoint_key)),
+            ("/apiProperties/eventHubConnectionString", of(|each| &each.event_hub_connection_string)),
+            (
+                "/apiProperties/storageAccountConnectionString",
+                of(|each| &each.storage_account_connection_string),
+            ),
+        ] {
+            if text.is_some_and(|text| secret_name(text).is_none()) {
+                self.report(
+                    below,
+                    Code::PlainSecret,
+                    "a secret stands in the spec as plain text".to_owned(),
+                    "write `${secret.NAME}` and nothing else: it is taken from KEYLESS_SECRET_NAME when it is sent; change the secret that stood here",
+                );
+            }
+        }
+    }
+
     fn ids(&mut self) {
         let mut ids: Vec<(String, &str, &str)> = Vec::new();
         if let Some(Identity::Each(parts)) = &self.account.identity {
             for (index, id) in parts.user_assigned.iter().flatten().enumerate() {
                 ids.push((format!("/identity/userAssigned/{index}"), id, "userAssignedIdentities"));
             }
+        }
+        let monitor = self.account.rai_monitor_config.as_ref();
+        if let Some(id) = monitor.and_then(|monitor| monitor.adx_storage_resource_id.as_ref()) {
+            ids.push(("/raiMonitorConfig/adxStorageResourceId".to_owned(), id, "storageAccounts"));
+        }
+        let workspace = self.account.aml_workspace.as_ref();
+        if let Some(id) = workspace.and_then(|workspace| workspace.resource_id.as_ref()) {
+            ids.push(("/amlWorkspace/resourceId".to_owned(), id, "workspaces"));
         }
         for (index, storage) in self.account.user_owned_storage.iter().flatten().enumerate() {
             ids.push((

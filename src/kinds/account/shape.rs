@@ -8,7 +8,8 @@ use crate::spec::sections;
 use crate::text::json::member;
 
 /// Members of a declared account that are not fields of the resource, besides the lists of its children.
-const NOT_FIELDS: &[&str] = &["name", "resourceGroup", "expected", "coManagedBy", "keyUsage"];
+const NOT_FIELDS: &[&str] =
+    &["name", "resourceGroup", "expected", "coManagedBy", "keyUsage", "defenderForAISettings"];
 
 /// All members of a declared account that are not fields of the resource.
 pub(super) fn not_fields() -> Vec<&'static str> {
@@ -27,6 +28,8 @@ pub(super) const READ_ONLY: &[&str] = &[
     "/identity/userAssignedIdentities/*/principalId",
     "/identity/userAssignedIdentities/*/clientId",
     "/properties/abusePenalty",
+    // In no description: the service shows it at the versions of 2026.
+    "/properties/armFeatures",
     "/properties/backupUpperLimit",
     "/properties/callRateLimit",
     "/properties/capabilities",
@@ -91,13 +94,31 @@ pub(super) fn trust(patch: &Map<String, Value>) -> Option<Trust> {
 const SAME: &[&str] = &[
     "allowProjectManagement",
     "allowedFqdnList",
+    "amlWorkspace",
+    "associatedProjects",
     "customSubDomainName",
+    "defaultProject",
     "disableLocalAuth",
+    "dynamicThrottlingEnabled",
     "encryption",
+    "locations",
     "networkInjections",
     "publicNetworkAccess",
+    "raiMonitorConfig",
     "restrictOutboundNetworkAccess",
+    "storedCompletionsDisabled",
     "userOwnedStorage",
+];
+
+/// Members of `apiProperties` that specs have and Azure shows.
+const API_PROPERTIES: &[&str] = &[
+    "aadClientId",
+    "aadTenantId",
+    "qnaAzureSearchEndpointId",
+    "qnaRuntimeEndpoint",
+    "statisticsEnabled",
+    "superUser",
+    "websiteName",
 ];
 
 /// Whether an account says that it is encrypted with Microsoft's key, which is also the default.
@@ -132,6 +153,12 @@ pub(super) fn to_spec(body: &Value) -> Value {
             }
         }
         put("networkAcls", &Value::Object(acls));
+    }
+    // Members that are secrets are always shown as null, and others that nobody set.
+    let mut api = properties["apiProperties"].as_object().cloned().unwrap_or_default();
+    api.retain(|name, value| !value.is_null() && API_PROPERTIES.contains(&name.as_str()));
+    if !api.is_empty() {
+        put("apiProperties", &Value::Object(api));
     }
     put("identity", &shape::identity(body).unwrap_or_default());
     put("tags", &shape::tags(body).unwrap_or_default());

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
+use super::{DELEGATED, DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::body::AssignmentBody;
 use crate::finding::Open;
 use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
@@ -96,7 +96,7 @@ fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
 fn terms(loaded: &Loaded, grant: &DeclaredGrant<'_>) -> (Map<String, Value>, BTreeMap<String, Span>) {
     let document = &loaded.document;
     let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
-    for name in ["description", "condition", "conditionVersion"] {
+    for name in ["description", "condition", "conditionVersion", DELEGATED] {
         let pointer = format!("{}/{name}", grant.pointer);
         if let Some(value) = document.tree.pointer(&pointer) {
             collect_spans(document, &pointer, name, value, &mut spans);

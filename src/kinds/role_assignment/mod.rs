@@ -169,6 +169,8 @@ pub(crate) fn gaps_in<'a>(
     accounts.map(around).collect()
 }
 
+/// A field of the API.
+const DELEGATED: &str = "delegatedManagedIdentityResourceId";
 const FIELDS: &[Field] = &[
     Field::new("roleDefinitionId", Compare::Identity),
     Field::new("principalId", Compare::Identity),
@@ -177,6 +179,8 @@ const FIELDS: &[Field] = &[
     Field::new("description", Compare::TextToItsEnd).absent("\"\""),
     Field::new("condition", Compare::Condition),
     Field::new("conditionVersion", Compare::Equal),
+    Field::new(DELEGATED, Compare::IgnoreCase)
+        .change(Mutability::Never("Azure fixes it when the assignment is created")),
 ];
 
 static FACTS: Facts = Facts {
@@ -195,7 +199,9 @@ static FACTS: Facts = Facts {
         "/properties/updatedOn",
         "/properties/updatedBy",
     ],
+    moving: &[],
     superseded: &[],
+    newer: &[],
     takes_mark: true,
     takes_identity: false,
     is_callable: false,
@@ -375,6 +381,7 @@ impl Comparing for RoleAssignments {
             "description",
             "condition",
             "conditionVersion",
+            DELEGATED,
         ] {
             if !properties[name].is_null() {
                 spec.insert(name.to_owned(), properties[name].clone());

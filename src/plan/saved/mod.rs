@@ -21,7 +21,7 @@ use crate::document::{
 };
 use crate::finding::{Code, Severity, bounded};
 use crate::id::ResourceId;
-use crate::kinds::{self, writable};
+use crate::kinds::{self, settings};
 use crate::plan::predict::World;
 use crate::plan::{steps, words};
 use crate::rbac::Catalogue;
@@ -111,7 +111,7 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
         let (Ok(id), Some(kind)) = (ResourceId::parse(&step.target), kinds::by_name(&step.kind)) else {
             continue;
         };
-        let live = now.resource(&id).map(|body| crate::document::hash(&writable(kind, body)));
+        let live = now.resource(&id).map(|body| crate::document::hash(&settings(kind, body)));
         let what = match (&step.base, live) {
             (base, live) if *base == live => continue,
             (None, Some(_)) => "it was created in Azure",

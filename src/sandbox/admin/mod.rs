@@ -1,6 +1,6 @@
 //! The sandbox's own paths below `/_sandbox/`, with which tests control it.
 //!
-//! Answers `faults`, `clock`, `stats` and `reset` itself, `directory` in `principals`, `access` in `grants`,
+//! Answers `faults`, `clock`, `versions`, `stats` and `reset` itself, `directory` in `principals`, `access` in `grants`,
 //! `monitor` in `monitoring`, and `seed`.
 //! Stands on `http`, `state`, `entra` and `arm`.
 //!
@@ -37,6 +37,8 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
         (["faults"], &Method::POST) => faults::replace(&mut world.faults, request),
         (["clock"], &Method::GET) => clock(world),
         (["clock"], &Method::POST) => advance(world, request),
+        (["versions"], &Method::GET) => newest(world),
+        (["versions"], &Method::POST) => set_newest(world, request),
         (["seed"], _) => seed::answer(world, request),
         (["directory"], _) => principals::answer(world, request),
         (["access"], _) => grants::answer(world, request),
@@ -48,7 +50,9 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
             world.stats = Stats::default();
             Reply::json(200, &json!({"reset": true}))
         }
-        (["stats" | "reset" | "faults" | "clock"], _) => errors::method_not_allowed(request.method.as_str()),
+        (["stats" | "reset" | "faults" | "clock" | "versions"], _) => {
+            errors::method_not_allowed(request.method.as_str())
+        }
         _ => errors::unknown_path(&request.path),
     }
 }
@@ -59,6 +63,28 @@ fn clock(world: &World) -> Reply {
         200,
         &json!({"now": seven_digits(world.now), "aheadSeconds": world.state.clock_ahead_seconds}),
     )
+}
+
+/// `GET /_sandbox/versions`: the newest api-version of Microsoft.CognitiveServices that this cloud has.
+fn newest(world: &World) -> Reply {
+    Reply::json(200, &json!({"newest": world.newest_version}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Newest {
+    newest: Option<String>,
+}
+
+/// `POST /_sandbox/versions`: makes this a cloud that does not have newer ones yet.
+fn set_newest(world: &mut World, request: &Request) -> Reply {
+    match request.sandbox_json::<Newest>() {
+        Ok(sent) => {
+            world.newest_version = sent.newest;
+            newest(world)
+        }
+        Err(refusal) => refusal,
+    }
 }
 
 #[derive(Deserialize)]

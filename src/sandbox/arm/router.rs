@@ -7,7 +7,7 @@
 use axum::http::Method;
 
 use super::cognitive::{
-    accounts, children, connections, deleted, deployments, domain, offers, projects, rai_policies,
+    accounts, children, connections, deleted, deployments, domain, offers, plain, projects, rai_policies,
 };
 use super::rbac::{access, deny_assignments, locks, policies, role_assignments, role_definitions, schedules};
 use super::{activity, groups, monitor, operations, user_assigned_identity, versions};
@@ -175,7 +175,9 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
     let [_, subscription, group @ ..] = target.above else { return unknown_type(request, target) };
     let types: Vec<String> = target.rest.iter().map(|segment| segment.to_lowercase()).collect();
     let types: Vec<&str> = types.iter().map(String::as_str).collect();
-    versions::check(request, "microsoft.cognitiveservices", types.first().copied().unwrap_or_default())?;
+    let first = types.first().copied().unwrap_or_default();
+    versions::check(request, "microsoft.cognitiveservices", first)?;
+    versions::check_newest(request, world.newest_version.as_deref(), first)?;
     let group = match group {
         [] => None,
         [_, name] if target.above[2].eq_ignore_ascii_case("resourceGroups") => Some(name.as_str()),
@@ -191,7 +193,13 @@ fn cognitive_services(world: &mut World, request: &Request, target: &Target) -> 
             only(request, &Method::GET, || accounts::list(world, request, subscription, group))
         }
         (Some(group), ["accounts", _, rest @ ..]) => {
-            let place = accounts::AccountPlace { subscription, group, name: &target.rest[1] };
+            let place = accounts::AccountPlace {
+                subscription,
+                group,
+                name: &target.rest[1],
+                late: versions::is_late(request),
+                shows_more: versions::shows_more(request),
+            };
             account(world, request, target, place, rest)
         }
         (None, ["deletedaccounts"]) => {
@@ -272,6 +280,17 @@ fn below_account(
     if let ["connections", ..] | ["projects", _, "connections", ..] = types {
         return connections(world, request, target, place);
     }
+    if let Some((kind, is_list)) = plain_child(types) {
+        return match (&request.method, is_list) {
+            (&Method::GET, true) => plain::list(world, request, place, kind),
+            (&Method::GET, false) => plain::get(world, place, kind),
+            (&Method::PUT, false) => plain::put(world, request, place, kind),
+            (&Method::DELETE, false) if !matches!(kind, plain::Plain::Defender) => {
+                plain::delete(world, request, place)
+            }
+            _ => not_allowed(request),
+        };
+    }
     match (&request.method, types) {
         (&Method::GET, ["deployments"]) => deployments::list(world, request, place),
         (&Method::GET, ["deployments", _]) => deployments::get(world, request, place),
@@ -296,6 +315,20 @@ fn below_account(
             ["deployments" | "raipolicies" | "projects"] | ["deployments" | "raipolicies" | "projects", _],
         ) => not_allowed(request),
         _ => unknown_type(request, target),
+    }
+}
+
+/// A blocklist, an item of one, or a setting of Defender; and whether the path names all of them.
+fn plain_child(types: &[&str]) -> Option<(plain::Plain, bool)> {
+    match types {
+        ["raiblocklists", rest @ ..] if rest.len() < 2 => Some((plain::Plain::Blocklist, rest.is_empty())),
+        ["raiblocklists", _, "raiblocklistitems", rest @ ..] if rest.len() < 2 => {
+            Some((plain::Plain::Item, rest.is_empty()))
+        }
+        ["defenderforaisettings", rest @ ..] if rest.len() < 2 => {
+            Some((plain::Plain::Defender, rest.is_empty()))
+        }
+        _ => None,
     }
 }
 
@@ -328,7 +361,8 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
             if world.group(subscription, group).is_none() {
                 return Err(errors::group_not_found(group));
             }
-            let account = accounts::AccountPlace { subscription, group, name };
+            let account =
+                accounts::AccountPlace { subscription, group, name, late: false, shows_more: false };
             connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
         }
         _ => unknown_type(request, target),
@@ -455,7 +489,7 @@ fn check_scope(world: &World, target: &Target, request: &Request) -> Result<(), 
     {
         return Ok(());
     }
-    let place = accounts::AccountPlace { subscription, group, name };
+    let place = accounts::AccountPlace { subscription, group, name, late: false, shows_more: false };
     let found = match below {
         [kind, _, ..] if kind.eq_ignore_ascii_case("projects") => {
             projects::get(world, children::Place::of_account(place, &below[..2]))?

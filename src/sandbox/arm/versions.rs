@@ -33,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "2025-12-01",
             "2026-01-15-preview",
             "2026-03-01",
+            "2026-05-01",
             "2026-05-15-preview",
         ],
     ),
@@ -184,6 +185,32 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// From this version of Microsoft.CognitiveServices on, there are the fields of 2026.
+const LATE: &str = "2026-03-01";
+
+/// Whether a request asks with a version that has the fields of 2026.
+pub(crate) fn is_late(request: &Request) -> bool {
+    request.query("api-version").is_some_and(|version| version >= LATE)
+}
+
+/// Whether it asks with one of them that is generally available: its answers show more than any description has. Whether those of previews
+/// do is not known.
+pub(crate) fn shows_more(request: &Request) -> bool {
+    is_late(request) && request.query("api-version").is_some_and(|version| version.len() == LATE.len())
+}
+
+/// Refuses a version of Microsoft.CognitiveServices that is newer than the newest of this cloud.
+pub(crate) fn check_newest(request: &Request, newest: Option<&str>, kind: &str) -> Result<(), Reply> {
+    let version = request.query("api-version").unwrap_or_default();
+    let Some(newest) = newest.filter(|newest| version > *newest) else { return Ok(()) };
+    let known = TABLE
+        .iter()
+        .find(|(name, _)| *name == "microsoft.cognitiveservices")
+        .map_or(&[][..], |(_, known)| known);
+    let supported: Vec<&str> = known.iter().rev().copied().filter(|known| *known <= newest).collect();
+    Err(errors::no_registered_provider(kind, version, &supported.join(", ")))
+}
 
 /// Refuses a request without an api-version that its type has.
 pub(crate) fn check(request: &Request, entry: &str, kind: &str) -> Result<(), Reply> {

@@ -277,6 +277,8 @@ fn deployments<'w>(world: &'w World, account: &Account) -> Vec<&'w Child> {
         subscription: &account.subscription,
         group: &account.group,
         name: &account.name,
+        late: false,
+        shows_more: false,
     };
     let all = children::direct(world, Place::of_account(place, &rest)).map(|(_, child)| child);
     all.filter(|child| children::state(world, child) != Some("Creating")).collect()

@@ -31,6 +31,8 @@ pub(crate) struct World {
     pub(crate) role_propagation: SignedDuration,
     /// Faults to inject.
     pub(crate) faults: Vec<Fault>,
+    /// The newest api-version of Microsoft.CognitiveServices that this cloud has; all of them if not set.
+    pub(crate) newest_version: Option<String>,
     /// Limits of requests, if there are any.
     pub(crate) throttle: Option<Buckets>,
     /// Lines for the journal that are not yet on disk.
@@ -47,6 +49,7 @@ impl World {
             operation_time,
             role_propagation: SignedDuration::ZERO,
             faults: Vec::new(),
+            newest_version: None,
             throttle: None,
             unsaved: Vec::new(),
         }

@@ -1,11 +1,11 @@
-//! Children of accounts and workspaces: deployments, content filters, projects, connections.
+//! Children of accounts and workspaces: deployments, content filters, projects.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Identity;
+use super::{Connection, Identity};
 
 /// A model deployed under a name that callers use (`Microsoft.CognitiveServices/accounts/deployments`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -31,6 +31,12 @@ pub struct Deployment {
     pub capacity_settings: Option<CapacitySettings>,
     /// What the publisher of the model wants to know about you; Anthropic requires it.
     pub model_provider_data: Option<ModelProviderData>,
+    /// Which calls are processed first. If omitted on creation: `Default`.
+    pub service_tier: Option<ServiceTier>,
+    /// Whether it answers calls. If omitted on creation: `Running`.
+    pub deployment_state: Option<DeploymentState>,
+    /// How a model router chooses among models.
+    pub routing: Option<Routing>,
     /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
 }
@@ -51,6 +57,46 @@ pub struct DeploymentModel {
     pub source: Option<String>,
     /// The id of the account that contains the source, if it is not this one. Cannot be changed later.
     pub source_account: Option<String>,
+}
+
+/// Which calls of a deployment are processed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum ServiceTier {
+    /// In order.
+    Default,
+    /// Before those of others, at a higher price.
+    Priority,
+}
+
+/// Whether a deployment answers calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum DeploymentState {
+    /// It does.
+    Running,
+    /// It refuses them.
+    Paused,
+}
+
+/// How a model router chooses among models.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Routing {
+    /// What it prefers: `cost`, `balanced` or `quality`.
+    pub mode: Option<RoutingMode>,
+    /// The complete list of models that it may choose, each identified by `format`, `name` and `version`.
+    pub models: Option<Vec<DeploymentModel>>,
+}
+
+/// What a model router prefers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RoutingMode {
+    /// Cheap answers.
+    Cost,
+    /// A balance of both.
+    Balanced,
+    /// Good answers.
+    Quality,
 }
 
 /// How a deployment with children divides its capacity.
@@ -111,6 +157,10 @@ pub struct RaiPolicy {
     pub base_policy_name: Option<String>,
     /// The complete list of its filters, each identified by `name` and `source`.
     pub content_filters: Option<Vec<ContentFilter>>,
+    /// The complete list of blocklists that it uses, each identified by `blocklistName` and `source`.
+    pub custom_blocklists: Option<Vec<CustomBlocklist>>,
+    /// The complete list of filters of other providers that it uses, each identified by `safetyProviderName` and `source`.
+    pub safety_providers: Option<Vec<SafetyProvider>>,
     /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
 }
@@ -144,6 +194,51 @@ pub struct ContentFilter {
     /// The severity from which it acts. Filters with severity levels (`Hate`, `Violence`, `Sexual`, `Selfharm`) require it, the others do
     /// not support it.
     pub severity_threshold: Option<SeverityThreshold>,
+    /// What it does with what it detects. If set, it takes precedence over `blocking`.
+    pub action: Option<FilterAction>,
+}
+
+/// What a filter does with what it detects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum FilterAction {
+    /// What `blocking` says.
+    None,
+    /// It blocks it.
+    #[serde(rename = "BLOCKING")]
+    Blocking,
+    /// It annotates it.
+    #[serde(rename = "ANNOTATING")]
+    Annotating,
+    /// It asks a person.
+    #[serde(rename = "HITL")]
+    Hitl,
+    /// It asks the model again.
+    #[serde(rename = "RETRY")]
+    Retry,
+}
+
+/// A blocklist that a content filter uses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CustomBlocklist {
+    /// The blocklist's name.
+    pub blocklist_name: String,
+    /// Which text it checks.
+    pub source: ContentSource,
+    /// Whether it blocks what matches, instead of only annotating it.
+    pub blocking: Option<bool>,
+}
+
+/// A filter of another provider that a content filter uses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SafetyProvider {
+    /// The provider's name.
+    pub safety_provider_name: String,
+    /// Which text it checks.
+    pub source: ContentSource,
+    /// Whether it blocks what it detects, instead of only annotating it.
+    pub blocking: Option<bool>,
 }
 
 /// Which text a filter checks.
@@ -153,6 +248,14 @@ pub enum ContentSource {
     Prompt,
     /// What the model answers.
     Completion,
+    /// What an agent is about to send to a tool.
+    PreToolCall,
+    /// What a tool returned to an agent.
+    PostToolCall,
+    /// What starts a run of an agent.
+    PreRun,
+    /// What a run of an agent ends with.
+    PostRun,
 }
 
 /// The severity from which a filter acts.
@@ -186,53 +289,6 @@ pub struct Project {
     pub connections: Option<Vec<Connection>>,
 }
 
-/// How an account, a project or a hub workspace reaches another service. Connections cannot carry a mark, so those that are no longer
-/// declared are listed but never deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Connection {
-    /// 3 to 33 letters, digits, `_` and `-`, starting with a letter or digit.
-    pub name: String,
-    /// The type of service, such as `AIServices`, `AzureOpenAI`, `CognitiveSearch` or `ApiKey`.
-    pub category: String,
-    /// The service's URL or resource id.
-    pub target: Option<String>,
-    /// How it signs in. Changing from a key to `AAD` removes the key.
-    pub auth_type: ConnectionAuthType,
-    /// Its credentials. Azure never shows them: they are never compared, and only sent when another field changes or with `--rotate`.
-    pub credentials: Option<ConnectionCredentials>,
-    /// Further properties, such as `ApiType` and `ResourceId`. Properties not listed here are left alone; `null` removes one.
-    pub metadata: Option<BTreeMap<String, Option<String>>>,
-    /// Whether every user of the account or hub can use it.
-    pub is_shared_to_all: Option<bool>,
-}
-
-/// How a connection signs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum ConnectionAuthType {
-    /// With Entra ID, as the user who uses it.
-    #[serde(rename = "AAD")]
-    Aad,
-    /// With a key.
-    ApiKey,
-    /// With a managed identity.
-    ManagedIdentity,
-    /// Without signing in.
-    None,
-}
-
-/// The credentials of a connection. `{}` declares that there are none.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ConnectionCredentials {
-    /// The key, as `${secret.NAME}`: read from `KEYLESS_SECRET_NAME` when it is sent. Requires `authType: ApiKey`.
-    pub key: Option<String>,
-    /// Client id of the identity. Requires `authType: ManagedIdentity`.
-    pub client_id: Option<String>,
-    /// Resource id of the identity. Requires `authType: ManagedIdentity`.
-    pub resource_id: Option<String>,
-}
-
 /// An existing hub workspace or hub project (`Microsoft.MachineLearningServices/workspaces`). keyless only manages its connections.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -243,4 +299,51 @@ pub struct Workspace {
     pub resource_group: Option<String>,
     /// Its connections.
     pub connections: Option<Vec<Connection>>,
+}
+
+/// A list of words and expressions that content filters stop (`Microsoft.CognitiveServices/accounts/raiBlocklists`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RaiBlocklist {
+    /// Its name: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// The complete list of its items. If omitted: left alone; to remove the last one write `[]`.
+    pub items: Option<Vec<RaiBlocklistItem>>,
+    /// Tags. Tags not listed here are left alone; `null` removes one.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// An item of a blocklist.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RaiBlocklistItem {
+    /// Its name: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+    pub name: String,
+    /// The word, or the regular expression.
+    pub pattern: String,
+    /// Whether the pattern is a regular expression.
+    pub is_regex: Option<bool>,
+    /// Tags. Tags not listed here are left alone; `null` removes one.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// Defender for AI of an account (`Microsoft.CognitiveServices/accounts/defenderForAISettings`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct DefenderForAiSettings {
+    /// Whether it is on.
+    pub state: Option<DefenderState>,
+    /// Tags. Tags not listed here are left alone; `null` removes one.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+}
+
+/// Whether Defender for AI is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum DefenderState {
+    /// It is on.
+    Enabled,
+    /// It is off.
+    Disabled,
 }

@@ -3,13 +3,17 @@
 //! serde, the JSON Schema with its descriptions, validation and the field reference all come from these types. Field names are ARM's. An
 //! omitted field is unmanaged: never compared, never reset. `null` clears the live value.
 
+mod account_parts;
 mod children;
+mod connections;
 mod keys;
 mod strangers;
 
 use std::collections::BTreeMap;
 
+pub use account_parts::*;
 pub use children::*;
+pub use connections::*;
 pub use keys::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -133,6 +137,24 @@ pub struct Account {
     pub allowed_fqdn_list: Option<Vec<String>>,
     /// Subnets in which agents run.
     pub network_injections: Option<Vec<NetworkInjection>>,
+    /// Settings of single services.
+    pub api_properties: Option<ApiProperties>,
+    /// Whether Azure may serve more than the limits while the region has some to spare.
+    pub dynamic_throttling_enabled: Option<bool>,
+    /// Whether the service keeps no prompts and answers of stored completions.
+    pub stored_completions_disabled: Option<bool>,
+    /// The project that calls without a project's name belong to.
+    pub default_project: Option<String>,
+    /// The projects that calls of the account may name.
+    pub associated_projects: Option<Vec<String>>,
+    /// Where the results of monitoring for abuse are kept.
+    pub rai_monitor_config: Option<RaiMonitorConfig>,
+    /// An Azure Machine Learning workspace that belongs to it.
+    pub aml_workspace: Option<AmlWorkspace>,
+    /// Its further regions.
+    pub locations: Option<MultiRegion>,
+    /// The token with which it is moved from another place, as `${secret.NAME}`. Azure never shows it.
+    pub migration_token: Option<String>,
     /// Tags. Tags not listed here are left alone; `null` removes one.
     pub tags: Option<BTreeMap<String, Option<String>>>,
     /// The complete list of role assignments on this account. Any other assignment on the account or its children is drift. If omitted:
@@ -149,6 +171,12 @@ pub struct Account {
     pub key_usage: Option<KeyUsage>,
     /// The complete list of model deployments. If omitted: left alone; to remove the last one write `[]`.
     pub deployments: Option<Vec<Deployment>>,
+    /// The complete list of blocklists, which `customBlocklists` of content filters name. If omitted: left alone; to remove the last one
+    /// write `[]`.
+    pub rai_blocklists: Option<Vec<RaiBlocklist>>,
+    /// Defender for AI. If omitted: left alone.
+    #[serde(rename = "defenderForAISettings")]
+    pub defender_for_ai_settings: Option<DefenderForAiSettings>,
     /// The complete list of custom content filters. If omitted: left alone; to remove the last one write `[]`.
     pub rai_policies: Option<Vec<RaiPolicy>>,
     /// The complete list of Foundry projects. If omitted: left alone; to remove the last one write `[]`.
@@ -336,6 +364,8 @@ pub struct RoleAssignment {
     pub condition: Option<String>,
     /// Version of the condition's language: `2.0`, which is also the default.
     pub condition_version: Option<String>,
+    /// Resource id of the delegated managed identity, for assignments across tenants.
+    pub delegated_managed_identity_resource_id: Option<String>,
 }
 
 /// One role for some principals, at a scope.
@@ -354,6 +384,8 @@ pub struct ScopedRoleAssignment {
     pub condition: Option<String>,
     /// Version of the condition's language: `2.0`, which is also the default.
     pub condition_version: Option<String>,
+    /// Resource id of the delegated managed identity, for assignments across tenants.
+    pub delegated_managed_identity_resource_id: Option<String>,
 }
 
 /// A principal that gets a role: `id` with `type`, or exactly one of the others.

@@ -10,7 +10,24 @@ use crate::spec::variables::secret_name;
 use crate::text::names::nearest;
 
 /// Names in `credentials`, in specs or in Azure.
-const NAMES: &[&str] = &["key", "keys", "clientId", "resourceId"];
+const NAMES: &[&str] = &[
+    "key",
+    "keys",
+    "accessKeyId",
+    "secretAccessKey",
+    "pat",
+    "sas",
+    "username",
+    "password",
+    "securityToken",
+    "clientId",
+    "resourceId",
+    "clientSecret",
+    "tenantId",
+    "authUrl",
+    "developerToken",
+    "refreshToken",
+];
 /// The longest name compared with them.
 const LONGEST_NAME: usize = 20;
 

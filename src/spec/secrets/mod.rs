@@ -58,7 +58,7 @@ const JOINED: &[&str] = &[
 const OF_DATA: &[&str] =
     &["partitionkey", "rowkey", "sortkey", "hashkey", "rangekey", "shardkey", "documentkey", "foreignkey"];
 /// Members of `credentials` that are not secret.
-const OPEN: &[&str] = &["clientId", "resourceId"];
+const OPEN: &[&str] = &["clientId", "resourceId", "tenantId", "authUrl", "username"];
 
 /// Whether the value at a pointer is a secret.
 pub(super) fn is_secret(pointer: &str) -> bool {
@@ -74,9 +74,13 @@ pub(super) fn is_credential(pointer: &str) -> bool {
     pointer.split('/').skip(1).any(|token| is_credentials(&unescape(token)))
 }
 
-/// Whether a spec only accepts a reference to a secret at a pointer.
+/// Fields of an account whose secret members only accept references, besides `credentials`.
+const OF_ACCOUNTS: &[&str] = &["apiProperties", "migrationToken"];
+
+/// Whether a resource's field only accepts a reference to a secret at a pointer in spec shape.
 pub(crate) fn takes_reference_only(pointer: &str) -> bool {
-    is_credential(pointer) && is_secret(pointer)
+    let first = pointer.split('/').nth(1).unwrap_or_default();
+    (is_credential(pointer) || OF_ACCOUNTS.contains(&first)) && is_secret(pointer)
 }
 
 fn is_credentials(name: &str) -> bool {

@@ -31,10 +31,39 @@ const VALUE_WEIGHT: usize = 32;
 
 /// Fields that accept `${secret.NAME}`: JSON pointers in which `*` matches one token.
 const SECRET_FIELDS: &[&str] = &[
-    "/accounts/*/connections/*/credentials/key",
-    "/accounts/*/projects/*/connections/*/credentials/key",
-    "/workspaces/*/connections/*/credentials/key",
+    "/accounts/*/apiProperties/eventHubConnectionString",
+    "/accounts/*/apiProperties/qnaAzureSearchEndpointKey",
+    "/accounts/*/apiProperties/storageAccountConnectionString",
+    "/accounts/*/migrationToken",
 ];
+/// Where connections are.
+const CONNECTIONS: &[&str] =
+    &["/accounts/*/connections/*", "/accounts/*/projects/*/connections/*", "/workspaces/*/connections/*"];
+/// Members of their `credentials` that accept it.
+const CREDENTIALS: &[&str] = &[
+    "key",
+    "keys/*",
+    "accessKeyId",
+    "secretAccessKey",
+    "pat",
+    "sas",
+    "password",
+    "securityToken",
+    "clientSecret",
+    "developerToken",
+    "refreshToken",
+];
+
+/// Whether a field accepts `${secret.NAME}`.
+fn takes_secret(pointer: &str) -> bool {
+    let of_connection = || {
+        let (connection, member) = pointer.split_once("/credentials/")?;
+        let fits = CONNECTIONS.iter().any(|pattern| matches(pattern, connection))
+            && CREDENTIALS.iter().any(|pattern| matches(pattern, member));
+        Some(fits)
+    };
+    SECRET_FIELDS.iter().any(|pattern| matches(pattern, pointer)) || of_connection().unwrap_or_default()
+}
 
 /// Replaces every reference in a document by the value of its variable.
 pub fn substitute(document: &mut YamlDocument, outside: &Variables, sources: &Sources) -> Vec<Finding> {
@@ -160,9 +189,9 @@ impl Walk<'_> {
                     Some(variable) => result.push_str(&variable.text),
                 },
                 TextPart::Secret(source) => {
-                    if !SECRET_FIELDS.iter().any(|pattern| matches(pattern, &self.pointer)) {
+                    if !takes_secret(&self.pointer) {
                         let message = format!("`{}` is in a field that is shown and compared", short(source));
-                        let hint = "secrets are only allowed in `credentials.key` of connections";
+                        let hint = "secrets are only allowed in secret fields, such as `credentials.key` of connections";
                         self.problem(
                             Finding::error(Code::SecretOutsideSecretField, message).hint(hint),
                             source,
@@ -196,9 +225,7 @@ impl Walk<'_> {
     /// 64 levels deep.
     fn names_secret(pointer: &str, value: &Value) -> bool {
         match value {
-            Value::String(text) => {
-                secret_name(text).is_some() && SECRET_FIELDS.iter().any(|pattern| matches(pattern, pointer))
-            }
+            Value::String(text) => secret_name(text).is_some() && takes_secret(pointer),
             Value::Array(items) => items
                 .iter()
                 .enumerate()

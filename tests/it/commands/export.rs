@@ -208,7 +208,7 @@ fn what_people_made_by_hand_becomes_a_spec_that_plans_no_change_and_can_be_adopt
         "account theirs is left out: it carries the mark of stack `other`",
         &format!("role assignment Reader -> User user-cccccccc@sandbox.invalid ({CAROL}) on chat is left out: it carries the mark of stack `other`"),
         &format!("role assignment Cognitive Services User -> User principal-{DAVE}@sandbox.invalid ({DAVE}) on chat is left out: somebody activated it"),
-        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing, and drift reports 1 of what is left out. 10 reads, 0 writes.",
+        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing, and drift reports 1 of what is left out. 12 reads, 0 writes.",
     ]);
     assert_eq!(run.stdout, SPEC, "{run}");
     assert!(!run.stderr.contains(SECRET));
@@ -322,8 +322,8 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         "/chat/connections?",
         Fault::Edit(|body| {
             let mut foreign = body["value"][0].clone();
-            foreign["properties"]["authType"] = json!("CustomKeys");
-            foreign["id"] = json!(foreign["id"].as_str().unwrap().replace("by-token", "by-custom-keys"));
+            foreign["properties"]["authType"] = json!("Delegated");
+            foreign["id"] = json!(foreign["id"].as_str().unwrap().replace("by-token", "by-delegation"));
             body["value"].as_array_mut().unwrap().push(foreign);
         }),
     );
@@ -348,7 +348,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         }),
     );
     let run = export(&folder, "--resource-group rg").exits(0).complains(&[
-        "connection `by-custom-keys` of account `chat` is left out: `authType` must be",
+        "connection `by-delegation` of account `chat` is left out: `authType` must be",
         "`publicNetworkAccess` of account `chat` is left out",
         "`state` of virtual network rule",
         "specs have no such field",
@@ -390,8 +390,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         "/chat/connections?",
         Fault::Edit(|body| {
             let connection = &mut body["value"][0];
-            connection["id"] =
-                json!(connection["id"].as_str().unwrap().replace("by-token", &"long".repeat(9)));
+            connection["id"] = json!(connection["id"].as_str().unwrap().replace("by-token", "long.name"));
         }),
     );
     azure.spoil(
@@ -402,7 +401,7 @@ fn what_a_spec_cannot_hold_is_left_out_by_name() {
         }),
     );
     let run = export(&folder, "--resource-group rg").exits(1).complains(&[
-        "error[left-out]: connection `longlonglonglonglonglonglonglonglong` of account `chat` is left out",
+        "error[left-out]: connection `long.name` of account `chat` is left out",
         "error[left-out]: deployment `gpt-4o` of account `chat` is left out: Azure did not complete the last change",
         "11 resources, 5 left out",
     ]);
@@ -574,7 +573,7 @@ fn live_fields_that_specs_do_not_have_are_named_without_their_values() {
         Fault::Edit(|list| {
             for body in list["value"].as_array_mut().unwrap() {
                 body["properties"]["apiProperties"] =
-                    json!({"statisticsEnabled": false, "websiteName": "hidden-value"});
+                    json!({"statisticsEnabled": false, "notInSpecs": "hidden-value"});
                 body["zones"] = json!(["1"]);
                 body["properties"]["raiMonitorConfig"] = Value::Null;
             }
@@ -590,7 +589,7 @@ fn live_fields_that_specs_do_not_have_are_named_without_their_values() {
         }),
     );
     let run = export(&folder, "--resource-group rg").exits(0).complains(&[
-        "note[left-out]: `apiProperties` of account chat is left out: specs have no such field",
+        "note[left-out]: `apiProperties.notInSpecs` of account chat is left out: specs have no such field",
         "note[left-out]: `zones` of account chat is left out: specs have no such field",
         "note[left-out]: `scaleSettings` of deployment gpt-4o of chat is left out: Azure no longer accepts it; use `sku`",
     ]);

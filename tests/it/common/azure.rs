@@ -191,6 +191,9 @@ impl Azure {
             "2020-05-01"
         } else if path.contains("Microsoft.Authorization") {
             "2022-04-01"
+        } else if path.contains("/raiPolicies/") {
+            // Older versions lack members of content filters.
+            "2026-05-01"
         } else if path.contains("/providers/") {
             "2025-06-01"
         } else {

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "sandbox")]
 mod commands;
+mod leaves;
 mod openings;
 #[cfg(feature = "sandbox")]
 mod pages;
@@ -278,6 +279,12 @@ const ORDER: &[&str] = &[
     "KeyVaultProperties",
     "UserOwnedStorage",
     "NetworkInjection",
+    "ApiProperties",
+    "RaiMonitorConfig",
+    "AmlWorkspace",
+    "MultiRegion",
+    "AccountRegion",
+    "DefenderForAiSettings",
     "RoleAssignment",
     "Expected",
     "CoManager",
@@ -287,8 +294,13 @@ const ORDER: &[&str] = &[
     "DeploymentSku",
     "CapacitySettings",
     "ModelProviderData",
+    "Routing",
     "RaiPolicy",
     "ContentFilter",
+    "CustomBlocklist",
+    "SafetyProvider",
+    "RaiBlocklist",
+    "RaiBlocklistItem",
     "Project",
     "Connection",
     "ConnectionCredentials",
@@ -308,6 +320,17 @@ fn title(name: &str) -> String {
         "KeyVaultProperties" => "`keyVaultProperties`",
         "UserOwnedStorage" => "An element of `userOwnedStorage`",
         "NetworkInjection" => "An element of `networkInjections`",
+        "ApiProperties" => "`apiProperties`",
+        "RaiMonitorConfig" => "`raiMonitorConfig`",
+        "AmlWorkspace" => "`amlWorkspace`",
+        "MultiRegion" => "`locations` of an account",
+        "AccountRegion" => "An element of `regions`",
+        "DefenderForAiSettings" => "`defenderForAISettings`",
+        "Routing" => "`routing` of a deployment",
+        "CustomBlocklist" => "An element of `customBlocklists`",
+        "SafetyProvider" => "An element of `safetyProviders`",
+        "RaiBlocklist" => "A blocklist (`raiBlocklists` of an account)",
+        "RaiBlocklistItem" => "An item of a blocklist (`items`)",
         "RoleAssignment" => "A role assignment on an account",
         "Expected" => "A role assignment that is expected (`expected` of the file or of an account)",
         "CoManager" => "Another team on an account (`coManagedBy`)",

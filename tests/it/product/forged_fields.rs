@@ -93,10 +93,10 @@ fn a_field_that_no_spec_can_say_is_not_written() {
             ),
             (
                 |plan| {
-                    push(change(plan, "update", "chat"), "apiProperties", json!({"qnaRuntimeEndpoint": "x"}));
+                    push(change(plan, "update", "chat"), "apiProperties", json!({"notInSpecs": "x"}));
                 },
                 "accounts/chat",
-                "`apiProperties` is not a field of kind `accounts`",
+                "`apiProperties.notInSpecs` is not a field of kind `accounts`",
             ),
             (
                 |plan| {

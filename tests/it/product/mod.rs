@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod annotations;
+mod api_versions;
 #[cfg(unix)]
 mod bounds;
 mod checks;
@@ -15,6 +16,7 @@ mod defaults;
 mod deployments;
 mod drift;
 mod drift_who;
+mod estates;
 #[cfg(unix)]
 mod files;
 mod floors;

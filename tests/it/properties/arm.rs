@@ -202,7 +202,15 @@ pub(super) fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'
         // Nobody activates a role in these cases; tests/it/product/promises/mod.rs has who does.
         Some("roleAssignmentScheduleInstances") => ("activations", found(Vec::new())),
         // Another generator makes the contents of accounts.
-        Some("raiPolicies" | "deployments" | "projects" | "connections") => ("children", found(Vec::new())),
+        Some(
+            "raiPolicies"
+            | "raiBlocklists"
+            | "raiBlocklistItems"
+            | "defenderForAISettings"
+            | "deployments"
+            | "projects"
+            | "connections",
+        ) => ("children", found(Vec::new())),
         Some("getByIds") => {
             ("directory", Answer::found(known(query).into_iter().map(|id| json!({"id": id}))))
         }

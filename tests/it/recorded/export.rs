@@ -83,7 +83,7 @@ fn every_writable_field_of_an_account_is_exported_or_named() {
         }
     }
     let mut value = settled.value.clone();
-    value["properties"]["apiProperties"] = json!({"qnaRuntimeEndpoint": "https://x.example"});
+    value["properties"]["apiProperties"] = json!({"notInSpecs": "https://x.example"});
     value["sku"]["tier"] = json!("Standard");
     let exported = exporting(&value).unwrap();
     let told: Vec<&str> = exported.findings.iter().map(|finding| finding.message.as_str()).collect();

@@ -16,8 +16,15 @@ const ACCOUNT: &str = "/subscriptions/7f3b0000-0000-4000-8000-000000000001/resou
                        Microsoft.CognitiveServices/accounts/chat-eu";
 
 /// Versions that clients of today use: those that are described, and those of az and the Python SDK.
-const VERSIONS: [&str; 6] =
-    ["2023-05-01", "2024-06-01-preview", "2025-06-01", "2025-09-01", "2026-03-01", "2026-05-15-preview"];
+const VERSIONS: [&str; 7] = [
+    "2023-05-01",
+    "2024-06-01-preview",
+    "2025-06-01",
+    "2025-09-01",
+    "2026-03-01",
+    "2026-05-01",
+    "2026-05-15-preview",
+];
 
 /// A call: method, path below `{account}`, `{subscription}` or `{group}`, body.
 type Call = (&'static str, &'static str, Value);

@@ -30,7 +30,6 @@ const ORDER: &[&str] = &[
     "allowProjectManagement",
     "defaultProject",
     "associatedProjects",
-    "migrationToken",
 ];
 
 /// Kinds that always show this key of another service as null.
@@ -78,9 +77,25 @@ pub(super) fn account_id(account: &Account, scope: Option<(&str, &str)>) -> Stri
     )
 }
 
+/// What answers of the generally available versions of 2026 show besides, in no description of the API.
+#[derive(Debug, Clone)]
+pub(crate) struct More {
+    /// The names of the account's projects.
+    pub(crate) projects: Vec<String>,
+}
+
+/// Properties that only the versions of 2026 have.
+const LATE: &[&str] = &["storedCompletionsDisabled"];
+
 /// Body of a live account. `scope` is the subscription and group of the URL, whose casing the id echoes.
-pub(crate) fn live(account: &Account, scope: Option<(&str, &str)>) -> String {
-    body(account, &account_id(account, scope), "Microsoft.CognitiveServices/accounts", None)
+pub(crate) fn live(
+    account: &Account,
+    scope: Option<(&str, &str)>,
+    late: bool,
+    more: Option<&More>,
+) -> String {
+    let id = account_id(account, scope);
+    body(account, &id, "Microsoft.CognitiveServices/accounts", None, (late, more))
 }
 
 /// Body of a soft-deleted account.
@@ -95,10 +110,17 @@ pub(crate) fn deleted(deleted: &DeletedAccount) -> String {
         &id,
         "Microsoft.CognitiveServices/deletedAccounts",
         Some((deleted.deleted_at, deleted.purge_at)),
+        (false, None),
     )
 }
 
-fn body(account: &Account, id: &str, kind: &str, dates: Option<(i64, i64)>) -> String {
+fn body(
+    account: &Account,
+    id: &str,
+    kind: &str,
+    dates: Option<(i64, i64)>,
+    edition: (bool, Option<&More>),
+) -> String {
     let mut text = ObjectText::new();
     text.field("id", &id)
         .field("name", &account.name)
@@ -108,13 +130,13 @@ fn body(account: &Account, id: &str, kind: &str, dates: Option<(i64, i64)>) -> S
         .field("sku", &account.sku)
         .field("kind", &account.kind)
         .optional("tags", account.tags.as_ref())
-        .raw("properties", &properties(account, dates))
+        .raw("properties", &properties(account, dates, edition))
         .optional("identity", account.identity.as_ref())
         .field("systemData", &system_data(&account.created, &account.modified));
     text.end()
 }
 
-fn properties(account: &Account, dates: Option<(i64, i64)>) -> String {
+fn properties(account: &Account, dates: Option<(i64, i64)>, (late, more): (bool, Option<&More>)) -> String {
     let facts = facts::of(&account.kind);
     let subdomain = account.subdomain();
     let mut text = ObjectText::new();
@@ -130,8 +152,17 @@ fn properties(account: &Account, dates: Option<(i64, i64)>) -> String {
     for name in ORDER {
         match *name {
             "apiProperties" => text.optional(name, api_properties(account).as_ref()),
+            // Shown although nobody set it.
+            "associatedProjects" if !account.properties.contains_key(*name) => {
+                let projects = more.filter(|_| account.kind == "AIServices").map(|more| &more.projects);
+                text.optional(name, projects)
+            }
+            name if !late && LATE.contains(&name) => &mut text,
             name => text.optional(name, account.properties.get(name)),
         };
+    }
+    if more.is_some() && account.kind == "AIServices" {
+        text.raw("armFeatures", "[]");
     }
     text.raw("privateEndpointConnections", "[]");
     let access = account.properties.get("publicNetworkAccess").cloned().unwrap_or_else(|| json!("Enabled"));

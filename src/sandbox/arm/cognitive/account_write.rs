@@ -60,8 +60,11 @@ pub(crate) struct Write {
     pub(crate) restore: bool,
 }
 
+/// Properties that only the versions of 2026 take.
+const LATE: &[&str] = &["storedCompletionsDisabled"];
+
 /// Checks the form of a body. `null` means the same as absent.
-pub(crate) fn read(body: Map<String, Value>) -> Result<Write, Reply> {
+pub(crate) fn read(body: Map<String, Value>, late: bool) -> Result<Write, Reply> {
     let mut write = Write::default();
     for (name, value) in body {
         match (name.to_lowercase().as_str(), value) {
@@ -78,6 +81,7 @@ pub(crate) fn read(body: Map<String, Value>) -> Result<Write, Reply> {
             _ => {}
         }
     }
+    write.properties.retain(|name, _| late || !LATE.contains(&name.as_str()));
     write.restore = write.properties.remove("restore") == Some(Value::Bool(true));
     Ok(write)
 }

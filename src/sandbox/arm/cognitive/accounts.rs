@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::account_write::{Mode, Write};
 use super::{account_body as body, account_facts as facts, account_write as write, children, projects};
 use crate::sandbox::arm::operations::announce;
+use crate::sandbox::arm::versions;
 use crate::sandbox::http::{Item, Reply, Request, errors, page};
 use crate::sandbox::state::{
     Account, DeletedAccount, Identity, Operation, Principal, World, account_key, derived_id,
@@ -25,6 +26,10 @@ pub(crate) struct AccountPlace<'a> {
     pub(crate) subscription: &'a str,
     pub(crate) group: &'a str,
     pub(crate) name: &'a str,
+    /// Whether the request asks with a version that has the fields of 2026.
+    pub(crate) late: bool,
+    /// Whether the answer shows what no description has.
+    pub(crate) shows_more: bool,
 }
 
 impl AccountPlace<'_> {
@@ -37,22 +42,31 @@ impl AccountPlace<'_> {
     }
 }
 
-fn shown(status: u16, account: &Account, place: AccountPlace) -> Reply {
-    Reply::text(status, body::live(account, Some((place.subscription, place.group))))
+fn shown(world: &World, status: u16, account: &Account, place: AccountPlace) -> Reply {
+    let more = place.shows_more.then(|| body::More { projects: project_names(world, &place.key()) });
+    let scope = Some((place.subscription, place.group));
+    Reply::text(status, body::live(account, scope, place.late, more.as_ref()))
         .with("etag", body::account_etag(account))
+}
+
+/// The names of an account's projects.
+fn project_names(world: &World, account: &str) -> Vec<String> {
+    let prefix = format!("{account}/projects/");
+    let all = world.state.children_below(&prefix).filter(|(key, _)| !key[prefix.len()..].contains('/'));
+    all.map(|(_, project)| project.name.clone()).collect()
 }
 
 /// `GET account`.
 pub(crate) fn get(world: &World, place: AccountPlace) -> Reply {
     match world.state.accounts.get(&place.key()) {
-        Some(account) => shown(200, account, place),
+        Some(account) => shown(world, 200, account, place),
         None => place.not_found(),
     }
 }
 
 /// `PUT account`: new 201, existing 200, soft-deleted refused or restored.
 pub(crate) fn put(world: &mut World, request: &Request, place: AccountPlace) -> Result<Reply, Reply> {
-    let write = write::read(request.json_object()?)?;
+    let write = write::read(request.json_object()?, place.late)?;
     if world.state.accounts.contains_key(&place.key()) {
         return replace(world, request, place, &write);
     }
@@ -182,7 +196,7 @@ fn restore(world: &mut World, request: &Request, place: AccountPlace) -> Reply {
 pub(crate) fn patch(world: &mut World, request: &Request, place: AccountPlace) -> Result<Reply, Reply> {
     let body = request.json_object()?;
     let identity = body.get("identity").is_some_and(|identity| !identity.is_null());
-    let sent = write::read(body)?;
+    let sent = write::read(body, place.late)?;
     let mut account = existing(world, place)?;
     let before = account.subdomain().map(str::to_owned);
     let key = account.properties.get("encryption").cloned();
@@ -243,18 +257,20 @@ pub(crate) fn list(world: &World, request: &Request, subscription: &str, group: 
         None => format!("/subscriptions/{subscription}/"),
     };
     let prefix = prefix.to_lowercase();
+    let (late, more) = (versions::is_late(request), versions::shows_more(request));
     let items =
         world.state.accounts.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix)).map(
             |(key, account)| {
                 let scope = group.map(|group| (subscription.to_owned(), group.to_owned()));
+                let more = more.then(|| body::More { projects: project_names(world, key) });
                 // The body is 40 times as large, so it is written only when it is sent.
                 let item = move || -> Item {
-                    let account = account.clone();
+                    let (account, more) = (account.clone(), more.clone());
                     Box::new(move || {
                         let scope = scope
                             .as_ref()
                             .map(|(subscription, group)| (subscription.as_str(), group.as_str()));
-                        body::live(&account, scope)
+                        body::live(&account, scope, late, more.as_ref())
                     })
                 };
                 (key.as_str(), item)
@@ -354,7 +370,7 @@ fn start(
 
 /// Puts an account into the state, and its identities into the directory.
 fn store(world: &mut World, account: Account, place: AccountPlace, status: u16) -> Reply {
-    let reply = shown(status, &account, place);
+    let reply = shown(world, status, &account, place);
     let old = world.state.accounts.get(&place.key()).and_then(|old| old.identity.clone());
     world.forget_identity(old.as_ref(), account.identity.as_ref());
     if let Some(identity) = &account.identity {

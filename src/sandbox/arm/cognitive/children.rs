@@ -55,7 +55,7 @@ impl<'a> Place<'a> {
 
     /// ARM id of the account or workspace.
     pub(super) fn root_id(&self) -> String {
-        let (root, accounts::AccountPlace { subscription, group, name }) = (self.root, self.account);
+        let (root, accounts::AccountPlace { subscription, group, name, .. }) = (self.root, self.account);
         format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{root}/{name}")
     }
 

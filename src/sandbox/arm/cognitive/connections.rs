@@ -17,6 +17,8 @@ const AUTH: &[(&str, &[&str])] = &[
     ("AAD", &[]),
     ("None", &[]),
     ("ManagedIdentity", &[]),
+    ("AccountManagedIdentity", &[]),
+    ("ProjectManagedIdentity", &[]),
     ("ApiKey", &["key"]),
     ("AccountKey", &["key"]),
     ("PAT", &["pat"]),
@@ -158,10 +160,13 @@ fn read(mut sent: Map<String, Value>, mut kept: Map<String, Value>) -> Result<Ma
                 let names: Vec<&str> = AUTH.iter().map(|(name, _)| *name).collect();
                 one_of("properties.authType", &names, &word)?
             }
-            ("category" | "target" | "expiryTime", value @ Value::String(_))
+            ("category" | "target" | "expiryTime" | "audience" | "tokenUrl", value @ Value::String(_))
             | ("isSharedToAll" | "useWorkspaceManagedIdentity", value @ Value::Bool(_))
             | ("metadata", value @ Value::Object(_))
-            | ("sharedUserList", value @ Value::Array(_)) => value,
+            | ("sharedUserList" | "scopes", value @ Value::Array(_)) => value,
+            ("peStatus", Value::String(word)) => {
+                one_of("properties.peStatus", &["Inactive", "Active", "NotApplicable"], &word)?
+            }
             ("peRequirement", Value::String(word)) => {
                 one_of("properties.peRequirement", &["Required", "NotRequired", "NotApplicable"], &word)?
             }
@@ -174,6 +179,10 @@ fn read(mut sent: Map<String, Value>, mut kept: Map<String, Value>) -> Result<Ma
                 | "useWorkspaceManagedIdentity"
                 | "metadata"
                 | "sharedUserList"
+                | "scopes"
+                | "audience"
+                | "tokenUrl"
+                | "peStatus"
                 | "peRequirement",
                 value,
             ) => return Err(wrong_type(&format!("properties.{name}"), &value)),
@@ -206,7 +215,9 @@ fn shown(place: Place, child: &Child) -> String {
     let mut properties = ObjectText::new();
     properties.field("authType", &get("authType"));
     // No API description has the field for types without credentials.
-    if !matches!(get("authType").as_ref().and_then(Value::as_str), Some("AAD" | "None")) {
+    let way = get("authType");
+    let without = ["AAD", "None", "AccountManagedIdentity", "ProjectManagedIdentity"];
+    if !way.as_ref().and_then(Value::as_str).is_some_and(|way| without.contains(&way)) {
         properties.field("credentials", &Value::Null);
     }
     properties
@@ -218,7 +229,10 @@ fn shown(place: Place, child: &Child) -> String {
         .field("isSharedToAll", &get("isSharedToAll").unwrap_or(json!(false)))
         .field("sharedUserList", &get("sharedUserList").unwrap_or(json!([])))
         .field("peRequirement", &get("peRequirement").unwrap_or(json!("NotRequired")))
-        .field("peStatus", &"NotApplicable")
+        .field("peStatus", &get("peStatus").unwrap_or(json!("NotApplicable")))
+        .optional("audience", get("audience").as_ref())
+        .optional("tokenUrl", get("tokenUrl").as_ref())
+        .optional("scopes", get("scopes").as_ref())
         .field("error", &Value::Null)
         .field("isDefault", &get("isDefault"))
         .field("metadata", &get("metadata").unwrap_or(json!({})));

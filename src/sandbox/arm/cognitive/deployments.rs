@@ -13,6 +13,10 @@ use crate::sandbox::state::{Account, Child, World};
 
 const KIND: &str = "deployments";
 const NAMES: children::Names = children::Names { kind: KIND, length: 1..=64, marks: b"_.-" };
+const TIERS: &[&str] = &["Default", "Priority"];
+const STATES: &[&str] = &["Running", "Paused"];
+/// Properties that only the versions of 2026 have.
+const LATE: &[&str] = &["serviceTier", "deploymentState", "routing"];
 const UPGRADES: &[&str] = &["OnceNewDefaultVersionAvailable", "OnceCurrentVersionExpired", "NoAutoUpgrade"];
 /// Content filter of a deployment that names none.
 const POLICY: &str = "Microsoft.DefaultV2";
@@ -127,11 +131,12 @@ fn taken(world: &World, place: Place, sent: Map<String, Value>) -> Result<Map<St
     for (name, value) in sent {
         match (name.as_str(), value) {
             (_, Value::Null) => {}
+            (name, _) if LATE.contains(&name) && !place.account.late => {}
             // The API description calls the first read-only and lacks the second, but the service accepts both:
             // https://github.com/Azure/bicep-types-az/issues/2121, https://github.com/Azure/azure-rest-api-specs/issues/43610
             ("dynamicThrottlingEnabled", value @ Value::Bool(_))
             | (
-                "modelProviderData" | "model" | "scaleSettings" | "capacitySettings",
+                "modelProviderData" | "model" | "scaleSettings" | "capacitySettings" | "routing",
                 value @ Value::Object(_),
             )
             | ("parentDeploymentName" | "spilloverDeploymentName", value @ Value::String(_)) => {
@@ -139,6 +144,14 @@ fn taken(world: &World, place: Place, sent: Map<String, Value>) -> Result<Map<St
             }
             ("versionUpgradeOption", Value::String(word)) => {
                 let word = one_of(&name, UPGRADES, &word)?;
+                properties.insert(name, word);
+            }
+            ("serviceTier", Value::String(word)) => {
+                let word = one_of(&name, TIERS, &word)?;
+                properties.insert(name, word);
+            }
+            ("deploymentState", Value::String(word)) => {
+                let word = one_of(&name, STATES, &word)?;
                 properties.insert(name, word);
             }
             ("raiPolicyName", Value::String(policy)) => {
@@ -151,6 +164,9 @@ fn taken(world: &World, place: Place, sent: Map<String, Value>) -> Result<Map<St
                 | "model"
                 | "scaleSettings"
                 | "capacitySettings"
+                | "routing"
+                | "serviceTier"
+                | "deploymentState"
                 | "versionUpgradeOption"
                 | "raiPolicyName"
                 | "parentDeploymentName"
@@ -242,6 +258,8 @@ pub(super) fn rate_limits(full: bool, capacity: u64) -> Value {
 fn shown(world: &World, request: &Request, place: Place, child: &Child) -> String {
     let (full, with_sku) = (is_full(request), request.query("api-version").unwrap_or_default() >= WITH_SKU);
     let mut properties = child.properties.clone();
+    let late = place.account.late;
+    properties.retain(|name, _| late || !LATE.contains(&name.as_str()));
     let named = |name: &str| {
         child
             .properties
@@ -270,7 +288,10 @@ fn shown(world: &World, request: &Request, place: Place, child: &Child) -> Strin
         }
     }
     if full {
-        fill("raiPolicyName", json!(POLICY));
+        // These versions do not show a policy that nobody chose.
+        if !place.account.shows_more {
+            fill("raiPolicyName", json!(POLICY));
+        }
         fill("currentCapacity", json!(capacity.unwrap_or(CAPACITY)));
         if let (Some(model), Some(known)) = (properties.get_mut("model"), known) {
             model["publisher"] = json!(known.format);

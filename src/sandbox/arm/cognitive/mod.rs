@@ -2,7 +2,7 @@
 //!
 //! `accounts` answers for accounts, with reading (`account_write`), showing (`account_body`) and the facts of each kind
 //! (`account_facts`) apart; `deleted` has soft-deleted accounts, `domain` the availability of subdomains. `deployments`,
-//! `rai_policies`, `projects` and `connections` share `children`. `offers` lists models, SKUs and usage from the `catalog`.
+//! `rai_policies`, `projects`, `connections` and `plain` (blocklists, Defender) share `children`. `offers` lists models, SKUs and usage from the `catalog`.
 //!
 //! Unlike Azure, operations finish at once unless the sandbox is given an operation time, the catalogue is a selection, and
 //! credentials of connections are not kept.
@@ -18,5 +18,6 @@ pub(super) mod deleted;
 pub(super) mod deployments;
 pub(super) mod domain;
 pub(super) mod offers;
+pub(super) mod plain;
 pub(super) mod projects;
 pub(super) mod rai_policies;

@@ -284,6 +284,7 @@ pub(crate) fn account_skus(world: &World, request: &Request, place: Place) -> Re
 fn skus_of(kind: &str) -> &'static [(&'static str, &'static str)] {
     match kind {
         "AIServices" | "OpenAI" | "CognitiveServices" => &[("S0", "Standard")],
+        "TextAnalytics" => &[("F0", "Free"), ("S", "Standard"), ("S0", "Standard")],
         _ => &[("F0", "Free"), ("S0", "Standard")],
     }
 }

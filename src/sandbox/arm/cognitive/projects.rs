@@ -135,10 +135,17 @@ fn shown(world: &World, account: &Account, place: Place, child: &Child) -> Strin
         json!({"AI Foundry API": format!("https://{host}.services.ai.azure.com/api/projects/{}", child.name)}),
     );
     properties.insert(String::from("provisioningState"), json!(children::provisioning_state(world, child)));
+    let more = place.account.shows_more;
+    if more {
+        // In no description: https://github.com/hashicorp/terraform-provider-azurerm/issues/31543
+        let internal = derived_id(&format!("internal:{}:{}", place.key(), child.created.at));
+        properties.insert(String::from("internalId"), json!(internal.simple().to_string()));
+    }
     let mut text = ObjectText::new();
     text.field("id", &format!("{}/{KIND}/{}", place.root_id(), child.name))
         .field("name", &format!("{}/{}", account.name, child.name))
         .field("type", &format!("{ACCOUNTS}/{KIND}"))
+        .optional("kind", more.then_some(&"AIServices"))
         .field("etag", &children::etag(&place.key(), child))
         .field("location", &child.location)
         .optional("identity", child.identity.as_ref())

@@ -18,6 +18,8 @@ const NAMES: children::Names = children::Names { kind: KIND, length: 1..=64, mar
 const MODES: &[&str] = &["Default", "Deferred", "Blocking", "Asynchronous_filter"];
 const LEVELS: &[&str] = &["Low", "Medium", "High"];
 const SOURCES: &[&str] = &["Prompt", "Completion"];
+/// The texts of agents, which only the versions of 2026 filter.
+const LATE_SOURCES: &[&str] = &["Prompt", "Completion", "PreToolCall", "PostToolCall", "PreRun", "PostRun"];
 /// A filter without severity levels: name, source, whether it blocks.
 type Further = (&'static str, &'static str, bool);
 /// The service's own policies, and their filters besides the four harms. Which filters `Microsoft.DefaultV2`
@@ -165,9 +167,13 @@ pub(crate) fn put(world: &mut World, request: &Request, place: Place) -> Result<
             (_, Value::Null) => continue,
             ("mode", Value::String(word)) => one_of("properties.mode", MODES, &word)?,
             ("basePolicyName", Value::String(base)) => json!(find(world, place.account, &base)?),
-            ("contentFilters", Value::Array(filters)) => read_filters(filters)?,
-            ("customBlocklists", value @ Value::Array(_)) => value,
-            ("mode" | "basePolicyName" | "contentFilters" | "customBlocklists", value) => {
+            ("contentFilters", Value::Array(filters)) => read_filters(filters, place.account.late)?,
+            ("safetyProviders", _) if !place.account.late => continue,
+            ("customBlocklists" | "safetyProviders", value @ Value::Array(_)) => value,
+            (
+                "mode" | "basePolicyName" | "contentFilters" | "customBlocklists" | "safetyProviders",
+                value,
+            ) => {
                 return Err(wrong_type(&format!("properties.{name}"), &value));
             }
             _ => continue,
@@ -220,7 +226,7 @@ fn refuse_system(place: Place) -> Result<(), Reply> {
 }
 
 /// Each filter needs a name, a source, and whether it blocks: <https://github.com/pulumi/pulumi-azure-native/issues/3022>
-fn read_filters(mut filters: Vec<Value>) -> Result<Value, Reply> {
+fn read_filters(mut filters: Vec<Value>, late: bool) -> Result<Value, Reply> {
     for filter in &mut filters {
         let text = |name: &str| filter.get(name).and_then(Value::as_str);
         let (Some(_), Some(source), Some(_)) =
@@ -228,10 +234,13 @@ fn read_filters(mut filters: Vec<Value>) -> Result<Value, Reply> {
         else {
             return Err(wrong_type("properties.contentFilters", filter));
         };
-        let source = one_of("source", SOURCES, source)?;
+        let source = one_of("source", if late { LATE_SOURCES } else { SOURCES }, source)?;
         let level =
             text("severityThreshold").map(|level| one_of("severityThreshold", LEVELS, level)).transpose()?;
         filter["source"] = source;
+        if let (false, Some(map)) = (late, filter.as_object_mut()) {
+            map.remove("action");
+        }
         if let Some(level) = level {
             filter["severityThreshold"] = level;
         }
@@ -241,6 +250,14 @@ fn read_filters(mut filters: Vec<Value>) -> Result<Value, Reply> {
 
 fn shown(place: Place, child: &Child) -> String {
     let mut text = children::head(place, child, KIND);
-    text.field("properties", &child.properties);
+    let mut properties = child.properties.clone();
+    if !place.account.late {
+        properties.remove("safetyProviders");
+        let filters = properties.get_mut("contentFilters").and_then(Value::as_array_mut);
+        for filter in filters.into_iter().flatten().filter_map(Value::as_object_mut) {
+            filter.remove("action");
+        }
+    }
+    text.field("properties", &properties);
     children::tail(text, place, child)
 }

@@ -83,6 +83,9 @@ pub(crate) fn openings() -> Vec<Opening> {
     all.extend(calls());
     all.extend(protections());
     all.extend(connections());
+    all.extend(credentials());
+    all.extend(services());
+    all.extend(lists());
     all
 }
 
@@ -203,6 +206,138 @@ pub(super) fn calls() -> Vec<Opening> {
     ]
 }
 
+/// What few accounts have.
+fn services() -> Vec<Opening> {
+    let chat = "accounts/chat";
+    let search = |name: &str| {
+        let group = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
+        format!(
+            "apiProperties: {{qnaAzureSearchEndpointId: {group}/providers/Microsoft.Search/searchServices/{name}}}\n"
+        )
+    };
+    let storage = |name: &str| {
+        let group = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg";
+        format!(
+            "raiMonitorConfig: {{adxStorageResourceId: {group}/providers/Microsoft.Storage/storageAccounts/{name}}}\n"
+        )
+    };
+    let runtime = |host: &str| format!("apiProperties: {{qnaRuntimeEndpoint: 'https://{host}.example/'}}\n");
+    vec![
+        opening(
+            "connection",
+            "accounts[].apiProperties.qnaAzureSearchEndpointId",
+            &search("ours"),
+            &search("theirs"),
+            chat,
+        ),
+        opening(
+            "connection",
+            "accounts[].apiProperties.qnaRuntimeEndpoint",
+            &runtime("ours"),
+            &runtime("theirs"),
+            chat,
+        ),
+        opening(
+            "outbound",
+            "accounts[].raiMonitorConfig.adxStorageResourceId",
+            &storage("ours"),
+            &storage("theirs"),
+            chat,
+        ),
+        opening(
+            "weakening",
+            "accounts[].storedCompletionsDisabled",
+            "storedCompletionsDisabled: true\n",
+            "storedCompletionsDisabled: false\n",
+            chat,
+        ),
+    ]
+}
+
+/// Words that blocklists stop, and Defender.
+fn lists() -> Vec<Opening> {
+    let item = "accounts/chat/raiBlocklists/own/raiBlocklistItems/a";
+    let list = |items: &str| format!("raiBlocklists: [{{name: own, items: [{{{items}}}]}}]\n");
+    let row =
+        |field, before: &str, after: &str| opening("weakening", field, &list(before), &list(after), item);
+    vec![
+        opening(
+            "weakening",
+            "accounts[].raiBlocklists[].items[].name",
+            &list("name: a, pattern: acme"),
+            &list("name: b, pattern: acme"),
+            // What no spec declares goes by its id.
+            "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat/raiBlocklists/own/raiBlocklistItems/a",
+        ),
+        row(
+            "accounts[].raiBlocklists[].items[].pattern",
+            "name: a, pattern: acme",
+            "name: a, pattern: other",
+        ),
+        row(
+            "accounts[].raiBlocklists[].items[].isRegex",
+            "name: a, pattern: ac.e, isRegex: true",
+            "name: a, pattern: ac.e, isRegex: false",
+        ),
+        opening(
+            "weakening",
+            "accounts[].defenderForAISettings.state",
+            "defenderForAISettings: {state: Enabled}\n",
+            "defenderForAISettings: {state: Disabled}\n",
+            "accounts/chat/defenderForAISettings/Default",
+        ),
+    ]
+}
+
+/// Blocklists and filters of other providers that a policy uses.
+fn further_filters(own: &'static str) -> Vec<Opening> {
+    let mut all = vec![
+        opening(
+            "weakening",
+            "accounts[].raiPolicies[].mode",
+            &policy("mode: Blocking"),
+            &policy("mode: Asynchronous_filter"),
+            own,
+        ),
+        opening(
+            "weakening",
+            "accounts[].raiPolicies[].basePolicyName",
+            &policy("basePolicyName: Microsoft.DefaultV2"),
+            &policy("basePolicyName: Microsoft.Default"),
+            own,
+        ),
+    ];
+    for (list, name, fields) in [
+        (
+            "customBlocklists",
+            "blocklistName",
+            [
+                "accounts[].raiPolicies[].customBlocklists[].blocklistName",
+                "accounts[].raiPolicies[].customBlocklists[].source",
+                "accounts[].raiPolicies[].customBlocklists[].blocking",
+            ],
+        ),
+        (
+            "safetyProviders",
+            "safetyProviderName",
+            [
+                "accounts[].raiPolicies[].safetyProviders[].safetyProviderName",
+                "accounts[].raiPolicies[].safetyProviders[].source",
+                "accounts[].raiPolicies[].safetyProviders[].blocking",
+            ],
+        ),
+    ] {
+        let one = |called: &str, source: &str, blocking: bool| {
+            policy(&format!("{list}: [{{{name}: {called}, source: {source}, blocking: {blocking}}}]"))
+        };
+        let afters = [one("b", "Prompt", true), one("a", "Completion", true), one("a", "Prompt", false)];
+        for (field, after) in fields.into_iter().zip(afters) {
+            all.push(opening("weakening", field, &one("a", "Prompt", true), &after, own));
+        }
+    }
+    all
+}
+
 fn spillover(gpt: &'static str) -> Opening {
     let field = "accounts[].deployments[].spilloverDeploymentName";
     opening("weakening", field, &spilling(""), &spilling(", spilloverDeploymentName: overflow"), gpt)
@@ -271,20 +406,6 @@ pub(super) fn protections() -> Vec<Opening> {
             after: deployment("Microsoft.Default"),
             address: gpt,
         },
-        opening(
-            "weakening",
-            "accounts[].raiPolicies[].mode",
-            &policy("mode: Blocking"),
-            &policy("mode: Asynchronous_filter"),
-            own,
-        ),
-        opening(
-            "weakening",
-            "accounts[].raiPolicies[].basePolicyName",
-            &policy("basePolicyName: Microsoft.DefaultV2"),
-            &policy("basePolicyName: Microsoft.Default"),
-            own,
-        ),
     ];
     let [enabled, blocking, threshold] = [
         "accounts[].raiPolicies[].contentFilters[].enabled",
@@ -296,6 +417,10 @@ pub(super) fn protections() -> Vec<Opening> {
         (enabled, "enabled: null, blocking: true, severityThreshold: Medium"),
         (blocking, "enabled: true, blocking: false, severityThreshold: Medium"),
         (threshold, "enabled: true, blocking: true, severityThreshold: High"),
+        (
+            "accounts[].raiPolicies[].contentFilters[].action",
+            "enabled: true, blocking: true, severityThreshold: Medium, action: ANNOTATING",
+        ),
     ] {
         all.push(opening("weakening", field, &policy(&hate(ON)), &policy(&hate(more)), own));
     }
@@ -307,6 +432,7 @@ pub(super) fn protections() -> Vec<Opening> {
         // What is left takes the base's place, which stops less.
         all.push(opening("weakening", field, &policy(&hate(low)), &policy(&after), own));
     }
+    all.extend(further_filters(own));
     all
 }
 
@@ -344,3 +470,102 @@ pub(super) fn connections() -> Vec<Opening> {
     };
     rows.into_iter().map(opening).collect()
 }
+
+const OAUTH: &str = "authType: OAuth2, tokenUrl: 'https://login.partner.example/token', scopes: [read], credentials: {clientId: 0a0b0c0d-0000-4000-8000-000000000001, clientSecret: '${secret.SEARCH}'}";
+
+/// What is sent with a secret, whatever way it signs in.
+fn credentials() -> Vec<Opening> {
+    let search = "accounts/chat/connections/search";
+    let key = |more: &str| connection(HOST, &format!("{KEY}, {more}"));
+    let identity = |audience: &str| {
+        connection(HOST, &format!("authType: AccountManagedIdentity, audience: '{audience}'"))
+    };
+    let mut rows = vec![
+        ("accounts[].connections[].sharedUserList[]", connection(HOST, KEY), key("sharedUserList: [bob]")),
+        (
+            "accounts[].connections[].useWorkspaceManagedIdentity",
+            connection(HOST, KEY),
+            key("useWorkspaceManagedIdentity: true"),
+        ),
+        ("accounts[].connections[].peRequirement", connection(HOST, KEY), key("peRequirement: Required")),
+        ("accounts[].connections[].peStatus", connection(HOST, KEY), key("peStatus: Active")),
+        (
+            "accounts[].connections[].expiryTime",
+            connection(HOST, KEY),
+            key("expiryTime: '2027-01-31T00:00:00Z'"),
+        ),
+        (
+            "accounts[].connections[].audience",
+            identity("https://cognitiveservices.azure.com"),
+            identity("https://management.azure.com"),
+        ),
+        (
+            "accounts[].connections[].audience",
+            identity("https://cognitiveservices.azure.com"),
+            identity("https://cognitiveservices.azure.com").replace(HOST, "https://evil.example/"),
+        ),
+        (
+            "accounts[].connections[].tokenUrl",
+            connection(HOST, OAUTH),
+            connection(HOST, &OAUTH.replace("login.partner.example", "evil.example")),
+        ),
+        (
+            "accounts[].connections[].scopes[]",
+            connection(HOST, OAUTH),
+            connection(HOST, &OAUTH.replace("[read]", "[read, write]")),
+        ),
+    ];
+    let secret = "'${secret.SEARCH}'";
+    let other = "'${secret.OTHER}'";
+    let client = "clientId: 0a0b0c0d-0000-4000-8000-000000000001";
+    for (field, way, members) in [
+        ("keys", "CustomKeys", format!("keys: {{x-api-key: {secret}}}")),
+        ("accessKeyId", "AccessKey", format!("accessKeyId: {secret}, secretAccessKey: {secret}")),
+        ("secretAccessKey", "AccessKey", format!("secretAccessKey: {secret}, accessKeyId: {secret}")),
+        ("pat", "PAT", format!("pat: {secret}")),
+        ("sas", "SAS", format!("sas: {secret}")),
+        ("password", "UsernamePassword", format!("password: {secret}, username: reader")),
+        (
+            "securityToken",
+            "UsernamePassword",
+            format!("securityToken: {secret}, password: {secret}, username: reader"),
+        ),
+        ("clientSecret", "ServicePrincipal", format!("clientSecret: {secret}, {client}, tenantId: {OTHER}")),
+        (
+            "authUrl",
+            "OAuth2",
+            format!("authUrl: 'https://login.partner.example/consent', {client}, clientSecret: {secret}"),
+        ),
+        ("developerToken", "OAuth2", format!("developerToken: {secret}, {client}")),
+        ("refreshToken", "OAuth2", format!("refreshToken: {secret}, {client}")),
+    ] {
+        let with = |members: &str, more: &str| {
+            connection(HOST, &format!("authType: {way}, credentials: {{{members}}}{more}"))
+        };
+        let changed = match field {
+            "authUrl" => members.replace("login.partner.example", "evil.example"),
+            _ => members.replacen(secret, other, 1),
+        };
+        let field = NAMES.iter().find(|name| name.ends_with(&format!(".{field}"))).expect("a row");
+        rows.push((field, with(&members, ""), with(&changed, ", metadata: {a: b}")));
+    }
+    let opening = |(field, before, after): (&'static str, String, String)| {
+        opening("connection", field, &before, &after, search)
+    };
+    rows.into_iter().map(opening).collect()
+}
+
+/// The members of credentials that are secrets or say where those go.
+const NAMES: &[&str] = &[
+    "accounts[].connections[].credentials.keys",
+    "accounts[].connections[].credentials.accessKeyId",
+    "accounts[].connections[].credentials.secretAccessKey",
+    "accounts[].connections[].credentials.pat",
+    "accounts[].connections[].credentials.sas",
+    "accounts[].connections[].credentials.password",
+    "accounts[].connections[].credentials.securityToken",
+    "accounts[].connections[].credentials.clientSecret",
+    "accounts[].connections[].credentials.authUrl",
+    "accounts[].connections[].credentials.developerToken",
+    "accounts[].connections[].credentials.refreshToken",
+];

@@ -113,7 +113,7 @@ impl Checker {
         let small = pandora::operations(&mut book, &openapi.join("pandora/Cognitive/2025-06-01"));
         let mut cognitive =
             vec![Edition::new("2023-05-01", stable), Edition::new("2024-06-01-preview", preview.clone())];
-        for version in ["2025-06-01", "2026-03-01"] {
+        for version in ["2025-06-01", "2026-03-01", "2026-05-01"] {
             let types = openapi.join(format!("bicep-types-az/cognitiveservices/{version}/types.json"));
             let bodies = bicep::resources(&mut book, &types);
             let merged = merge(&mut book, &small, &preview, &bodies);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Formatter, Write as _};
 use std::path::Path;
 
-use super::exceptions::{EXCEPTIONS, HABITS, LIBERTIES, same};
+use super::exceptions::{EXCEPTIONS, HABITS, LIBERTIES, REPORTED, same};
 use super::value::{Finding, Rule, Side};
 use super::{Checked, Checker, Verdict};
 use crate::referee::exchange::{Exchange, read_transcript};
@@ -133,6 +133,14 @@ impl Report {
             });
             if let Some(at) = found {
                 self.liberties.entry(at).or_default().insert(origin.to_owned());
+                return false;
+            }
+        }
+        if finding.side == Side::Answer && finding.rule == Rule::UnknownField {
+            let found = REPORTED.iter().find(|entry| entry.subject == verdict.subject && entry.path == path);
+            if let Some(entry) = found {
+                let note = format!("reported: {}{path}: {}", entry.subject, entry.source);
+                *self.notes.entry(note).or_default() += 1;
                 return false;
             }
         }

@@ -3,13 +3,14 @@
 //! Azure never shows credentials (`credentials` is null in every answer), so they are never compared. A PUT replaces the whole connection,
 //! so nothing is written to a live connection whose credentials the spec does not have.
 
-use std::collections::BTreeMap;
+mod credentials;
+mod rules;
 
 use serde_json::{Map, Value, json};
 
 use super::{
     Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
-    account, children, merge, nearby, rules, shape,
+    account, children, merge, nearby, shape,
 };
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
@@ -18,12 +19,10 @@ use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Connection, ConnectionAuthType, ConnectionCredentials, Spec, Workspace};
+use crate::spec::model::{Account, Connection, Spec, Workspace};
 use crate::spec::secrets::{is_telling, untold};
 use crate::spec::structure::Fields;
-use crate::spec::variables::secret_name;
-use crate::text::json::{escape, member};
-use crate::text::source::Span;
+use crate::text::json::member;
 
 /// Where connections are.
 enum ConnectionPlace {
@@ -46,7 +45,21 @@ const WORKSPACE: &str = "Microsoft.MachineLearningServices/workspaces";
 const HUB_API: &str = "2024-10-01";
 
 /// Members of `properties` that have the same name and shape in a spec.
-const SAME: &[&str] = &["category", "target", "authType", "metadata", "isSharedToAll"];
+const SAME: &[&str] = &[
+    "audience",
+    "authType",
+    "category",
+    "expiryTime",
+    "isSharedToAll",
+    "metadata",
+    "peRequirement",
+    "peStatus",
+    "scopes",
+    "sharedUserList",
+    "target",
+    "tokenUrl",
+    "useWorkspaceManagedIdentity",
+];
 
 fn id_of(spec: &Spec, workspace: &Workspace) -> ResourceId {
     let group = workspace.resource_group.as_deref().or(spec.resource_group.as_deref()).unwrap_or_default();
@@ -114,9 +127,31 @@ const FIELDS: &[Field] = &[
     // A secret is sent there, so guards judge it however it is set.
     Field::new("target", Compare::Equal).guarded(&[]),
     Field::new("isSharedToAll", Compare::Equal).absent("false").guarded(&[]),
+    Field::new("sharedUserList", Compare::Names).absent("[]"),
+    Field::new("useWorkspaceManagedIdentity", Compare::Equal).absent("false"),
+    Field::new("peRequirement", Compare::IgnoreCase).absent("\"NotRequired\""),
+    Field::new("peStatus", Compare::IgnoreCase).absent("\"NotApplicable\""),
+    Field::new("expiryTime", Compare::IgnoreCase),
+    // In no description; templates send them.
+    Field::new("audience", Compare::IfShown).guarded(&[]),
+    Field::new("tokenUrl", Compare::IfShown).guarded(&[]),
+    Field::new("scopes", Compare::IfShown),
     Field::new("credentials/key", Compare::Unshown),
+    Field::new("credentials/keys", Compare::Unshown),
+    Field::new("credentials/accessKeyId", Compare::Unshown),
+    Field::new("credentials/secretAccessKey", Compare::Unshown),
+    Field::new("credentials/pat", Compare::Unshown),
+    Field::new("credentials/sas", Compare::Unshown),
+    Field::new("credentials/username", Compare::Unshown),
+    Field::new("credentials/password", Compare::Unshown),
+    Field::new("credentials/securityToken", Compare::Unshown),
     Field::new("credentials/clientId", Compare::Unshown),
     Field::new("credentials/resourceId", Compare::Unshown),
+    Field::new("credentials/clientSecret", Compare::Unshown),
+    Field::new("credentials/tenantId", Compare::Unshown),
+    Field::new("credentials/authUrl", Compare::Unshown),
+    Field::new("credentials/developerToken", Compare::Unshown),
+    Field::new("credentials/refreshToken", Compare::Unshown),
 ];
 
 const OF_FOUNDRY: Facts = Facts {
@@ -139,7 +174,9 @@ const OF_FOUNDRY: Facts = Facts {
         "/properties/group",
         "/properties/isDefault",
     ],
+    moving: &[],
     superseded: &[],
+    newer: &[],
     takes_mark: false,
     takes_identity: false,
     is_callable: false,
@@ -183,9 +220,25 @@ impl Declaring for Connections {
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         match self.0 {
             // Checked once for both kinds: the rules are the same.
-            ConnectionPlace::Foundry => check(loaded, findings),
-            ConnectionPlace::Hub => check_workspaces(loaded, findings),
+            ConnectionPlace::Foundry => rules::check(loaded, findings),
+            ConnectionPlace::Hub => rules::check_workspaces(loaded, findings),
         }
+    }
+
+    /// A list or mapping in metadata is JSON text in Azure. The connection to a key vault comes first: the secrets of the others are kept
+    /// there.
+    fn complete(&self, desired: &mut Desired, loaded: &Loaded) {
+        let metadata = desired.declared.get_mut("metadata").and_then(Value::as_object_mut);
+        metadata.into_iter().flatten().for_each(|(_, value)| as_json_text(value));
+        if is_vault(text(desired, "category")) {
+            return;
+        }
+        let Some(holder) = desired.id.up_to("accounts") else { return };
+        let account = loaded.spec.accounts.iter().find(|each| account::id_of(&loaded.spec, each) == holder);
+        let vaults = account.and_then(|account| account.connections.as_ref()).into_iter().flatten();
+        let vaults = vaults.filter(|each| is_vault(&each.category));
+        let key = |each: &Connection| children::key(self, &holder.child("connections", &each.name));
+        desired.after.extend(vaults.map(key));
     }
 
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
@@ -198,11 +251,7 @@ impl Declaring for Connections {
             let hint = "correct the name or the resource group; keyless does not create workspaces";
             findings.push(Finding::error(Code::WorkspaceMissing, message).at(desired.span).hint(hint));
         }
-        if text(desired, "authType") == "ApiKey" && !has_key(desired) {
-            let message = format!("{} cannot be created without its API key", desired.title);
-            let hint = "add `credentials: {key: '${secret.NAME}'}`";
-            findings.push(Finding::error(Code::CredentialsUnknown, message).at(desired.span).hint(hint));
-        }
+        findings.extend(credentials::missing(desired));
         findings
     }
 }
@@ -229,8 +278,12 @@ impl Comparing for Connections {
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
+        fields.retain(|change| {
+            change.path.first().is_none_or(|name| name != "metadata")
+                || !is_same_json(&change.before, &change.after)
+        });
         let (before, after) = (body["properties"]["authType"].as_str(), text(desired, "authType"));
-        let signs_in = !matches!(after, "AAD" | "None");
+        let signs_in = !credentials::is_without(after);
         if fields.is_empty() || !signs_in || desired.declared.contains_key("credentials") {
             return Vec::new();
         }
@@ -244,10 +297,7 @@ impl Comparing for Connections {
         } else {
             format!("{} cannot change to `{after}` without credentials", desired.title)
         };
-        let hint = match after {
-            "ApiKey" => "add `credentials: {key: '${secret.NAME}'}`",
-            _ => "add `credentials` with clientId and resourceId, or `credentials: {}` if it has none",
-        };
+        let hint = credentials::remedy(after);
         let span = fields.first().and_then(|field| field.span).unwrap_or(desired.span);
         vec![Finding::error(Code::CredentialsUnknown, message).at(span).hint(hint)]
     }
@@ -255,8 +305,10 @@ impl Comparing for Connections {
     fn to_spec(&self, body: &Value) -> Value {
         // Open fields can contain secrets. No spec declares one, so any declared value differs from it.
         let mut spec = shape::members(&body["properties"], SAME);
-        if let Some(Value::String(target)) = spec.get_mut("target") {
-            *target = untold("target", target);
+        for name in ["target", "tokenUrl", "audience"] {
+            if let Some(Value::String(target)) = spec.get_mut(name) {
+                *target = untold("target", target);
+            }
         }
         for (name, value) in spec.get_mut("metadata").and_then(Value::as_object_mut).into_iter().flatten() {
             if let Value::String(text) = value {
@@ -272,7 +324,7 @@ impl Writing for Connections {
 
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         let properties = member(body, "properties");
-        if let Some("AAD" | "None") = patch.get("authType").and_then(Value::as_str)
+        if patch.get("authType").and_then(Value::as_str).is_some_and(credentials::is_without)
             && let Some(map) = properties.as_object_mut()
         {
             map.remove("credentials");
@@ -285,12 +337,14 @@ impl Writing for Connections {
     /// Fields that every reader of the connection sees contain no secret, and the credentials fit the `authType`.
     fn misfit(&self, _id: &ResourceId, change: &PlannedChange) -> Option<String> {
         let patch = change.patch();
-        if let Some(flaw) = unfitting(&patch) {
+        if let Some(flaw) = credentials::unfitting(&patch) {
             return Some(flaw);
         }
-        let target = patch.get("target").map(|value| ("target", value));
+        let target = ["target", "tokenUrl", "audience"]
+            .into_iter()
+            .filter_map(|name| Some(("target", patch.get(name)?)));
         let metadata = patch.get("metadata").and_then(Value::as_object).into_iter().flatten();
-        let mut texts = target.into_iter().chain(metadata.map(|(name, value)| (name.as_str(), value)));
+        let mut texts = target.chain(metadata.map(|(name, value)| (name.as_str(), value)));
         let found = texts.find(|(name, value)| value.as_str().is_some_and(|text| is_telling(name, text)));
         found.map(|_| "a secret stands in `target` or `metadata` as plain text".to_owned())
     }
@@ -299,17 +353,17 @@ impl Writing for Connections {
 impl Wording for Connections {
     fn written(&self, body: &Value) -> Map<String, Value> {
         let mut spec = shape::written(self, body);
-        // Azure shows this default on every connection.
-        spec.retain(|name, value| name != "isSharedToAll" || value == true);
+        // Azure shows these defaults on every connection.
+        spec.retain(|name, value| {
+            let default = FIELDS.iter().find(|field| field.path == name).and_then(|field| field.absent);
+            let default: Option<Value> = default.and_then(|json| serde_json::from_str(json).ok());
+            default.as_ref() != Some(value)
+        });
         spec
     }
 
     fn comment(&self, written: &Value) -> Option<(&'static str, &'static str)> {
-        let text = match written["authType"].as_str()? {
-            "ApiKey" => "the key is not shown: to write this one, add credentials: {key: '${secret.NAME}'}",
-            "ManagedIdentity" => "its identity is not shown: to write this one, add credentials",
-            _ => return None,
-        };
+        let text = credentials::comment(written["authType"].as_str()?)?;
         Some(("authType", text))
     }
 
@@ -319,163 +373,26 @@ impl Wording for Connections {
     }
 }
 
-/// The members of credentials, with the `authType` that uses them.
-const CREDENTIALS: [(&str, ConnectionAuthType); 3] = [
-    ("key", ConnectionAuthType::ApiKey),
-    ("clientId", ConnectionAuthType::ManagedIdentity),
-    ("resourceId", ConnectionAuthType::ManagedIdentity),
-];
-
-/// What in a patch read from a file does not fit its `authType`; only `key` may contain a secret.
-fn unfitting(patch: &Map<String, Value>) -> Option<String> {
-    let credentials = patch.get("credentials")?;
-    let way = patch.get("authType").and_then(Value::as_str);
-    CREDENTIALS.iter().find_map(|(name, fitting)| {
-        let text = credentials.get(*name)?.as_str()?;
-        let fits = way.is_none_or(|way| way == format!("{fitting:?}"));
-        let misplaced = *fitting == ConnectionAuthType::ManagedIdentity && text.contains("${");
-        if misplaced {
-            return Some(format!("`credentials.{name}` cannot contain a secret"));
-        }
-        (!fits).then(|| format!("`credentials.{name}` requires `authType: {fitting:?}`"))
-    })
-}
-
 fn text<'a>(desired: &'a Desired, name: &str) -> &'a str {
     desired.declared.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn has_key(desired: &Desired) -> bool {
-    desired.declared.get("credentials").is_some_and(|credentials| credentials["key"].is_string())
-}
-
-/// Two connections with the same name in an account or its projects; two in the same list are reported as a duplicate declaration.
-/// <https://github.com/Azure/terraform-azurerm-avm-ptn-aiml-ai-foundry/issues/73>
-fn check_names(loaded: &Loaded, findings: &mut Vec<Finding>) {
-    let spec = &loaded.spec;
-    for (index, account) in spec.accounts.iter().enumerate() {
-        let mut seen: BTreeMap<String, (String, Span)> = BTreeMap::new();
-        for (at, connection) in of_account(index, account) {
-            let list = at.rsplit_once('/').map_or(at.as_str(), |(list, _)| list).to_owned();
-            let span = loaded.document.value_span(&format!("{at}/name"));
-            let Some((first, there)) = seen.get(&connection.name.to_lowercase()) else {
-                seen.insert(connection.name.to_lowercase(), (list, span));
-                continue;
-            };
-            if *first == list {
-                continue;
-            }
-            let message = format!(
-                "account `{}` has another connection `{}`, and a connection's name must be unique in an account and all its projects",
-                account.name, connection.name
-            );
-            findings.push(
-                Finding::error(Code::Duplicate, message)
-                    .at(span)
-                    .related(*there, "first declared here")
-                    .hint("choose different names, for example prefixed with the project's name"),
-            );
-        }
+/// The JSON text of a list or mapping in metadata, as Azure takes it.
+fn as_json_text(value: &mut Value) {
+    if value.is_object() || value.is_array() {
+        *value = Value::String(value.to_string());
     }
 }
 
-fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
-    check_names(loaded, findings);
-    for (pointer, connection) in declared(&loaded.spec) {
-        let name = &connection.name;
-        let fits = (3..=33).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-        if !fits {
-            let span = loaded.document.value_span(&format!("{pointer}/name"));
-            let message = format!("`{name}` cannot name a connection");
-            let hint = "3 to 33 letters, digits, `_` and `-`, beginning with a letter or digit";
-            findings.push(Finding::error(Code::InvalidName, message).at(span).hint(hint));
-        }
-        rules::nulls(loaded, &pointer, "connection", findings);
-        check_open_fields(loaded, &pointer, connection, findings);
-        let names = connection.metadata.iter().flat_map(BTreeMap::keys);
-        rules::twins(loaded, &format!("{pointer}/metadata"), "entry", names, findings);
-        if let Some(credentials) = &connection.credentials {
-            check_credentials(loaded, &pointer, connection.auth_type, credentials, findings);
-        }
-    }
-}
-
-/// Secrets in fields that are compared, and that Azure shows to every reader.
-fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, findings: &mut Vec<Finding>) {
-    let target = connection.target.iter().map(|target| ("target", "/target".to_owned(), target));
-    let entries = connection.metadata.iter().flatten().filter_map(|(name, value)| {
-        Some((name.as_str(), format!("/metadata/{}", escape(name)), value.as_ref()?))
-    });
-    for (name, below, _) in target.chain(entries).filter(|(name, _, value)| is_telling(name, value)) {
-        let field = if below == "/target" { "target" } else { "metadata" };
-        let message = format!("a secret stands in `{field}` as plain text");
-        let hint = if field == name {
-            "remove it from the address and put it into `credentials` as `${secret.NAME}`; then rotate the exposed key"
-        } else {
-            "remove the entry and put the key into `credentials` as `${secret.NAME}`; then rotate the exposed key; if it is not a secret, choose an entry name that does not end like one"
-        };
-        let span = loaded.document.value_span(&format!("{pointer}{below}"));
-        findings.push(Finding::error(Code::PlainSecret, message).at(span).hint(hint));
-    }
-}
-
-fn check_credentials(
-    loaded: &Loaded,
-    pointer: &str,
-    auth_type: ConnectionAuthType,
-    credentials: &ConnectionCredentials,
-    findings: &mut Vec<Finding>,
-) {
-    let mut report = |below: &str, code: Code, message: String, hint: &str| {
-        let span = loaded.document.value_span(&format!("{pointer}/credentials{below}"));
-        findings.push(Finding::error(code, message).at(span).hint(hint));
+/// Whether two texts are the same JSON: the service may write it in another way.
+fn is_same_json(one: &Value, other: &Value) -> bool {
+    let parsed = |value: &Value| {
+        let value: Value = serde_json::from_str(value.as_str()?).ok()?;
+        (value.is_object() || value.is_array()).then_some(value)
     };
-    let key = ConnectionAuthType::ApiKey;
-    let given = [&credentials.key, &credentials.client_id, &credentials.resource_id];
-    for ((name, fitting), value) in CREDENTIALS.into_iter().zip(given) {
-        if value.is_some() && auth_type != fitting {
-            let below = format!("/{name}");
-            let message = format!("`{name}` requires `authType: {fitting:?}`");
-            report(&below, Code::InvalidValue, message, "remove the line, or correct `authType`");
-        }
-    }
-    if auth_type == key && credentials.key.is_none() {
-        let message = "`authType: ApiKey` requires a key, and none is given".to_owned();
-        report("", Code::MissingField, message, "add `key: ${secret.NAME}`");
-    }
-    if let Some(text) = credentials.key.as_deref().filter(|_| auth_type == key)
-        && secret_name(text).is_none()
-    {
-        let message = "a key stands in the spec as plain text".to_owned();
-        let hint = "write `${secret.NAME}` and nothing else: it is taken from KEYLESS_SECRET_NAME when it is sent; \
-                    regenerate that key: it was exposed";
-        report("/key", Code::PlainSecret, message, hint);
-    }
+    parsed(one).is_some_and(|one| parsed(other) == Some(one))
 }
 
-fn check_workspaces(loaded: &Loaded, findings: &mut Vec<Finding>) {
-    for (index, workspace) in loaded.spec.workspaces.iter().enumerate() {
-        let pointer = format!("/workspaces/{index}");
-        rules::name(loaded, &pointer, &workspace.name, "workspace", 2..=64, findings);
-        let group = workspace.resource_group.as_deref().or(loaded.spec.resource_group.as_deref());
-        let problem = match group {
-            None => Some((
-                Code::MissingField,
-                format!("workspace `{}` has no resource group", workspace.name),
-                "set `resourceGroup` for the file or for the workspace",
-            )),
-            Some(name) if !crate::spec::is_group_name(name) => Some((
-                Code::InvalidName,
-                format!("`{name}` cannot name a resource group"),
-                "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, not ending with `.`",
-            )),
-            Some(_) => None,
-        };
-        if let Some((code, message, hint)) = problem {
-            let span = loaded.document.value_span(&format!("{pointer}/name"));
-            findings.push(Finding::error(code, message).at(span).hint(hint));
-        }
-    }
+fn is_vault(category: &str) -> bool {
+    category.eq_ignore_ascii_case("AzureKeyVault")
 }

@@ -1,0 +1,141 @@
+//! The api-versions of Microsoft.CognitiveServices that keyless knows, and the one that a run uses.
+//!
+//! Everything asks with the newest one. A cloud that does not have it names those that it has; from then on, the newest of them that keyless
+//! knows is used for the rest of the run. What an older version lacks stands in the kinds' tables.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::error::Error;
+
+/// The newest version that is generally available and described.
+pub(crate) const NEWEST: &str = "2026-05-01";
+/// All of them, newest first; the first two differ in nothing but their date.
+const KNOWN: [&str; 3] = [NEWEST, "2026-03-01", "2025-06-01"];
+/// The version that lacks the fields that kinds list as newer.
+const WITHOUT_NEWER: &str = "2025-06-01";
+
+/// Codes of refusals that name the versions that there are.
+const REFUSALS: [&str; 2] = ["NoRegisteredProviderFound", "InvalidApiVersionParameter"];
+
+/// Whether a version lacks the fields that kinds list as newer.
+#[must_use]
+pub(crate) fn lacks_newer(version: &str) -> bool {
+    version <= WITHOUT_NEWER
+}
+
+/// The version that a run uses, shared by all its requests.
+#[derive(Debug, Default)]
+pub(super) struct Versions(AtomicUsize);
+
+impl Versions {
+    /// The place in [`KNOWN`] of the version in use.
+    pub(super) fn at(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The version in use, if it is not the newest.
+    pub(super) fn older(&self) -> Option<&'static str> {
+        KNOWN.get(self.at()).copied().filter(|version| *version != NEWEST)
+    }
+
+    /// A path with the version in use.
+    pub(super) fn rewritten<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        match self.older() {
+            Some(version) if is_concerned(path) => Cow::Owned(path.replace(&asked(NEWEST), &asked(version))),
+            _ => Cow::Borrowed(path),
+        }
+    }
+
+    /// Whether a refused request is to be sent again with an older version: one that the refusal names, or the one that another request has
+    /// learnt since. `at` is the place of the version that was refused.
+    pub(super) fn learn(&self, path: &str, at: usize, error: &Error) -> bool {
+        if !is_concerned(path) || !REFUSALS.iter().any(|code| error.has_code(code)) {
+            return false;
+        }
+        let text = error.message.as_deref().unwrap_or_default();
+        // The refused version stands before the others.
+        let offered = text.find("supported").map_or("", |start| &text[start..]);
+        let is_offered = |version: &str| {
+            offered.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == version)
+        };
+        let older = (at + 1..KNOWN.len()).find(|at| is_offered(KNOWN[*at]));
+        self.0.fetch_max(older.unwrap_or_default(), Ordering::Relaxed);
+        self.at() > at
+    }
+
+    /// What to do about a refusal that names no version that keyless knows.
+    pub(super) fn advice(path: &str, error: &Error) -> Option<String> {
+        let refused = is_concerned(path) && REFUSALS.iter().any(|code| error.has_code(code));
+        refused.then(|| {
+            let oldest = KNOWN[KNOWN.len() - 1];
+            format!("keyless needs api-version {oldest} of Microsoft.CognitiveServices or a newer one, and this cloud or region offers none that it knows")
+        })
+    }
+}
+
+/// No other resource provider has a version of this date.
+fn is_concerned(path: &str) -> bool {
+    path.contains(&asked(NEWEST))
+}
+
+fn asked(version: &str) -> String {
+    format!("api-version={version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arm::error::ErrorKind;
+    use crate::arm::error_body::ErrorBody;
+    use crate::arm::exchange::Method;
+
+    const PATH: &str =
+        "/subscriptions/s/providers/Microsoft.CognitiveServices/accounts?api-version=2026-05-01";
+
+    fn refusal(code: &str, message: &str) -> Error {
+        let body = ErrorBody {
+            code: Some(code.to_owned()),
+            message: Some(message.to_owned()),
+            ..ErrorBody::default()
+        };
+        Error::new(ErrorKind::Invalid, Method::Get, PATH, "").with_body(body)
+    }
+
+    #[test]
+    fn the_newest_version_that_a_refusal_names_and_keyless_knows_is_used_from_then_on() {
+        let text = |offered: &str| {
+            format!(
+                "No registered resource provider found for location '' and API version '2026-05-01' for type 'accounts'. The supported api-versions are '{offered}'. The supported locations are ''."
+            )
+        };
+        for (offered, used) in [
+            ("2023-05-01, 2025-06-01, 2025-09-01", Some("2025-06-01")),
+            ("2026-03-01, 2025-06-01", Some("2026-03-01")),
+            ("2025-06-01-preview, 2023-05-01", None),
+            ("", None),
+        ] {
+            let versions = Versions::default();
+            let error = refusal("NoRegisteredProviderFound", &text(offered));
+            assert_eq!(versions.learn(PATH, 0, &error), used.is_some(), "{offered}");
+            assert_eq!(versions.older(), used);
+            let wanted = used.unwrap_or(NEWEST);
+            assert_eq!(versions.rewritten(PATH), PATH.replace(NEWEST, wanted));
+        }
+    }
+
+    #[test]
+    fn other_refusals_and_other_providers_change_nothing() {
+        let versions = Versions::default();
+        let offered = "The supported api-versions are '2025-06-01'.";
+        assert!(!versions.learn(PATH, 0, &refusal("InvalidTemplate", offered)));
+        let other = "/subscriptions/s/providers/Microsoft.Authorization/locks?api-version=2020-05-01";
+        assert!(!versions.learn(other, 0, &refusal("NoRegisteredProviderFound", offered)));
+        assert_eq!(versions.older(), None);
+        // Whoever was refused at the same time uses what another request has learnt.
+        assert!(versions.learn(PATH, 0, &refusal("InvalidApiVersionParameter", offered)));
+        assert!(versions.learn(PATH, 0, &refusal("InvalidApiVersionParameter", "")));
+        assert!(!versions.learn(PATH, versions.at(), &refusal("InvalidApiVersionParameter", offered)));
+        assert_eq!(versions.rewritten(other), other);
+    }
+}

@@ -87,5 +87,5 @@ impl Case {
 
 /// How many cases to try: `KEYLESS_CASES`, or few enough for every run of the tests.
 fn cases() -> u64 {
-    setting("KEYLESS_CASES").unwrap_or(40)
+    setting("KEYLESS_CASES").unwrap_or(100)
 }

@@ -219,11 +219,12 @@ fn absent(
         .iter()
         .find(|finding| finding.severity == Severity::Error)
         .map(|finding| finding.message.clone());
-    // What is missing for several resources is one mistake.
+    // What is missing for several resources is one mistake, said in the same way whichever comes first.
     for finding in obstacles {
-        let is_same = |other: &Finding| other.code == finding.code && other.message == finding.message;
-        if !findings.iter().any(is_same) {
-            findings.push(finding);
+        let is_same = |other: &&mut Finding| other.code == finding.code && other.message == finding.message;
+        match findings.iter_mut().find(is_same) {
+            Some(other) => other.hint = other.hint.take().min(finding.hint),
+            None => findings.push(finding),
         }
     }
     match (refused, remains, loaded.spec.on_soft_deleted) {

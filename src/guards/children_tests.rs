@@ -75,7 +75,7 @@ fn a_project_goes_only_past_its_guard_and_what_stands_in_it_is_none() {
             assert!(finding.is_refusal() && finding.code == Code::GuardDeleteProject);
             assert_eq!(
                 finding.hint.as_deref(),
-                Some("if this is intended: --allow delete-project:an-address")
+                Some("if this is intended: --allow delete-project:accounts/chat/projects/team")
             );
             assert!(!judged(&["delete-project:an-address"])[0].is_refusal());
         }

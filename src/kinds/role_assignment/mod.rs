@@ -28,6 +28,7 @@ pub use grants::principals_of;
 use grants::{DeclaredGrant, grants, scope_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
 pub(crate) use placed::{Assignments, Placed};
+pub(crate) use planned::scope_name;
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
@@ -485,18 +486,5 @@ impl Granting for RoleAssignments {
         let Some(name) = names.get(&comparable(id)) else { return };
         let (bare, named) = (principals::called(kind, id, None), principals::called(kind, id, Some(name)));
         desired.title = desired.title.replace(&format!(" -> {bare} on "), &format!(" -> {named} on "));
-    }
-}
-
-/// A scope for messages: its name, with its type if that is not obvious.
-pub(crate) fn scope_name(scope: &ResourceId) -> String {
-    let text = scope.as_str();
-    match text.split('/').skip(1).collect::<Vec<_>>().as_slice() {
-        [""] => "the tenant root".to_owned(),
-        [_, id] => format!("subscription {id}"),
-        ["providers", _, _, group] => format!("management group {group}"),
-        [_, _, _, group] => format!("resource group {group}"),
-        [.., name] => (*name).to_owned(),
-        [] => text.to_owned(),
     }
 }

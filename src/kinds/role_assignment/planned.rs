@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{DEFINITION, RoleAssignments, scope_name};
+use super::{DEFINITION, RoleAssignments};
 use crate::document::{Action, PlannedChange};
 use crate::id::{ResourceId, trailing_guid};
 use crate::kinds::{Granting as _, by_id};
@@ -77,4 +77,17 @@ fn unsayable(patch: &Map<String, Value>) -> Option<String> {
 /// Whether a text is a GUID in the form that plans use.
 fn is_written(guid: Uuid, text: &str) -> bool {
     guid.to_string() == text
+}
+
+/// A scope for messages: its name, with its type if that is not obvious.
+pub(crate) fn scope_name(scope: &ResourceId) -> String {
+    let text = scope.as_str();
+    match text.split('/').skip(1).collect::<Vec<_>>().as_slice() {
+        [""] => "the tenant root".to_owned(),
+        [_, id] => format!("subscription {id}"),
+        ["providers", _, _, group] => format!("management group {group}"),
+        [_, _, _, group] => format!("resource group {group}"),
+        [.., name] => (*name).to_owned(),
+        [] => text.to_owned(),
+    }
 }

@@ -133,7 +133,9 @@ async fn carry_out(
     })?;
     let is_done = succeeded(&report) && !decision.has_errors();
     if is_done && !args.retirement.retire.is_empty() && !options.quiet {
-        output::aside("Remove the specs of the retired stacks now: applying them would create everything again.\n");
+        output::aside(
+            "Remove the specs of the retired stacks now: applying them would create everything again.\n",
+        );
     }
     Ok(if is_done { Exit::Success } else { Exit::Failure })
 }

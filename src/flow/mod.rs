@@ -52,7 +52,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
     let (mut snapshot, caller) = azure.read(&open).await?;
-    let Checked { stacks, mut findings, sources, .. } = specs;
+    let Checked { stacks, mut findings, sources, environment } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
     findings.extend(specs::foreign_tenants(&stacks, &caller));
@@ -67,6 +67,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     let names = principals::known_names(&stacks, &snapshot);
     let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff, &snapshot, names.clone()));
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
+    plan.environment = environment;
 
     // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
     plan.findings.extend(pins::outside(&wish.within, &plan));
@@ -80,7 +81,10 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     crate::plan::tell_along(&mut plan, &before);
     let retired = stacks.iter().filter(|loaded| loaded.is_retired());
-    crate::plan::tell_retired(&mut plan, &retired.map(|loaded| loaded.spec.stack.as_str()).collect::<Vec<_>>());
+    crate::plan::tell_retired(
+        &mut plan,
+        &retired.map(|loaded| loaded.spec.stack.as_str()).collect::<Vec<_>>(),
+    );
     plan.keys = accounts::keys(&stacks, &snapshot);
 
     // Guards run last, on the predicted state after the remaining changes. They do not know how changes were found.

@@ -73,9 +73,12 @@ pub(crate) fn select(chosen: &[String], stacks: Vec<Loaded>, findings: &mut Vec<
     {
         let message = format!("`--select {}`: no loaded spec has that stack", short(name));
         let finding = Finding::error(Code::StackMismatch, message);
-        let hint =
-            if name.contains(',') { Some("repeat `--select` for each stack".to_owned()) } else { meant(name, &stacks) }
-                .unwrap_or_else(|| "pass its spec too, or correct the name".to_owned());
+        let hint = if name.contains(',') {
+            Some("repeat `--select` for each stack".to_owned())
+        } else {
+            meant(name, &stacks)
+        }
+        .unwrap_or_else(|| "pass its spec too, or correct the name".to_owned());
         findings.push(finding.hint(hint));
     }
     let (mut selected, others): (Vec<Loaded>, Vec<Loaded>) =

@@ -392,7 +392,10 @@ fn a_deployment_spills_over_only_to_one_whose_filter_blocks_as_much() {
     // One that was deleted by hand and is created with a laxer filter.
     let without: Vec<_> = before.into_iter().filter(|(id, _)| *id != "deployments/overflow").collect();
     let found = said(&without, &worlds(spills("overflow"), Some("lax")));
-    assert!(found.iter().any(|one| one.contains("spill over to `overflow`, whose content filter blocks less")), "{found:?}");
+    assert!(
+        found.iter().any(|one| one.contains("spill over to `overflow`, whose content filter blocks less")),
+        "{found:?}"
+    );
     let alike = said(&without, &worlds(spills("overflow"), Some("strict")));
     assert!(alike.iter().all(|one| !one.contains("spill over")), "{alike:?}");
 }

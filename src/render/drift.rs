@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::cause;
 use super::entry::{Entry, Shown};
 use super::groups;
-use super::markdown::{self, Rows};
+use super::markdown;
 use super::page::{Page, fold};
 use super::summary::{self, Counted, Found, Side, found};
+use super::tables::Rows;
 use super::text::{
     BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, plain, requests, shown_changes, target, weight,
     worded,
@@ -80,6 +81,11 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
 /// What `drift` found, as Markdown.
 #[must_use]
 pub fn markdown(plan: &Plan) -> String {
+    markdown_within(plan, markdown::LONGEST)
+}
+
+/// The same in so many characters.
+pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "not known whether Azure drifted".to_owned(),
@@ -89,7 +95,7 @@ pub fn markdown(plan: &Plan) -> String {
     // Without addresses: more people read a comment on a pull request than need them.
     let entries = in_order(plan, false).into_iter().map(|change| entry(change, false, false)).collect();
     let rows = Rows { side: Side::Drift, columns: ["spec", "live"], fields: told_fields, cells };
-    markdown::document("drift", plan, &escaped(&said), entries, &rows)
+    markdown::document("drift", plan, &escaped(&said), entries, &rows, most)
 }
 
 /// A summary with the rest that is counted.

@@ -130,7 +130,11 @@ fn unread(error: &crate::arm::Error) -> Stop {
 fn settled(verification: &Verification, so: &str) -> Result<Vec<String>, Stop> {
     let open = |check: &&Proof| !matches!(check.outcome, ProofResult::Proven | ProofResult::Unprovable);
     let Some(check) = verification.checks.iter().find(open) else {
-        return Ok(verification.checks.iter().map(|check| format!("{}: {}", check.title(), check.message)).collect());
+        return Ok(verification
+            .checks
+            .iter()
+            .map(|check| format!("{}: {}", check.title(), check.message))
+            .collect());
     };
     let hint = match check.hint() {
         Some(hint) => format!("{hint}; then apply again"),

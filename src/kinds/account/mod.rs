@@ -116,9 +116,7 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
 }
 
 const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
-const KIND: Mutability = Mutability::Never(
-    "Azure fixes it when the account is created",
-);
+const KIND: Mutability = Mutability::Never("Azure fixes it when the account is created");
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
 const STORAGE: Mutability =
     Mutability::Never("Azure attaches storage of one's own only while it creates the account");

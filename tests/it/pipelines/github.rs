@@ -325,7 +325,8 @@ fn commented(left: &[(&str, &str)]) -> String {
     let mut posts = Run::of(&repository, only_comment, Event::pull_request("1111111111", NAME));
     let artifact = posts.artifact("keyless-plan-ml-platform-default");
     std::fs::create_dir_all(&artifact).unwrap();
-    let ran = json!({"command": "plan", "stack": "ml-platform", "environment": "", "exitCode": 2}).to_string();
+    let ran =
+        json!({"command": "plan", "stack": "ml-platform", "environment": "", "exitCode": 2}).to_string();
     for (name, text) in left.iter().chain(&[("run.json", ran.as_str())]) {
         std::fs::write(artifact.join(name), text).unwrap();
     }
@@ -361,7 +362,10 @@ fn a_limit_whose_variable_has_no_value_fails_the_job() {
         let ran = Run::of(&repository, &text, Event::push("1111111111")).whole();
         let job = ran.job("plan-main");
         assert_eq!(job.result, result, "{}", job.log);
-        assert_eq!(job.log.contains("WITHIN is empty: give it scopes, or `any` for no limit"), given != "any");
+        assert_eq!(
+            job.log.contains("WITHIN is empty: give it scopes, or `any` for no limit"),
+            given != "any"
+        );
     }
 }
 

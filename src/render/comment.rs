@@ -334,7 +334,7 @@ fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
     let whole = read(&letters[..length]);
     let bare = whole.trim_end_matches(['.', ':']);
     // A colon may stand behind one that is followed by a port or by words.
-    let found = [bare, bare.split(':').next().unwrap_or_default()];
+    let found = [whole.as_str(), bare, bare.split(':').next().unwrap_or_default()];
     let is_whole = |text: &&str| {
         let next = letters.get(text.len()).map(|letter| letter.read);
         next.is_none_or(|next| !next.is_alphanumeric()) && (*text != "::" || next == Some('/'))
@@ -367,6 +367,7 @@ mod tests {
             ("plainname@corp:", "(name withheld):"),
             ("::error:: and a :: b", "::error:: and a :: b"),
             ("::1, ::/0", "(address withheld), (address withheld)"),
+            ("2001:db8::/32 and ::.", "(address withheld) and ::."),
             ("al\\_ice&#64;contoso.com.", "(name withheld)."),
             ("a&#35;EXT&#35;&#64;x.onmicrosoft.com", "(name withheld)"),
             ("`203.0.113.0/24`", "`(address withheld)`"),

@@ -23,6 +23,7 @@ use super::words;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, Mark, Plan, PlannedChange};
 use crate::kinds;
+use crate::rbac::builtin;
 use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
 
 /// Marks elements that only one side has.
@@ -111,10 +112,20 @@ fn told_fields(change: &PlannedChange) -> Vec<&FieldEntry> {
     if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, false) }
 }
 
-/// In the order of the spec; undeclared resources last.
+/// In the order of the spec; undeclared resources last, and of these first the roles that can be used to gain more.
 fn in_order(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     let mut changes = shown_changes(plan, verbose);
-    changes.sort_by_key(|change| change.differs == Some(Differs::Extra));
+    let powerful: Vec<String> =
+        builtin().filter(|role| role.is_guarded()).map(|role| format!(" {}", role.name)).collect();
+    // As far as the names of roles say it.
+    let gives_power = |change: &PlannedChange| {
+        let role = change.title.split_once(" -> ").map_or("", |(role, _)| role);
+        powerful.iter().any(|name| role.ends_with(name.as_str()))
+    };
+    changes.sort_by_cached_key(|change| {
+        let is_extra = change.differs == Some(Differs::Extra);
+        (is_extra, is_extra && !gives_power(change))
+    });
     changes
 }
 

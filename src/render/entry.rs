@@ -267,6 +267,11 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     (title, Some(TitleParts { stem, stems, item }))
 }
 
+/// Where something is, as its title says it.
+pub(super) fn place_in_title(change: &PlannedChange) -> &str {
+    change.title.strip_prefix(without_place(&change.title, change)).unwrap_or_default()
+}
+
 /// A title without where it is, which is said of names that are not unique.
 fn without_place<'t>(title: &'t str, change: &PlannedChange) -> &'t str {
     let Some(on) = stands_on(change) else { return title };

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::alike::together;
-use super::entry::{Detail, Entry, Prominence, named, sign_in_name};
+use super::entry::{Detail, Entry, Prominence, named, place_in_title, sign_in_name};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
 use super::summary::{self, Counted};
 use super::text::{BAD, QUIET, STRONG, besides, plural};
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
 use crate::kinds;
-use crate::plan::apart::{Apart, stands_on};
+use crate::plan::apart::stands_on;
 use crate::text::sanitize::sanitize;
 
 /// Up to this many changes are listed one by one.
@@ -382,12 +382,16 @@ pub(super) fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
             None => groups.push((on, vec![entry])),
         }
     }
-    let apart = Apart::of(groups.iter().filter_map(|(on, _)| on.clone()));
-    let name = |on: &ResourceId| {
-        let (noun, name) = called(on);
-        (noun, name + apart.said(on))
+    // Where names are not unique, titles say where each is.
+    let place = |entries: &[Entry<'_>]| {
+        let change = entries.first().and_then(|entry| entry.changes.first());
+        change.map_or_else(String::new, |change| place_in_title(change).to_owned())
     };
-    let called: Vec<_> = groups.iter().map(|(on, _)| on.as_ref().map(name)).collect();
+    let name = |(on, entries): &(Option<ResourceId>, Vec<Entry<'_>>)| {
+        let (noun, name) = called(on.as_ref()?);
+        Some((noun, name + &place(entries)))
+    };
+    let called: Vec<_> = groups.iter().map(name).collect();
     let groups = groups.into_iter().zip(called);
     groups
         .map(|((on, entries), called)| ChangeGroup {

@@ -64,11 +64,18 @@ fn headings_name_stack_and_environment_of_plan_drift_and_apply() {
     assert!(read("m.md").contains("| created | account chat-prod |"), "{}", read("m.md"));
     // A saved plan keeps it.
     folder.keyless("show plan.json --format markdown").exits(0).says(&[about]);
-    azure.delete(&account("chat-prod"));
+    folder.write(
+        "specs/a.yaml",
+        format!(
+            "{}variables: {{n: dev}}\naccounts:\n  - name: chat-${{n}}\n    tags: {{a: b}}\n",
+            head("team-a")
+        ),
+    );
     folder.keyless("plan --env prod --out plan.json").exits(0);
     folder.keyless(&format!("apply plan.json --yes {reports}"));
     assert!(read("m.md").contains(about), "{}", read("m.md"));
-    folder.keyless("plan --format markdown").exits(0).says(&["## keyless plan: stack team-a, subscription "]);
+    assert!(read("m.md").contains("| updated | account chat-prod |"), "{}", read("m.md"));
+    folder.keyless("plan --format markdown").exits(3).says(&["## keyless plan: stack team-a, subscription "]);
 }
 
 /// A text as it reads, whatever Markdown escapes in it.

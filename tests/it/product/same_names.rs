@@ -1,7 +1,8 @@
 //! Accounts of one name in several resource groups and subscriptions are told apart wherever a plan, a drift and an apply name them.
 
-use crate::common::{Azure, SUB};
+use crate::common::{ALICE, Azure, BOB, CAROL, SUB};
 
+const DANA: &str = "dddddddd-0000-4000-8000-00000000000d";
 const OTHER: &str = "22222222-2222-4333-8444-555555555555";
 
 fn spec(stack: &str, subscription: &str, group: &str, who: &str) -> String {
@@ -16,7 +17,7 @@ accounts:
     customSubDomainName: chat-{stack}
     roleAssignments:
       - role: Cognitive Services User
-        principals: [{{user: {who}@contoso.com}}]
+        principals: [{{id: {who}, type: User}}]
 "
     )
 }
@@ -30,7 +31,7 @@ fn accounts_of_one_name_are_told_apart_in_every_format() {
         folder.write("specs/b.yaml", spec("b", SUB, "rg-us", people[1]));
         folder.write("specs/c.yaml", spec("c", OTHER, "rg-eu", people[2]));
     };
-    write(["alice", "bob", "carol"]);
+    write([ALICE, BOB, CAROL]);
     let places = [
         format!("chat in rg-eu of subscription {SUB}"),
         "chat in rg-us".to_owned(),
@@ -50,7 +51,7 @@ fn accounts_of_one_name_are_told_apart_in_every_format() {
         assert!(shown.stdout.contains(&format!("account {place}")), "{shown}");
         assert!(markdown.contains(&format!("account {place}")), "{markdown}");
     }
-    write(["dana", "bob", "carol"]);
+    write([DANA, BOB, CAROL]);
     for command in
         ["plan specs", "plan specs --format markdown", "drift specs", "drift specs --format markdown"]
     {

@@ -34,6 +34,9 @@ pub struct Plan {
     pub format_version: String,
     /// Where it would be applied.
     pub target: Target,
+    /// The environment of `--env` for which it was made. It decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The number of changes by action.
     pub summary: Summary,
     /// Every declared resource, and live ones worth naming. Only they decide what is written.

@@ -16,6 +16,12 @@ pub struct Report {
     pub format_version: String,
     /// Where it was applied.
     pub target: Target,
+    /// The stacks of its changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<String>,
+    /// The environment of `--env`; of a saved plan, that for which it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// The number of resources by result, as in the plan's summary: a resource that takes several steps is done once all of them are.
     pub summary: Tally,
     /// Each step, in the plan's order.
@@ -125,9 +131,13 @@ impl Report {
                 _ => summary.done += 1,
             }
         }
+        let stacks: BTreeSet<&String> =
+            plan.changes.iter().filter_map(|change| change.stack.as_ref()).collect();
         Self {
             format_version: plan.format_version.clone(),
             target: plan.target.clone(),
+            stacks: stacks.into_iter().cloned().collect(),
+            environment: plan.environment.clone(),
             summary,
             steps,
             findings,

@@ -52,7 +52,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
     let (mut snapshot, caller) = azure.read(&open).await?;
-    let Checked { stacks, mut findings, sources, .. } = specs;
+    let Checked { stacks, mut findings, sources, environment } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
     findings.extend(specs::foreign_tenants(&stacks, &caller));
@@ -69,6 +69,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff, &snapshot, names.clone()));
     let beside = kinds::role_assignment::holders(&diff.beside);
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
+    plan.environment = environment;
 
     plan.refuse_all(kinds::unwritable(&plan, &snapshot));
 

@@ -3,6 +3,7 @@
 //! Pure. `document` defines what a plan contains; `steps` derives the writes and their order from the changes; `words` makes titles and
 //! reasons; `saved` reads plans back.
 
+pub mod apart;
 mod doomed;
 mod held;
 pub mod predict;
@@ -40,6 +41,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         planned.omitted = entries(fields, Some(sources));
         planned.differs.get_or_insert(Differs::Changed);
     }
+    apart::tell(&mut planned);
     let (held, waiting) = held::deletes(&changes);
     let (doomed, undone) = doomed::deletes(&changes, &beside);
     let summary = Summary::of(&planned);
@@ -60,6 +62,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
     let mut plan = Plan {
         format_version: PLAN_VERSION.to_owned(),
         target,
+        environment: None,
         summary,
         changes: planned,
         declares_assignments: complete.iter().map(ToString::to_string).collect(),

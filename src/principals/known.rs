@@ -64,11 +64,21 @@ pub(crate) fn name_in(message: &mut String, names: &Names) {
     *message = message.split(' ').map(word).collect::<Vec<_>>().join(" ");
 }
 
+/// What says where a name is from that the directory did not tell.
+const FROM: [&str; 3] = [
+    ", from the plan and there from lock, unverified",
+    ", from the plan, unverified",
+    ", from lock, unverified",
+];
+
 /// A principal for messages: `User alice@contoso.com (1f0c…)`.
 #[must_use]
 pub fn called(kind: &str, id: &str, name: Option<&str>) -> String {
     let kind = if kind.is_empty() { "principal" } else { kind };
+    // Where a name is from is said behind the id, as for one that a spec names.
+    let from = |name: &str| FROM.iter().find_map(|from| Some((name.strip_suffix(from)?.to_owned(), *from)));
     match name {
+        Some(name) if let Some((name, from)) = from(name) => format!("{kind} {name} ({id}{from})"),
         Some(name) => format!("{kind} {name} ({id})"),
         None => format!("{kind} {id}"),
     }

@@ -22,6 +22,7 @@ use crate::document::keys::Keys;
 use crate::document::{FindingEntry, Plan};
 use crate::finding::Severity;
 use crate::id::ResourceId;
+use crate::plan::apart::Apart;
 use crate::principals::called;
 use crate::text::sanitize::{markdown, sanitize};
 
@@ -39,14 +40,14 @@ impl Said for Access {
         let mut text = String::new();
         let lines = |account: &AccountAccess| account_lines(account, page.verbose);
         let (mut used, mut totals) = (0, 0);
-        let accounts = keys_on_first(&self.accounts);
+        let (accounts, apart) = (keys_on_first(&self.accounts), self.apart());
         for same in alike(&accounts, !page.verbose, |account| lines(account)) {
             let first = same[0];
             let mut said = if same.len() == 1 {
-                headed("account", STRONG, &named(first), first.source.as_ref())
+                headed("account", STRONG, &named(first, &apart), first.source.as_ref())
             } else {
                 let names: Vec<String> =
-                    same.iter().map(|account| sanitize(&named(account)).into_owned()).collect();
+                    same.iter().map(|account| sanitize(&named(account, &apart)).into_owned()).collect();
                 format!("  {STRONG}{} accounts, each:{STRONG:#}\n    {}\n", same.len(), list(&names))
             };
             for line in lines(first) {
@@ -60,7 +61,7 @@ impl Said for Access {
             }
             totals += same.len();
             for account in same {
-                text.push_str(&fold(&total(account), page));
+                text.push_str(&fold(&total(account, &apart), page));
             }
         }
         if totals > 0 {
@@ -91,10 +92,10 @@ impl Said for Access {
         let mut text = String::from(
             "| account | who can call its models | through | declared |\n| --- | --- | --- | --- |\n",
         );
-        let mut parts = Vec::new();
+        let (mut parts, apart) = (Vec::new(), self.apart());
         for account in keys_on_first(&self.accounts) {
             let mut text = String::new();
-            let name = markdown(&named(account));
+            let name = markdown(&named(account, &apart));
             let words = match account.keys {
                 Keys::Enabled => format!("**{ANYONE}**"),
                 Keys::Disabled => "API keys are off".to_owned(),
@@ -155,20 +156,28 @@ fn keys_on_first(accounts: &[AccountAccess]) -> Vec<&AccountAccess> {
     accounts
 }
 
-/// An account's name, and its resource group where no spec says which one is meant.
-fn named(account: &AccountAccess) -> String {
-    let group = ResourceId::parse(&account.id).ok().and_then(|id| id.group());
-    match group.filter(|_| account.source.is_none()) {
-        Some(group) => format!("{} in {}", account.name, group.name()),
-        None => account.name.clone(),
+/// An account's name, and where it is, if its name is not unique or no spec says which one is meant.
+fn named(account: &AccountAccess, apart: &Apart) -> String {
+    let id = ResourceId::parse(&account.id).ok();
+    let group = id.as_ref().and_then(ResourceId::group).filter(|_| account.source.is_none());
+    match (id.as_ref().map(|id| apart.said(id)).filter(|said| !said.is_empty()), group) {
+        (Some(said), _) => format!("{}{said}", account.name),
+        (None, Some(group)) => format!("{} in {}", account.name, group.name()),
+        (None, None) => account.name.clone(),
+    }
+}
+
+impl Access {
+    fn apart(&self) -> Apart {
+        Apart::of(self.accounts.iter().filter_map(|account| ResourceId::parse(&account.id).ok()))
     }
 }
 
 /// An account with its totals only.
-fn total(account: &AccountAccess) -> String {
+fn total(account: &AccountAccess, apart: &Apart) -> String {
     let (count, keys) = (account.principals.len(), if account.keys == Keys::Enabled { "on" } else { "off" });
     let title =
-        format!("{}: {count} {}, API keys {keys}", named(account), plural(count, "way in", "ways in"));
+        format!("{}: {count} {}, API keys {keys}", named(account, apart), plural(count, "way in", "ways in"));
     headed("account", STRONG, &title, account.source.as_ref())
 }
 
@@ -315,17 +324,20 @@ impl Side {
 }
 
 /// Who gains and who loses access by a plan; or, for a drift, who has more or less access than the specs give.
-pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
+/// Without `-v` in so many lines at most.
+pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side, most: usize) {
     if plan.access.is_empty() {
         return;
     }
     let _ = writeln!(text, "{STRONG}{}{STRONG:#}", side.heading(plan));
     let said = |change: &AccessChange| lines(change, side);
     let access = most_important_first(plan);
+    let apart = Apart::in_plan(plan);
     let groups = alike(&access, !page.verbose, |change| said(change));
     let (mut used, mut shown) = (0, 0);
     for same in &groups {
-        let names: Vec<String> = same.iter().map(|change| sanitize(&change.account).into_owned()).collect();
+        let name = |change: &AccessChange| apart.named(&change.account, &change.id);
+        let names: Vec<String> = same.iter().map(|change| sanitize(&name(change)).into_owned()).collect();
         let mut said = format!("  {}\n", if names.len() > 1 { list(&names) } else { names.concat() });
         for (sign, words) in by_ways(lines(same[0], side)) {
             let style = match sign {
@@ -337,7 +349,7 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side) {
         }
         let said = fold(&said, page);
         used += said.lines().count();
-        if !page.verbose && shown > 0 && used > LINES {
+        if !page.verbose && shown > 0 && used > LINES.min(most) {
             break;
         }
         shown += same.len();
@@ -368,8 +380,10 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
         (Side::Drift, "-") => "missing:",
         _ => "",
     };
+    let apart = Apart::in_plan(plan);
     let said = |same: Vec<&AccessChange>| {
-        let names: Vec<String> = same.iter().map(|change| markdown(&change.account)).collect();
+        let name = |change: &AccessChange| apart.named(&change.account, &change.id);
+        let names: Vec<String> = same.iter().map(|change| markdown(&name(change))).collect();
         let mut text = format!("- {}\n", names.join(", "));
         for (sign, said) in by_ways(lines(same[0], side)) {
             let _ = writeln!(text, "  - {} {}", words(sign), markdown(&page::unmarked(&said)));

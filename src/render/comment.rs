@@ -7,7 +7,8 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value};
 
-use super::{drift, markdown};
+use super::drift;
+use super::markdown::{self, LONGEST};
 use crate::document::access::Holder;
 use crate::document::report::Report;
 use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};
@@ -19,37 +20,57 @@ const TARGET: &str = "(target withheld)";
 const ANOTHER: &str = "(another target)";
 /// The last line.
 const NOTE: &str = "\nIds are shortened; addresses, sign-in names and targets are left out. `--disclose` shows them, and the JSON report has them.\n";
+/// What describes a connection: free text, which often says where the target is.
+const METADATA: &str = "metadata";
 /// Hosts that are no target: pages which messages name.
 const PAGES: [&str; 3] = ["learn.microsoft.com", "aka.ms", "azure.microsoft.com"];
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    Withheld::of(plan).over(&markdown::plan(&counted(plan)))
+    let counted = counted(plan);
+    fitted(&Withheld::of(plan), |most| markdown::plan_within(&counted, most))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
-    Withheld::of(plan).over(&drift::markdown(&counted(plan)))
+    let counted = counted(plan);
+    fitted(&Withheld::of(plan), |most| drift::markdown_within(&counted, most))
 }
 
 /// What an `apply` did, without what its plan withholds.
 #[must_use]
 pub fn report(report: &Report, plan: &Plan) -> String {
-    Withheld::of(plan).over(&markdown::report(report))
+    fitted(&Withheld::of(plan), |most| markdown::report_within(report, most))
 }
 
 /// Findings alone: names in them are those of the specs.
 #[must_use]
 pub fn validation(command: &str, findings: &[FindingEntry]) -> String {
-    Withheld::default().over(&markdown::validation(command, findings))
+    fitted(&Withheld::default(), |most| markdown::validation_within(command, findings, most))
+}
+
+/// A text that is short enough once it says what it withholds: words in the place of short addresses make it longer.
+fn fitted(withheld: &Withheld, text: impl Fn(usize) -> String) -> String {
+    let limit = LONGEST - NOTE.len();
+    let mut most = limit;
+    for _ in 0..4 {
+        let veiled = withheld.over(&text(most));
+        let size = veiled.chars().count();
+        if size <= LONGEST {
+            return veiled;
+        }
+        most = most * limit / size * 19 / 20;
+    }
+    // No word is so many times as long as what it stands for.
+    withheld.over(&text(limit / 8))
 }
 
 /// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.
 fn counted(plan: &Plan) -> Plan {
     let field = |field: &FieldEntry| {
-        let name = field.path.last().map_or("", String::as_str);
+        let name = name_of(field);
         let (before, after) =
             (shown(name, &field.before, None), shown(name, &field.after, Some(&field.before)));
         FieldEntry { before, after, ..field.clone() }
@@ -60,6 +81,30 @@ fn counted(plan: &Plan) -> Plan {
         ..change.clone()
     };
     Plan { changes: plan.changes.iter().map(change).collect(), ..plan.clone() }
+}
+
+/// What decides whether a field is shown: its name, or that it is in what describes a connection.
+fn name_of(field: &FieldEntry) -> &str {
+    let is_within = field.path.iter().any(|name| name == METADATA);
+    if is_within { METADATA } else { field.path.last().map_or("", String::as_str) }
+}
+
+/// The same for a member of a value.
+fn member_of<'n>(name: &'n str, member: &'n str) -> &'n str {
+    if name == METADATA { METADATA } else { member }
+}
+
+/// Whether a value leads to something: an id, an URL, or the name of a host.
+fn leads_somewhere(text: &str) -> bool {
+    let is_host = |text: &str| {
+        let name = text.split(':').next().unwrap_or_default();
+        let last = name.rsplit('.').next().unwrap_or_default();
+        name.contains('.')
+            && last.len() > 1
+            && last.chars().all(char::is_alphabetic)
+            && name.chars().all(|c| c.is_alphanumeric() || ".-_".contains(c))
+    };
+    text.contains("://") || text.starts_with('/') || is_host(text.split('/').next().unwrap_or_default())
 }
 
 /// A value of a field with this name, beside the one that it replaces.
@@ -76,13 +121,15 @@ fn shown(name: &str, value: &Value, replaced: Option<&Value>) -> Value {
                 _ => format!("{count} {noun}"),
             })
         }
-        ("target", Value::String(target)) => {
+        (name, Value::String(target)) if is_target(name, target) => {
             let is_other = replaced.and_then(Value::as_str).is_some_and(|old| old != target);
             Value::String(if is_other { ANOTHER } else { TARGET }.to_owned())
         }
-        (_, Value::Object(members)) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), shown(name, value, of(name))));
-            Value::Object(members.collect::<Map<_, _>>())
+        (name, Value::Object(members)) => {
+            let shown = |(member, value): (&String, &Value)| {
+                (member.clone(), shown(member_of(name, member), value, of(member)))
+            };
+            Value::Object(members.iter().map(shown).collect::<Map<_, _>>())
         }
         (name, Value::Array(items)) => items.iter().map(|item| shown(name, item, None)).collect(),
         _ => value.clone(),
@@ -110,7 +157,7 @@ impl Withheld {
         }
         for field in plan.changes.iter().flat_map(|change| &change.fields) {
             for value in [&field.before, &field.after] {
-                targets(field.path.last().map_or("", String::as_str), value, &mut known);
+                targets(name_of(field), value, &mut known);
             }
         }
         // Shorter ones would leave holes in ordinary words.
@@ -167,15 +214,21 @@ fn is_person(holder: &Holder) -> bool {
     holder.kind == "User"
 }
 
+fn is_target(name: &str, text: &str) -> bool {
+    name == "target" || name == METADATA && leads_somewhere(text)
+}
+
 /// The targets in a value: whole, and their hosts.
 fn targets(name: &str, value: &Value, known: &mut Vec<(String, String)>) {
     match (name, value) {
-        ("target", Value::String(target)) => {
+        (name, Value::String(target)) if is_target(name, target) => {
             let (_, rest) = target.split_once("://").unwrap_or(("", target));
             let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
             known.extend([target.as_str(), host].map(|text| (text.to_owned(), TARGET.to_owned())));
         }
-        (_, Value::Object(members)) => members.iter().for_each(|(name, value)| targets(name, value, known)),
+        (name, Value::Object(members)) => {
+            members.iter().for_each(|(member, value)| targets(member_of(name, member), value, known));
+        }
         (_, Value::Array(items)) => items.iter().for_each(|item| targets(name, item, known)),
         _ => {}
     }
@@ -248,13 +301,14 @@ fn url(text: &[Letter<'_>]) -> Option<(usize, String)> {
 
 /// A name with which somebody signs in: `alice@contoso.com`.
 fn sign_in_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
-    let name = run(text, |c| c.is_alphanumeric() || "._%+'#$&!~-".contains(c));
+    let name = run(text, |c| c.is_alphanumeric() || "._%+'#$&!~^-".contains(c));
     let domain =
         text.get(name..).filter(|rest| name > 0 && rest.first().is_some_and(|next| next.read == '@'))?;
     let length = run(&domain[1..], |c| c.is_alphanumeric() || ".-".contains(c));
     let domain = read(&domain[1..=length]);
     let bare = domain.trim_end_matches(['.', '-']);
-    bare.contains('.').then(|| (name + 1 + bare.chars().count(), USER.to_owned()))
+    let is_name = bare.contains('.') || bare.len() > 1 && bare.starts_with(char::is_alphabetic);
+    is_name.then(|| (name + 1 + bare.chars().count(), USER.to_owned()))
 }
 
 /// A GUID, or another long number in hexadecimal digits: its first eight stay.
@@ -275,16 +329,20 @@ fn short(id: &str) -> String {
 }
 
 /// An address or a range of them.
-fn address(text: &[Letter<'_>]) -> Option<(usize, String)> {
-    let length = run(text, |c| c.is_ascii_hexdigit() || ".:".contains(c));
-    let whole = read(&text[..length]);
+fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
+    let length = run(letters, |c| c.is_ascii_hexdigit() || ".:".contains(c));
+    let whole = read(&letters[..length]);
     let bare = whole.trim_end_matches(['.', ':']);
     // A colon may stand behind one that is followed by a port or by words.
-    let found = [bare, bare.split(':').next().unwrap_or_default()];
-    let found = found.into_iter().find(|text| text.parse::<IpAddr>().is_ok())?;
+    let found = [whole.as_str(), bare, bare.split(':').next().unwrap_or_default()];
+    let is_whole = |text: &&str| {
+        let next = letters.get(text.len()).map(|letter| letter.read);
+        next.is_none_or(|next| !next.is_alphanumeric()) && (*text != "::" || next == Some('/'))
+    };
+    let found = found.into_iter().filter(is_whole).find(|text| text.parse::<IpAddr>().is_ok())?;
     let mut length = found.len();
-    if text.get(length).is_some_and(|next| next.read == '/') {
-        let bits = run(&text[length + 1..], |c| c.is_ascii_digit());
+    if letters.get(length).is_some_and(|next| next.read == '/') {
+        let bits = run(&letters[length + 1..], |c| c.is_ascii_digit());
         length += if bits > 0 { 1 + bits } else { 0 };
     }
     Some((length, ADDRESS.to_owned()))
@@ -304,6 +362,12 @@ mod tests {
         let guid = "0a1b2c3d-1111-4222-8333-444455556666";
         for (text, shown) in [
             ("to alice@contoso.com, on", "to (name withheld), on"),
+            ("o^neil@contoso.com", "(name withheld)"),
+            ("o\\^neil&#64;contoso.com", "(name withheld)"),
+            ("plainname@corp:", "(name withheld):"),
+            ("::error:: and a :: b", "::error:: and a :: b"),
+            ("::1, ::/0", "(address withheld), (address withheld)"),
+            ("2001:db8::/32 and ::.", "(address withheld) and ::."),
             ("al\\_ice&#64;contoso.com.", "(name withheld)."),
             ("a&#35;EXT&#35;&#64;x.onmicrosoft.com", "(name withheld)"),
             ("`203.0.113.0/24`", "`(address withheld)`"),
@@ -320,6 +384,34 @@ mod tests {
         ] {
             assert_eq!(veiled(text), shown);
         }
+    }
+
+    #[test]
+    fn where_a_connection_leads_is_left_out_of_what_describes_it() {
+        let id = "/subscriptions/a/resourceGroups/rg-hidden/providers/Microsoft.Search/searchServices/first";
+        for text in [id, "first.internal.example.net", "https://first", "first.example.net:443/x"] {
+            let before = serde_json::json!({"metadata": {"ResourceId": text, "ApiType": "Azure"}});
+            let after =
+                serde_json::json!({"metadata": {"ResourceId": "other.example.net", "ApiType": "Azure"}});
+            assert_eq!(shown("", &before, None)["metadata"]["ResourceId"], TARGET);
+            assert_eq!(shown("", &after, Some(&before))["metadata"]["ResourceId"], ANOTHER);
+            assert_eq!(shown("", &before, None)["metadata"]["ApiType"], "Azure");
+            let mut known = Vec::new();
+            targets("", &before, &mut known);
+            assert!(known.iter().any(|(known, _)| known == text), "{known:?}");
+        }
+        for text in ["Azure", "2024-05-01", "v1.2", "10.5"] {
+            assert!(!leads_somewhere(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_in_the_place_of_short_addresses_do_not_make_a_comment_too_long() {
+        let line = format!("- {}\n", "::1 ".repeat(100));
+        let text = |most: usize| line.repeat(most / line.len());
+        let comment = fitted(&Withheld::default(), text);
+        assert!((30_000..=LONGEST).contains(&comment.chars().count()), "{}", comment.chars().count());
+        assert!(comment.ends_with(NOTE));
     }
 
     #[test]

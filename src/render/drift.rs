@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::cause;
 use super::entry::{Entry, Shown};
 use super::groups;
-use super::markdown::{self, Rows};
+use super::markdown;
 use super::page::{Page, fold};
 use super::summary::{self, Counted, Found, Side, found};
+use super::tables::Rows;
 use super::text::{
     BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, plain, requests, shown_changes, target, weight,
     worded,
@@ -22,6 +23,7 @@ use super::words;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, Mark, Plan, PlannedChange};
 use crate::kinds;
+use crate::rbac::builtin;
 use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
 
 /// Marks elements that only one side has.
@@ -80,6 +82,11 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
 /// What `drift` found, as Markdown.
 #[must_use]
 pub fn markdown(plan: &Plan) -> String {
+    markdown_within(plan, markdown::LONGEST)
+}
+
+/// The same in so many characters.
+pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "not known whether Azure drifted".to_owned(),
@@ -89,7 +96,7 @@ pub fn markdown(plan: &Plan) -> String {
     // Without addresses: more people read a comment on a pull request than need them.
     let entries = in_order(plan, false).into_iter().map(|change| entry(change, false, false)).collect();
     let rows = Rows { side: Side::Drift, columns: ["spec", "live"], fields: told_fields, cells };
-    markdown::document("drift", plan, &escaped(&said), entries, &rows)
+    markdown::document("drift", plan, &escaped(&said), entries, &rows, most)
 }
 
 /// A summary with the rest that is counted.
@@ -105,10 +112,20 @@ fn told_fields(change: &PlannedChange) -> Vec<&FieldEntry> {
     if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, false) }
 }
 
-/// In the order of the spec; undeclared resources last.
+/// In the order of the spec; undeclared resources last, and of these first the roles that can be used to gain more.
 fn in_order(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     let mut changes = shown_changes(plan, verbose);
-    changes.sort_by_key(|change| change.differs == Some(Differs::Extra));
+    let powerful: Vec<String> =
+        builtin().filter(|role| role.is_guarded()).map(|role| format!(" {}", role.name)).collect();
+    // As far as the names of roles say it.
+    let gives_power = |change: &PlannedChange| {
+        let role = change.title.split_once(" -> ").map_or("", |(role, _)| role);
+        powerful.iter().any(|name| role.ends_with(name.as_str()))
+    };
+    changes.sort_by_cached_key(|change| {
+        let is_extra = change.differs == Some(Differs::Extra);
+        (is_extra, is_extra && !gives_power(change))
+    });
     changes
 }
 

@@ -13,6 +13,7 @@ use super::words;
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
 use crate::kinds;
+use crate::plan::apart::stands_on;
 use crate::text::sanitize::sanitize;
 use crate::text::source::Position;
 
@@ -79,9 +80,9 @@ pub(super) enum Prominence {
     Changed,
     /// It cannot be written or judged, or it drifted. Named in a shortened group.
     Named,
-    /// Something is deleted. Text never leaves it out.
+    /// Something is deleted, which is always named; only where a format has a limit, and no room at all, it is counted.
     Deleted,
-    /// A guard judges it, whether or not `--allow` lifts that. No format leaves it out.
+    /// A guard judges it, whether or not `--allow` lifts that, and its finding says what.
     Guarded,
 }
 
@@ -242,6 +243,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     let Some(rest) = change.title.strip_prefix(noun).and_then(|rest| rest.strip_prefix(' ')) else {
         return whole();
     };
+    let rest = without_place(rest, change);
     if group == Some(&id) && rest == id.name() {
         return (noun.to_owned(), None);
     }
@@ -265,13 +267,35 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     (title, Some(TitleParts { stem, stems, item }))
 }
 
-/// A principal in a list: its name, with the first digits of its id.
+/// Where something is, as its title says it.
+pub(super) fn place_in_title(change: &PlannedChange) -> &str {
+    change.title.strip_prefix(without_place(&change.title, change)).unwrap_or_default()
+}
+
+/// A title without where it is, which is said of names that are not unique.
+fn without_place<'t>(title: &'t str, change: &PlannedChange) -> &'t str {
+    let Some(on) = stands_on(change) else { return title };
+    let subscription = on.subscription_id().map(|own| format!(" of subscription {own}"));
+    let group = on.group().filter(|group| *group != on).map(|group| format!(" in {}", group.name()));
+    let title = subscription.and_then(|end| title.strip_suffix(&end)).unwrap_or(title);
+    group.and_then(|end| title.strip_suffix(&end)).unwrap_or(title)
+}
+
+/// A principal in a list: its name, with the first digits of its id, and where the name is from.
 pub(super) fn short(who: &str) -> String {
-    let id = who.strip_suffix(')').and_then(|who| who.rsplit_once('('));
-    match id {
-        Some((name, id)) if uuid::Uuid::try_parse(id).is_ok() => {
-            format!("{name}({}…)", id.chars().take(8).collect::<String>())
+    let said = who.strip_suffix(')').and_then(|who| who.rsplit_once('('));
+    let parts = said.map(|(name, said)| (name, said.find(',').map_or((said, ""), |at| said.split_at(at))));
+    match parts {
+        Some((name, (id, from))) if uuid::Uuid::try_parse(id).is_ok() => {
+            format!("{name}({}…{from})", id.chars().take(8).collect::<String>())
         }
         _ => who.to_owned(),
     }
+}
+
+/// The sign-in name in the short form of a principal, which says all by itself.
+pub(super) fn sign_in_name(short: &str) -> Option<&str> {
+    let (who, _) = short.strip_suffix("…)")?.rsplit_once(" (")?;
+    let (_, name) = who.split_once(' ')?;
+    (name.contains('@') && !name.contains(char::is_whitespace)).then_some(name)
 }

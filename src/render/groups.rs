@@ -3,16 +3,18 @@
 //! Works on entries. A few changes are listed one by one. Of many, accounts with the same changes are shown once. If that is still too long,
 //! groups are reduced to their totals, least important first, and the text says what was left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::entry::{Detail, Entry, Prominence, named};
+use super::alike::together;
+use super::entry::{Detail, Entry, Prominence, named, place_in_title, sign_in_name};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
 use super::summary::{self, Counted};
-use super::text::{QUIET, STRONG, plural};
+use super::text::{BAD, QUIET, STRONG, besides, plural};
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
 use crate::kinds;
+use crate::plan::apart::stands_on;
 use crate::text::sanitize::sanitize;
 
 /// Up to this many changes are listed one by one.
@@ -24,10 +26,23 @@ const MOST: usize = 300;
 /// This many groups with the same changes are shown once.
 const SAME: usize = 3;
 
+/// A deletion by name alone.
+pub(super) struct Deletion {
+    /// What it is, without its name, and the same in the plural.
+    pub(super) stem: String,
+    pub(super) stems: String,
+    /// The name of the account or scope that it is on, if it is not that itself.
+    pub(super) on: Option<String>,
+    /// Its name, and what goes with it.
+    pub(super) item: String,
+}
+
 /// The changes of one account or scope, or of several that change in the same way.
 pub(super) struct ChangeGroup<'a> {
     /// The account or scope; of several, the first. `None` if it is not known.
     pub(super) on: Option<ResourceId>,
+    /// All of them, in the order of their names.
+    all: Vec<ResourceId>,
     /// The names of the accounts or scopes; not sanitised yet.
     pub(super) names: Vec<String>,
     pub(super) noun: String,
@@ -90,6 +105,33 @@ impl ChangeGroup<'_> {
         fold(&laid_out(&lines, page), page)
     }
 
+    /// What is deleted in it, by name alone.
+    pub(super) fn deletions(&self) -> Vec<Deletion> {
+        let deleted = self.entries.iter().filter(|entry| entry.sort == Counted::Delete);
+        deleted.flat_map(|entry| &entry.changes).map(|change| self.deletion(change)).collect()
+    }
+
+    fn deletion(&self, change: &PlannedChange) -> Deletion {
+        let on = stands_on(change);
+        let name = on.as_ref().and_then(|on| self.all.iter().position(|id| id == on));
+        let name = name.and_then(|index| self.names.get(index)).cloned();
+        let (title, parts) = named(change, on.as_ref());
+        let along = besides(change);
+        let along = if along.is_empty() { String::new() } else { format!(" ({})", along.join("; ")) };
+        match (parts, name) {
+            (Some(parts), on) => {
+                let item = sign_in_name(&parts.item).unwrap_or(&parts.item);
+                Deletion { item: format!("{item}{along}"), stem: parts.stem, stems: parts.stems, on }
+            }
+            (None, Some(name)) if stands_alone(change) => {
+                Deletion { stems: format!("{title}s"), stem: title, on: None, item: format!("{name}{along}") }
+            }
+            (None, on) => {
+                Deletion { stem: String::new(), stems: String::new(), on, item: format!("{title}{along}") }
+            }
+        }
+    }
+
     fn signature(&self) -> String {
         let entries: Vec<String> = self.entries.iter().map(Entry::signature).collect();
         format!("{}\n{}", self.noun, entries.join("\n\n"))
@@ -119,10 +161,12 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     let is_short = count(&short) <= PLEASANT;
     let (texts, between) = if is_short { (short, "\n") } else { (shown(Detail::Names), "") };
     let shorter: Vec<String> = groups.iter().map(|group| group.short(room, page)).collect();
-    let room = Room { most: MOST, size: |text| text.lines().count(), droppable: Prominence::Named };
-    let Fitted { texts, left } = fitted(&groups, texts, &shorter, &room);
-    let mut text = texts.join(between);
-    if let Some(left) = left {
+    let lines = |text: &str| text.lines().count();
+    let barest = |all: &[Deletion]| lines(&deletions(all, page));
+    let Fitted { texts, named, left } =
+        fitted(&groups, texts, &shorter, &Room { most: MOST, size: &lines, barest: &barest });
+    let mut text = texts.join(between) + &deletions(&named, page);
+    if let Some(left) = left.words() {
         let _ = writeln!(text, "{STRONG}Too much to list: {left}. -v lists all.{STRONG:#}");
     }
     let has_values = |entry: &Entry<'_>| entry.is_new && !entry.fields.is_empty();
@@ -136,68 +180,135 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     text
 }
 
+/// Deletions by name alone.
+fn deletions(all: &[Deletion], page: Page) -> String {
+    let mut lines = Vec::new();
+    let sort = |deletion: &&Deletion| (deletion.stem.clone(), deletion.stems.clone());
+    for ((stem, stems), these) in together(all, sort) {
+        let what = if these.len() == 1 { stem } else { format!("{} {stems}", these.len()) };
+        lines.push(Line::of(format!("  {BAD}-{BAD:#} {STRONG}{}{STRONG:#}", sanitize(&what))));
+        let mut on = None;
+        let mut items = Vec::new();
+        for deletion in these {
+            let now = deletion.on.as_ref().filter(|now| on != Some(*now));
+            let now = now.map_or_else(String::new, |now| format!("{}: ", sanitize(now)));
+            items.push(format!("{now}{}", sanitize(&deletion.item)));
+            on = deletion.on.as_ref();
+        }
+        lines.push(Line::of(format!("      {}", list(&items))));
+    }
+    fold(&laid_out(&lines, page), page)
+}
+
 /// The room for the changes of a format.
-pub(super) struct Room {
+pub(super) struct Room<'a> {
     pub(super) most: usize,
     /// Measures a text.
-    pub(super) size: fn(&str) -> usize,
-    /// The most important groups that may be left out altogether.
-    pub(super) droppable: Prominence,
+    pub(super) size: &'a dyn Fn(&str) -> usize,
+    /// What deletions take by name alone.
+    pub(super) barest: &'a dyn Fn(&[Deletion]) -> usize,
 }
 
 /// Groups that fit into the room.
 pub(super) struct Fitted {
     /// One text for each group, in order; empty for a group that is left out.
     pub(super) texts: Vec<String>,
-    /// What was shortened or left out, in words.
-    pub(super) left: Option<String>,
+    /// Deletions of groups of which nothing else is left.
+    pub(super) named: Vec<Deletion>,
+    pub(super) left: Left,
 }
 
-/// Shortens groups until all fit, the least important first, from the end. If that is not enough, leaves groups out.
+/// Changes that were shortened or left out, by sort.
+#[derive(Default)]
+pub(super) struct Left {
+    as_totals: BTreeMap<Counted, usize>,
+    bare: BTreeMap<Counted, usize>,
+    by_name: BTreeMap<Counted, usize>,
+    not_shown: BTreeMap<Counted, usize>,
+}
+
+impl Left {
+    /// There was no room for the names of so many deletions.
+    pub(super) fn unnamed(&mut self, count: usize) {
+        if count > 0 {
+            let named = self.by_name.entry(Counted::Delete).or_default();
+            *named = named.saturating_sub(count);
+            *self.not_shown.entry(Counted::Delete).or_default() += count;
+        }
+    }
+
+    /// In words, if there are any.
+    pub(super) fn words(self) -> Option<String> {
+        let parts = [
+            ("as totals only", self.as_totals),
+            ("without reasons", self.bare),
+            ("by name only", self.by_name),
+            ("not shown", self.not_shown),
+        ];
+        let said = |(how, counts): (&str, BTreeMap<Counted, usize>)| {
+            let counts: Vec<(usize, Counted)> =
+                counts.into_iter().map(|(sort, count)| (count, sort)).collect();
+            let count: usize = counts.iter().map(|(count, _)| count).sum();
+            let totals = summary::said(&counts);
+            (count > 0).then(|| format!("{count} {} {how} ({totals})", plural(count, "change", "changes")))
+        };
+        let said: Vec<String> = parts.into_iter().filter_map(said).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+}
+
+fn count<'a, 'b: 'a>(
+    counts: &mut BTreeMap<Counted, usize>,
+    entries: impl IntoIterator<Item = &'a Entry<'b>>,
+) {
+    for entry in entries {
+        *counts.entry(entry.sort).or_default() += entry.changes.len();
+    }
+}
+
+/// Shortens groups until all fit, the least important first, from the end. If that is not enough, leaves out groups in which nothing is
+/// deleted and that no guard judges; if even that is not enough, only the names of deletions are left.
 pub(super) fn fitted(
     groups: &[ChangeGroup<'_>],
     mut texts: Vec<String>,
     shorter: &[String],
-    room: &Room,
+    room: &Room<'_>,
 ) -> Fitted {
     let size = room.size;
     let mut used: usize = texts.iter().map(|text| size(text)).sum();
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|index| (groups[*index].weight(), std::cmp::Reverse(*index)));
-    let (mut shortened, mut dropped) = (Vec::new(), Vec::new());
+    let (mut shortened, mut dropped) = (BTreeSet::new(), BTreeSet::new());
     for index in &order {
         let (was, is) = (size(&texts[*index]), size(&shorter[*index]));
         if used > room.most && is < was {
             used -= was - is;
-            shortened.push(*index);
+            shortened.insert(*index);
             texts[*index].clone_from(&shorter[*index]);
         }
     }
-    for index in order.iter().filter(|index| groups[**index].weight() <= room.droppable) {
+    let mut named = BTreeMap::new();
+    for index in order {
         if used > room.most {
-            used -= size(&texts[*index]);
-            texts[*index].clear();
-            shortened.retain(|other| other != index);
-            dropped.push(*index);
+            let deletions = groups[index].deletions();
+            used = (used - size(&texts[index])).saturating_add((room.barest)(&deletions));
+            texts[index].clear();
+            shortened.remove(&index);
+            dropped.insert(index);
+            named.insert(index, deletions);
         }
     }
-    let entries = |which: &[usize]| -> Vec<&Entry<'_>> {
-        which.iter().flat_map(|index| &groups[*index].entries).collect()
-    };
-    let (named, counted): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
-        entries(&shortened).into_iter().partition(|entry| entry.weight >= Prominence::Named);
-    let bare: Vec<&Entry<'_>> = named.into_iter().filter(|entry| entry.loses_details()).collect();
-    let left: Vec<String> =
-        [("as totals only", counted), ("without reasons", bare), ("not shown", entries(&dropped))]
-            .into_iter()
-            .filter(|(_, entries)| !entries.is_empty())
-            .map(|(how, entries)| {
-                let count: usize = entries.iter().map(|entry| entry.changes.len()).sum();
-                let totals = summary::said(&totals(entries));
-                format!("{count} {} {how} ({totals})", plural(count, "change", "changes"))
-            })
-            .collect();
-    Fitted { texts, left: (!left.is_empty()).then(|| left.join("; ")) }
+    let mut left = Left::default();
+    let of = |which: BTreeSet<usize>| which.into_iter().flat_map(|index| &groups[index].entries);
+    let (kept, counted): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+        of(shortened).partition(|entry| entry.weight >= Prominence::Named);
+    count(&mut left.as_totals, counted);
+    count(&mut left.bare, kept.into_iter().filter(|entry| entry.loses_details()));
+    let (deleted, rest): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+        of(dropped).partition(|entry| entry.sort == Counted::Delete);
+    count(&mut left.by_name, deleted);
+    count(&mut left.not_shown, rest);
+    Fitted { texts, named: named.into_values().flatten().collect(), left }
 }
 
 /// The number of changes by sort.
@@ -241,6 +352,7 @@ pub(super) fn alike(mut entries: Vec<Entry<'_>>) -> (Vec<ChangeGroup<'_>>, usize
         match into[index].and_then(|first| kept.get_mut(&first)) {
             Some(first) => {
                 first.names.extend(group.names);
+                first.all.extend(group.all);
                 for (entry, more) in first.entries.iter_mut().zip(group.entries) {
                     let items = std::mem::take(&mut entry.items);
                     entry.take(more);
@@ -270,30 +382,26 @@ pub(super) fn grouped(entries: Vec<Entry<'_>>) -> Vec<ChangeGroup<'_>> {
             None => groups.push((on, vec![entry])),
         }
     }
-    let names: Vec<Option<(String, String)>> = groups.iter().map(|(on, _)| on.as_ref().map(called)).collect();
-    let is_twice =
-        |name: &(String, String)| names.iter().flatten().filter(|other| *other == name).count() > 1;
-    let name = |(on, name): (&Option<ResourceId>, &Option<(String, String)>)| match (on, name) {
-        (Some(on), Some(name)) if is_twice(name) => Some((name.0.clone(), on.to_string())),
-        (_, name) => name.clone(),
+    // Where names are not unique, titles say where each is.
+    let place = |entries: &[Entry<'_>]| {
+        let change = entries.first().and_then(|entry| entry.changes.first());
+        change.map_or_else(String::new, |change| place_in_title(change).to_owned())
     };
-    let called: Vec<_> = groups.iter().map(|(on, _)| on).zip(&names).map(name).collect();
+    let name = |(on, entries): &(Option<ResourceId>, Vec<Entry<'_>>)| {
+        let (noun, name) = called(on.as_ref()?);
+        Some((noun, name + &place(entries)))
+    };
+    let called: Vec<_> = groups.iter().map(name).collect();
     let groups = groups.into_iter().zip(called);
     groups
         .map(|((on, entries), called)| ChangeGroup {
+            all: on.iter().cloned().collect(),
             on,
             names: called.iter().map(|(_, name)| name.clone()).collect(),
             noun: called.map_or_else(String::new, |(noun, _)| noun),
             entries,
         })
         .collect()
-}
-
-/// The group of a change: the account that it is or is in, a resource group, or a subscription.
-pub(super) fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
-    let id = ResourceId::parse(&change.id).ok()?;
-    let is_grant = kinds::by_name(&change.kind).is_some_and(kinds::Kind::is_grant);
-    Some(if is_grant { id.scope().tracked() } else { id.tracked() })
 }
 
 /// Whether a change is of the account or scope itself.

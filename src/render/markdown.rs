@@ -2,38 +2,44 @@
 //!
 //! Works on the documents alone. All text from outside is escaped: no markup, links, images, mentions or HTML gets through.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use super::access::{changes_markdown, heading_markdown};
-use super::alike::Alike;
-use super::entry::{Entry, Prominence, Shown};
-use super::groups::{ChangeGroup, FEW, Fitted, Room, alike, fitted};
-use super::page;
-use super::summary::{self, Counted, Side, listed, refused};
-use super::text::{self, counted as counted_steps, fields, label, plural, requests, worded};
+use super::entry::Entry;
+use super::remarks::{fitted, folded};
+use super::summary::{self, Side, listed, refused};
+use super::tables::{Rows, changes, of_deletions};
+use super::text::{self, counted as counted_steps, fields, plural, requests, worded};
 use super::words;
-use crate::document::report::{Report, Status};
-use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Target};
+use crate::document::report::{Outcome, Report, Status};
+use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, StepAction, Target};
 use crate::finding::Severity;
 use crate::id::ResourceId;
-use crate::text::sanitize::{markdown, markdown_code, sanitize};
+use crate::text::sanitize::{markdown, markdown_code};
 use crate::text::source::Position;
 
 /// The most characters of a comment: GitHub's limit, less what the last sanitising may add.
-const LONGEST: usize = 65_536 - 1_536;
+pub(super) const LONGEST: usize = 65_536 - 1_536;
 /// The most characters for errors, for who gains and loses access, and for other findings.
 const OF_ERRORS: usize = 24_000;
 const OF_ACCESS: usize = 12_000;
 const OF_FINDINGS: usize = 8_000;
+/// Where there is much to delete, so much is kept for the names of that.
+const OF_DELETIONS: usize = 36_000;
 /// Reserved for the last lines.
-const OF_THE_END: usize = 1_000;
+const OF_THE_END: usize = 1_500;
 
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
+    plan_within(plan, LONGEST)
+}
+
+/// A plan in so many characters.
+pub(super) fn plan_within(plan: &Plan, most: usize) -> String {
     let entries = text::entries(plan, false, false);
     let rows = Rows {
         side: Side::Plan,
@@ -45,7 +51,7 @@ pub fn plan(plan: &Plan) -> String {
         none if none.is_empty() => "nothing declared".to_owned(),
         said => said,
     };
-    document("plan", plan, &said, entries, &rows)
+    document("plan", plan, &said, entries, &rows, most)
 }
 
 /// A code block with fences that its lines cannot close.
@@ -56,29 +62,14 @@ pub fn code(language: &str, lines: &str) -> String {
     format!("{fence}{language}\n{lines}{fence}\n")
 }
 
-/// How a document shows changes in a table.
-pub(super) struct Rows {
-    pub(super) side: Side,
-    /// The headings of the two values of a field.
-    pub(super) columns: [&'static str; 2],
-    pub(super) fields: for<'a> fn(&'a PlannedChange) -> Vec<&'a FieldEntry>,
-    /// The two values of a field.
-    pub(super) cells: fn(&PlannedChange, &FieldEntry) -> [String; 2],
-}
-
-impl Rows {
-    fn word(&self, change: &PlannedChange) -> &'static str {
-        Counted::of(change, self.side).word()
-    }
-}
-
-/// A whole comment: errors and who gains or loses access first, then the changes, then notes, and last what was cut.
+/// A whole comment in so many characters: errors and who gains or loses access first, then the changes, then notes, and last what was cut.
 pub(super) fn document(
     command: &str,
     plan: &Plan,
     said: &str,
     entries: Vec<Entry<'_>>,
     rows: &Rows,
+    most: usize,
 ) -> String {
     let side = rows.side;
     let mut text = format!("## keyless {command}{}\n\n", environment(plan));
@@ -89,21 +80,28 @@ pub(super) fn document(
         plan.findings.iter().partition(|finding| finding.is_quiet());
     let (errors, rest): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         loud.into_iter().partition(|finding| finding.severity == Severity::Error);
-    push(&mut text, listed_findings(errors), OF_ERRORS, "errors", &mut cut);
+    let room = |text: &str| most.saturating_sub(text.chars().count() + OF_THE_END);
+    // Names of deletions are kept free first; of the rest, each part takes its share.
+    let kept = of_deletions(&entries).min(OF_DELETIONS.min(most / 2));
+    let spare = room(&text).saturating_sub(kept);
+    let remarks = |text: &mut String, findings: Vec<&FindingEntry>, most: usize, what: &str| {
+        let (said, left) = fitted(findings, most);
+        text.push_str(&said);
+        (left > 0).then(|| format!("{left} {what}"))
+    };
+    cut.extend(remarks(&mut text, errors, OF_ERRORS.min(spare * 11 / 20), "errors"));
     let access = changes_markdown(plan, side);
     if !access.is_empty() {
         text.push_str(&heading_markdown(plan, side));
-        push(&mut text, access, OF_ACCESS, "accounts of which access changes", &mut cut);
+        push(&mut text, access, OF_ACCESS.min(spare * 5 / 20), "accounts of which access changes", &mut cut);
     }
-    push(&mut text, listed_findings(rest), OF_FINDINGS, "warnings", &mut cut);
-    let room = LONGEST.saturating_sub(text.chars().count() + OF_THE_END);
-    let notes = folded_notes(&quiet);
-    let (changes, left) = changes(entries, rows, room);
+    cut.extend(remarks(&mut text, rest, OF_FINDINGS.min(spare * 3 / 20), "warnings"));
+    let notes = folded(quiet.clone());
+    let (changes, left) = changes(entries, rows, room(&text));
     text.push('\n');
     text.push_str(&changes);
     cut.extend(left);
-    let room = room.saturating_sub(changes.chars().count());
-    if notes.chars().count() <= room {
+    if notes.chars().count() <= room(&text) {
         text.push_str(&notes);
     } else {
         cut.push(format!("{} notes", quiet.len()));
@@ -116,7 +114,7 @@ pub(super) fn document(
         );
     }
     // Each part starts with its own blank line.
-    within_limit(text.replace("\n\n\n", "\n\n"))
+    within_limit(text.replace("\n\n\n", "\n\n"), LONGEST)
 }
 
 /// Introduces what was cut.
@@ -145,8 +143,21 @@ pub(super) fn push(
     }
 }
 
-/// The stacks and subscriptions, for the heading.
+/// The stacks, the environment and the subscriptions, for the heading.
 fn environment(plan: &Plan) -> String {
+    let stacks = plan.changes.iter().filter_map(|change| change.stack.as_deref()).collect();
+    let ids = plan.changes.iter().map(|change| change.id.as_str()).collect();
+    heading(stacks, plan.environment.as_deref(), ids)
+}
+
+/// The same for a report.
+fn of_report(report: &Report) -> String {
+    let stacks = report.stacks.iter().map(String::as_str).collect();
+    let ids = report.steps.iter().map(|step| step.id.as_str()).collect();
+    heading(stacks, report.environment.as_deref(), ids)
+}
+
+fn heading(stacks: BTreeSet<&str>, environment: Option<&str>, ids: Vec<&str>) -> String {
     const NAMED: usize = 3;
     let named = |all: BTreeSet<&str>, what: &str| {
         let mut named: Vec<String> = all.iter().take(NAMED).map(|name| markdown(name)).collect();
@@ -155,130 +166,15 @@ fn environment(plan: &Plan) -> String {
         }
         (!named.is_empty()).then(|| format!("{what}{}", named.join(", ")))
     };
-    let stacks = plan.changes.iter().filter_map(|change| change.stack.as_deref()).collect();
-    let ids: Vec<ResourceId> =
-        plan.changes.iter().filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
+    let ids: Vec<ResourceId> = ids.into_iter().filter_map(|id| ResourceId::parse(id).ok()).collect();
     let subscriptions = ids.iter().filter_map(ResourceId::subscription_id).collect();
-    let parts = [named(stacks, "stack "), named(subscriptions, "subscription ")];
+    let parts = [
+        named(stacks, "stack "),
+        named(environment.into_iter().collect(), "environment "),
+        named(subscriptions, "subscription "),
+    ];
     let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
     if parts.is_empty() { parts } else { format!(": {parts}") }
-}
-
-/// The changes in one table, or, if there are many, in a folded one for each account or scope; and what was cut.
-fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (String, Option<String>) {
-    if entries.is_empty() {
-        return (String::new(), None);
-    }
-    let flat = table(&entries, rows, true);
-    if entries.len() <= FEW && flat.chars().count() <= room {
-        return (flat, None);
-    }
-    let (groups, idle) = alike(entries);
-    let size = |text: &str| text.chars().count();
-    let idle = if idle > 0 {
-        format!("\n{idle} undeclared {} not drift.\n", plural(idle, "resource is", "resources are"))
-    } else {
-        String::new()
-    };
-    let room = room.saturating_sub(size(&idle));
-    let told = |is_whole| -> Vec<String> {
-        let each = |group: &ChangeGroup<'_>| {
-            let names = if group.names.len() > 1 {
-                let names: Vec<String> = group.names.iter().map(|name| markdown(name)).collect();
-                format!("{}\n\n", names.join(", "))
-            } else {
-                String::new()
-            };
-            format!(
-                "<details><summary>{}</summary>\n\n{names}{}\n</details>\n",
-                heading(group),
-                table(&group.entries, rows, is_whole)
-            )
-        };
-        groups.iter().map(each).collect()
-    };
-    let whole = told(true);
-    let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
-    let texts = if is_whole { whole } else { told(false) };
-    let shorter: Vec<String> = groups.iter().map(|group| brief(group, rows)).collect();
-    // The limit is a hard one: only what a guard judges is named in any case.
-    let room = Room { most: room, size: |text| text.chars().count(), droppable: Prominence::Deleted };
-    let Fitted { texts, left } = fitted(&groups, texts, &shorter, &room);
-    // Markdown requires a blank line between a list and a folded part.
-    let mut text = String::new();
-    for part in texts.iter().filter(|part| !part.is_empty()) {
-        if part.starts_with('<') && text.lines().last().is_some_and(|last| last.starts_with('-'))
-            || part.starts_with('-') && text.ends_with("</details>\n")
-        {
-            text.push('\n');
-        }
-        text.push_str(part);
-    }
-    let fields = (!is_whole).then(|| "the fields of new resources".to_owned());
-    let left = [fields, left].into_iter().flatten().collect::<Vec<_>>();
-    (text + &idle, (!left.is_empty()).then(|| left.join("; ")))
-}
-
-/// A shortened group: its totals, and its most important changes by name.
-fn brief(group: &ChangeGroup<'_>, rows: &Rows) -> String {
-    let mut text = format!("- {}\n", heading(group));
-    for entry in group.weighty() {
-        let Some(change) = entry.changes.first() else { continue };
-        let fields: Vec<String> = entry.fields.iter().map(Shown::inline).collect();
-        let said = entry.items.iter().chain(if entry.is_new { &[] } else { fields.as_slice() });
-        let said = said.chain(&entry.besides);
-        let said: Vec<String> = said.map(|said| markdown(&page::unmarked(said))).collect();
-        let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
-        let _ = writeln!(text, "  - **{}** {}{said}", rows.word(change), markdown(&entry.title));
-    }
-    text
-}
-
-/// The title and totals of a group, escaped for both HTML and Markdown.
-fn heading(group: &ChangeGroup<'_>) -> String {
-    let mut safe = String::new();
-    for character in sanitize(&format!("{}: {}", group.title(), summary::said(&group.totals()))).chars() {
-        if character.is_alphanumeric() || matches!(character, ' ' | ',' | '-') {
-            safe.push(character);
-        } else {
-            let _ = write!(safe, "&#{};", u32::from(character));
-        }
-    }
-    safe
-}
-
-fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
-    let [left, right] = rows.columns;
-    let mut text =
-        format!("| | resource or field | {left} | {right} | declared |\n| --- | --- | --- | --- | --- |\n");
-    for entry in entries {
-        let Some(change) = entry.changes.first() else { continue };
-        let (word, title) = (rows.word(change), markdown(&entry.title));
-        let items = (!entry.items.is_empty()).then(|| entry.items.join(", "));
-        let all = entry.all_told();
-        let told = items
-            .iter()
-            .chain(&all)
-            .fold(String::new(), |text, said| text + &format!("<br>{}", markdown(said)));
-        let at = page::places(&entry.places).map(|at| markdown_code(&page::unmarked(&at)));
-        let _ = writeln!(text, "| **{word}** | **{title}**{told} | | | {} |", at.unwrap_or_default());
-        if entry.is_new && !is_whole {
-            continue;
-        }
-        // An entry for several changes has only the fields that they share.
-        let is_common = |field: &&FieldEntry| {
-            let label = label(&change.kind, field);
-            entry.fields.iter().any(|common| common.label == label)
-        };
-        for field in (rows.fields)(change).into_iter().filter(is_common) {
-            let [before, after] = (rows.cells)(change, field);
-            let name = markdown(&label(&change.kind, field));
-            let at = field.source.as_ref().map_or_else(|| "default".to_owned(), |source| place(Some(source)));
-            let at = if entry.changes.len() > 1 { String::new() } else { at };
-            let _ = writeln!(text, "| | {name} | {before} | {after} | {at} |");
-        }
-    }
-    text
 }
 
 /// The cells for the values before and after. The change of a long value is in the second one, word by word.
@@ -318,60 +214,42 @@ pub(super) fn target(target: &Target) -> String {
     format!("Target: {}.", markdown(&target.to_string()))
 }
 
-/// Findings as a list; quiet ones folded away.
-pub(super) fn findings(text: &mut String, findings: &[FindingEntry]) {
+/// Findings after something else, of which the text keeps what there is room for; so much of it as fits stands before them.
+pub(super) fn with_findings(text: String, findings: &[FindingEntry], most: usize) -> String {
     let (notes, loud): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         findings.iter().partition(|finding| finding.is_quiet());
-    text.extend(listed_findings(loud).into_iter().map(|(said, _)| said));
-    text.push_str(&folded_notes(&notes));
-}
-
-fn folded_notes(notes: &[&FindingEntry]) -> String {
-    if notes.is_empty() {
-        return String::new();
+    let (said, left) = fitted(loud, most / 2);
+    let mut cut = Vec::new();
+    if left > 0 {
+        cut.push(format!("{left} findings"));
     }
-    let said: String = listed_findings(notes.to_vec()).into_iter().map(|(said, _)| said).collect();
-    format!("\n<details><summary>notes: {}</summary>\n{said}\n</details>\n", notes.len())
+    let count = notes.len();
+    let notes = folded(notes);
+    let notes = if notes.chars().count() <= most / 10 {
+        notes
+    } else {
+        cut.push(format!("{count} notes"));
+        String::new()
+    };
+    let cut = if cut.is_empty() {
+        String::new()
+    } else {
+        format!("\n{CUT} {}. `--format json` has all.\n", cut.join("; "))
+    };
+    let behind = said + &notes + &cut;
+    within_limit(text, most.saturating_sub(behind.chars().count())) + &behind
 }
 
-/// Findings as parts of a list, each with the number of findings in it.
-fn listed_findings(findings: Vec<&FindingEntry>) -> Vec<(String, usize)> {
-    let mut parts = Vec::new();
-    for alike in Alike::of(findings) {
-        let messages = alike.messages();
-        let last = messages.len() - 1;
-        for (index, (finding, places)) in messages.into_iter().enumerate() {
-            let at = page::places(&places).map(|at| markdown_code(&page::unmarked(&at)));
-            let mut said = if parts.is_empty() { String::from("\n") } else { String::new() };
-            let _ = writeln!(
-                said,
-                "- **{}** {} {} {}",
-                finding.severity,
-                markdown_code(finding.code.as_str()),
-                markdown(&finding.message),
-                at.unwrap_or_default()
-            );
-            if index == last {
-                for (label, more) in alike.more() {
-                    let _ = writeln!(said, "  <br>{label}: {}", markdown(more));
-                }
-            }
-            parts.push((said, places.len().max(1)));
-        }
-    }
-    parts
-}
-
-/// Cuts a document to the length of a comment, and says how many lines were cut.
-pub(super) fn within_limit(text: String) -> String {
-    if text.chars().count() <= LONGEST {
+/// Cuts a document to a length, and says how many lines were cut.
+pub(super) fn within_limit(text: String, most: usize) -> String {
+    if text.chars().count() <= most {
         return text;
     }
     // Stops at the first line that does not fit: rows after it could be read as belonging to an earlier one.
     let mut used = 0;
     let fits = |line: &&str| {
         used += line.chars().count();
-        used <= LONGEST - OF_THE_END
+        used + OF_THE_END <= most
     };
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut kept: String = lines.iter().copied().take_while(fits).collect();
@@ -387,36 +265,74 @@ pub(super) fn within_limit(text: String) -> String {
 /// What `apply` did.
 #[must_use]
 pub fn report(report: &Report) -> String {
+    report_within(report, LONGEST)
+}
+
+/// What `apply` did, in so many characters: of its steps, those that did not succeed and deletions stay the longest.
+pub(super) fn report_within(report: &Report, most: usize) -> String {
     let mut text = format!(
-        "## keyless apply\n\n**{}.** {}. {}\n\n",
+        "## keyless apply{}\n\n**{}.** {}. {}\n\n",
+        of_report(report),
         counted_steps(&report.summary),
         requests(report.requests),
         target(&report.target)
     );
-    if !report.steps.is_empty() {
-        text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
+    if report.steps.is_empty() {
+        return with_findings(text, &report.findings, most);
     }
-    for step in &report.steps {
-        let status = match step.status {
-            Status::Done => "done",
-            Status::Failed => "**failed**",
-            Status::Skipped => "skipped",
-        };
-        let reason = step.reason.as_deref().map(markdown).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "| {status} | {} | {reason} | {} |",
-            markdown(&step.title),
-            place(step.source.as_ref())
-        );
+    text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
+    let behind = with_findings(String::new(), &report.findings, most);
+    let mut room = most.saturating_sub(text.chars().count() + behind.chars().count() + OF_THE_END);
+    let mut order: Vec<(u8, usize)> =
+        report.steps.iter().enumerate().map(|(index, step)| (rank(step), index)).collect();
+    order.sort_unstable();
+    let mut rows = BTreeMap::new();
+    let mut cut: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, index) in order {
+        let step = &report.steps[index];
+        let row = row(step);
+        let size = row.chars().count();
+        if size <= room {
+            room -= size;
+            rows.insert(index, row);
+        } else {
+            *cut.entry(text::ended(step)).or_default() += 1;
+        }
     }
-    findings(&mut text, &report.findings);
-    within_limit(text)
+    text.extend(rows.into_values());
+    text.push_str(&behind);
+    if !cut.is_empty() {
+        let cut: Vec<(usize, &str)> = cut.into_iter().map(|(word, count)| (count, word)).collect();
+        let _ = writeln!(text, "\n{CUT} steps: {}. `--format json` has all.", listed(&cut));
+    }
+    within_limit(text, LONGEST)
+}
+
+/// Which steps stay the longest where there is no room for all.
+fn rank(step: &Outcome) -> u8 {
+    match (step.status, step.action) {
+        (Status::Failed, _) => 0,
+        (Status::Skipped, _) => 1,
+        (Status::Done, StepAction::Delete | StepAction::Purge) => 2,
+        (Status::Done, _) => 3,
+    }
+}
+
+fn row(step: &Outcome) -> String {
+    let ended = text::ended(step);
+    let ended = if step.status == Status::Failed { format!("**{ended}**") } else { ended.to_owned() };
+    let reason = step.reason.as_deref().map(markdown).unwrap_or_default();
+    format!("| {ended} | {} | {reason} | {} |\n", markdown(&step.title), place(step.source.as_ref()))
 }
 
 /// The findings of a command that has nothing else to show.
 #[must_use]
 pub fn validation(command: &str, entries: &[FindingEntry]) -> String {
+    validation_within(command, entries, LONGEST)
+}
+
+/// The same in so many characters.
+pub(super) fn validation_within(command: &str, entries: &[FindingEntry], most: usize) -> String {
     let mut text = format!("## keyless {command}\n");
     if entries.is_empty() {
         text.push_str("\nNo findings.\n");
@@ -432,13 +348,22 @@ pub fn validation(command: &str, entries: &[FindingEntry]) -> String {
     ];
     let _ = writeln!(text, "\n**{}.**", listed(&counts));
     let mut cut = Vec::new();
-    push(&mut text, listed_findings(errors), LONGEST - OF_FINDINGS - OF_THE_END, "errors", &mut cut);
-    push(&mut text, listed_findings(warnings), OF_FINDINGS / 2, "warnings", &mut cut);
-    let folded = folded_notes(&notes);
-    if folded.chars().count() <= OF_FINDINGS / 2 {
-        text.push_str(&folded);
+    let room = most.saturating_sub(text.chars().count() + OF_THE_END);
+    for (findings, most, what) in
+        [(errors, room * 8 / 10, "errors"), (warnings, OF_FINDINGS.min(room) / 2, "warnings")]
+    {
+        let (said, left) = fitted(findings, most);
+        text.push_str(&said);
+        if left > 0 {
+            cut.push(format!("{left} {what}"));
+        }
+    }
+    let count = notes.len();
+    let notes = folded(notes);
+    if notes.chars().count() <= OF_FINDINGS.min(room) / 2 {
+        text.push_str(&notes);
     } else {
-        cut.push(format!("{} notes", notes.len()));
+        cut.push(format!("{count} notes"));
     }
     if !cut.is_empty() {
         let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.join("; "));

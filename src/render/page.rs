@@ -168,7 +168,7 @@ pub(super) fn fold(text: &str, page: Page) -> String {
 fn fold_line(folded: &mut String, line: &str, limit: usize) {
     let (words, hang) = words(line);
     let indent = words.first().map_or(0, |word| word.blanks);
-    let hang = hang.filter(|hang| *hang <= limit / 2).unwrap_or(indent + 4).min(limit / 2);
+    let hang = hang.filter(|hang| *hang <= limit / 3).unwrap_or(indent + 4).min(limit / 2);
     let mut column = 0;
     for (index, word) in words.iter().enumerate() {
         // What is too long for any line is parted where it stands.

@@ -8,6 +8,7 @@ use maud::Markup;
 
 use super::openmetrics::{self, Measures};
 use super::page::{Page, fold};
+use super::remarks::{self, OF_FINDINGS};
 use super::{html, markdown, text};
 use crate::document::{FindingEntry, Statement};
 
@@ -42,7 +43,7 @@ pub fn text<T: Said>(document: &Statement<T>, page: Page) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    text::findings(&mut text, &document.findings, page.verbose);
+    remarks::text(&mut text, &document.findings, page, OF_FINDINGS);
     let _ = writeln!(text, "{}. {}.", document.about.summary(), text::requests(document.requests));
     text::target(&mut text, &document.target);
     fold(&text, page)
@@ -67,6 +68,5 @@ pub fn markdown<T: Said>(document: &Statement<T>) -> String {
         markdown::target(&document.target)
     );
     text.push_str(&document.about.markdown());
-    markdown::findings(&mut text, &document.findings);
-    markdown::within_limit(text)
+    markdown::with_findings(text, &document.findings, markdown::LONGEST)
 }

@@ -10,11 +10,11 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::access::changes;
-use super::alike::Alike;
 use super::cause;
 use super::entry::{DEFAULT, Entry, Prominence, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
+use super::remarks::{self, NAMED, OF_FINDINGS};
 use super::summary::{Counted, Side, listed, summary};
 use super::words;
 use crate::diff::field;
@@ -22,7 +22,6 @@ use crate::document::report::{Outcome, Report, Status, Tally};
 use crate::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
 };
-use crate::finding::Severity;
 use crate::kinds::{self, Compare, Kind};
 use crate::plan::saved::Hearsay;
 use crate::text::sanitize::sanitize;
@@ -110,8 +109,11 @@ pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> Str
     if !text.is_empty() {
         text.push('\n');
     }
-    changes(&mut text, plan, page, side);
-    findings(&mut text, &plan.findings, page.verbose);
+    let room = |text: &String| LINES.saturating_sub(text.lines().count());
+    let most = room(&text) / 3;
+    changes(&mut text, plan, page, side, most);
+    let most = room(&text).min(OF_FINDINGS);
+    remarks::text(&mut text, &plan.findings, page, most);
     text
 }
 
@@ -325,58 +327,8 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
-/// The most findings with one cause that are shown without `-v`.
-const NAMED: usize = 20;
-/// The most warnings or notes of one code that are shown without `-v`, if they have no cause.
-const OF_A_SORT: usize = 3;
-
-/// Findings. Without `verbose`, quiet ones are only counted.
-pub fn findings(text: &mut String, findings: &[FindingEntry], verbose: bool) {
-    let (quiet, loud): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| !verbose && finding.is_quiet());
-    let is_alone = loud.is_empty();
-    for alike in Alike::of(loud) {
-        let messages = alike.messages();
-        let is_error = alike.findings[0].severity == Severity::Error;
-        let shown = match (verbose, alike.is_one_cause() || is_error) {
-            (true, _) => messages.len(),
-            (false, true) => NAMED,
-            (false, false) => OF_A_SORT,
-        };
-        for (finding, places) in messages.iter().take(shown) {
-            let style = match finding.severity {
-                Severity::Error => BAD,
-                Severity::Warning => CHANGED,
-                Severity::Note => STRONG,
-            };
-            let (severity, code) = (finding.severity, finding.code);
-            let _ = writeln!(text, "{style}{severity}[{code}]{style:#}: {}", sanitize(&finding.message));
-            let at = match places.as_slice() {
-                [] => None,
-                [place] => Some(sanitize(&place.to_string()).into_owned()),
-                all => page::places(all),
-            };
-            if let Some(at) = at {
-                let _ = writeln!(text, "  {QUIET}at {at}{QUIET:#}");
-            }
-        }
-        let more = messages.len().saturating_sub(shown);
-        if more > 0 {
-            let same = if alike.is_one_cause() { "with the same cause" } else { "like these" };
-            let _ = writeln!(text, "… and {more} more {same}; -v lists {}", plural(more, "it", "them"));
-        }
-        for (label, said) in alike.more() {
-            let _ = writeln!(text, "{label}: {}", sanitize(said));
-        }
-        text.push('\n');
-    }
-    let notes = quiet.len();
-    if notes > 0 {
-        let more = if is_alone { "" } else { "more " };
-        let (what, them) = (plural(notes, "note", "notes"), plural(notes, "it", "them"));
-        let _ = writeln!(text, "{notes} {more}{what}; -v shows {them}\n");
-    }
-}
-
+/// So many lines a text has at most without `-v`, apart from its last ones.
+const LINES: usize = 490;
 pub(super) fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
@@ -396,7 +348,7 @@ pub(super) fn target(text: &mut String, target: &Target) {
 #[must_use]
 pub fn validation(entries: &[FindingEntry]) -> String {
     let mut text = String::new();
-    findings(&mut text, entries, true);
+    remarks::text(&mut text, entries, Page::endless(true), OF_FINDINGS);
     text
 }
 
@@ -412,20 +364,27 @@ pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Posit
     laid_out(&[line], Page::default())
 }
 
+/// How a step ended, in a word.
+pub(super) fn ended(outcome: &Outcome) -> &'static str {
+    match (outcome.status, outcome.action) {
+        (Status::Failed, _) => "failed",
+        (Status::Skipped, _) => "skipped",
+        (Status::Done, StepAction::Create) => "created",
+        (Status::Done, StepAction::Restore) => "restored",
+        (Status::Done, StepAction::Purge) => "purged",
+        (Status::Done, StepAction::Update) => "updated",
+        (Status::Done, StepAction::Delete) => "deleted",
+    }
+}
+
 /// The result of a step.
 #[must_use]
 pub fn outcome(outcome: &Outcome, page: Page) -> String {
-    let done = match outcome.action {
-        StepAction::Create => "created",
-        StepAction::Restore => "restored",
-        StepAction::Purge => "purged",
-        StepAction::Update => "updated",
-        StepAction::Delete => "deleted",
-    };
-    let (word, style) = match outcome.status {
-        Status::Done => (done, GOOD),
-        Status::Failed => ("failed", BAD),
-        Status::Skipped => ("skipped", CHANGED),
+    let word = ended(outcome);
+    let style = match outcome.status {
+        Status::Done => GOOD,
+        Status::Failed => BAD,
+        Status::Skipped => CHANGED,
     };
     let part = outcome.part.iter().map(|part| format!(": {part}"));
     let title = part.fold(outcome.title.clone(), |title, part| title + &part);
@@ -450,7 +409,8 @@ const OUTPUTS: usize = 20;
 #[must_use]
 pub fn report(report: &Report, page: Page) -> String {
     let mut text = String::from("\n");
-    findings(&mut text, &report.findings, page.verbose || report.findings.len() <= NAMED);
+    let verbose = page.verbose || report.findings.len() <= NAMED;
+    remarks::text(&mut text, &report.findings, Page { verbose, ..page }, OF_FINDINGS);
     let outputs =
         report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
     // A resource with two steps has the same outputs twice.

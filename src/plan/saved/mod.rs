@@ -23,7 +23,7 @@ use crate::finding::{Code, Severity, bounded};
 use crate::id::ResourceId;
 use crate::kinds::{self, settings};
 use crate::plan::predict::World;
-use crate::plan::{steps, words};
+use crate::plan::{apart, steps, words};
 use crate::rbac::Catalogue;
 
 /// Why a file cannot be applied as a plan.
@@ -100,6 +100,7 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         }
         change.unverified = true;
     }
+    apart::tell(&mut plan.changes);
     Ok(plan)
 }
 
@@ -196,6 +197,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         };
         findings.push(finding(Code::ForeignMark, change, &why));
     }
+    apart::tell(&mut plan.changes);
     findings
 }
 

@@ -1,10 +1,12 @@
 //! Values and headings on the pages of plans and drifts.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::T;
-use crate::document::{FieldEntry, PlannedChange};
+use crate::document::{FieldEntry, Plan};
 use crate::id::ResourceId;
 use crate::render::text::{plain, worded};
 use crate::render::words;
@@ -15,21 +17,22 @@ pub(super) fn resource_group(id: Option<&ResourceId>) -> Option<String> {
     (Some(&group) != id).then(|| group.name().to_owned())
 }
 
-/// The stacks of changes, for a heading.
-pub(super) fn stacks(changes: &[PlannedChange]) -> String {
-    let mut stacks: Vec<&str> = changes
-        .iter()
-        .filter(|change| change.source.is_some())
-        .filter_map(|change| change.stack.as_deref())
-        .collect();
-    stacks.sort_unstable();
-    stacks.dedup();
-    match stacks.as_slice() {
-        [] => String::new(),
-        [one] => format!("stack {one}"),
-        [a, b] => format!("stacks {a}, {b}"),
-        many => format!("{} stacks", many.len()),
-    }
+/// The stacks and the environment of a plan, for a heading.
+pub(super) fn about(plan: &Plan) -> String {
+    let declared = plan.changes.iter().filter(|change| change.source.is_some());
+    of_stacks(declared.filter_map(|change| change.stack.as_deref()).collect(), plan.environment.as_deref())
+}
+
+/// Stacks and their environment.
+pub(super) fn of_stacks(stacks: BTreeSet<&str>, environment: Option<&str>) -> String {
+    let stacks = match stacks.into_iter().collect::<Vec<_>>().as_slice() {
+        [] => None,
+        [one] => Some(format!("stack {one}")),
+        [a, b] => Some(format!("stacks {a}, {b}")),
+        many => Some(format!("{} stacks", many.len())),
+    };
+    let environment = environment.map(|name| format!("environment {name}"));
+    [stacks, environment].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// One value. Elements that are objects take a line each.

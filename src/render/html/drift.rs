@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{block, resource_group, shortened, stacks, value};
+use super::changes::{about, block, resource_group, shortened, value};
 use super::page::{HtmlPage, counts, filter, place};
 use super::plan::incomplete;
 use crate::document::{Cause, Differs, Done, Plan, PlannedChange};
+use crate::plan::apart::stands_on;
 use crate::render::alike::together;
 use crate::render::cause;
 use crate::render::drift::{compared, differing, is_default, long, told};
-use crate::render::groups::stands_on;
 use crate::render::summary::{Counted, Found, Side, found};
 use crate::render::text::{label, shown_changes};
 
@@ -43,7 +43,7 @@ pub fn drift(plan: &Plan) -> String {
     };
     HtmlPage {
         command: "drift",
-        about: stacks(&plan.changes),
+        about: about(plan),
         said,
         target: Some(&plan.target),
         requests: Some(plan.requests),
@@ -140,6 +140,8 @@ fn verb(done: Done) -> &'static str {
 fn item(change: &PlannedChange) -> Markup {
     let sort = Counted::of(change, Side::Drift);
     let group = resource_group(stands_on(change).as_ref());
+    // Where names are not unique, titles say it.
+    let group = group.filter(|group| !change.title.contains(&format!(" in {group}")));
     let fields = if change.differs == Some(Differs::Missing) { Vec::new() } else { compared(change, true) };
     let said = told(change).into_iter().chain(change.cause_unknown.clone());
     html! {

@@ -21,6 +21,7 @@ use crate::document::report::Report;
 use crate::document::{FindingEntry, Statement};
 use crate::render::page::{Page, fold};
 use crate::text::sanitize::{sanitize, sanitize_lines};
+use changes::of_stacks;
 use page::HtmlPage;
 
 /// Text from outside, with invisible characters replaced.
@@ -53,7 +54,7 @@ pub fn report(report: &Report) -> String {
     let steps: String = report.steps.iter().map(|step| text::outcome(step, wide)).collect();
     HtmlPage {
         command: "apply",
-        about: String::new(),
+        about: of_stacks(report.stacks.iter().map(String::as_str).collect(), report.environment.as_deref()),
         said: text::counted(&report.summary),
         target: Some(&report.target),
         requests: Some(report.requests),

@@ -34,7 +34,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 /// The frame around a document.
 pub(super) struct HtmlPage<'a> {
     pub(super) command: &'a str,
-    /// The stacks.
+    /// The stacks and their environment.
     pub(super) about: String,
     /// The result in a sentence, without a final period.
     pub(super) said: String,

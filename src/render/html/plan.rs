@@ -3,11 +3,12 @@
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{block, resource_group, shortened, stacks, value};
+use super::changes::{about, block, resource_group, shortened, value};
 use super::page::{HtmlPage, counts, filter, place};
 use crate::document::access::{AccessChange, Holder};
 use crate::document::keys::Keys;
 use crate::document::{Action, FieldEntry, Plan, PlannedChange};
+use crate::plan::apart::Apart;
 use crate::render::access::{how, limit, limits, who};
 use crate::render::alike::together;
 use crate::render::entry::Entry;
@@ -30,7 +31,7 @@ pub fn plan(plan: &Plan) -> String {
     };
     HtmlPage {
         command: "plan",
-        about: stacks(&plan.changes),
+        about: about(plan),
         said: said(plan),
         target: Some(&plan.target),
         requests: Some(plan.requests),
@@ -60,6 +61,7 @@ fn said(plan: &Plan) -> String {
 
 /// Who gains and who loses.
 fn access(plan: &Plan) -> Markup {
+    let apart = Apart::in_plan(plan);
     html! {
         @if !plan.access.is_empty() {
             section {
@@ -68,7 +70,7 @@ fn access(plan: &Plan) -> Markup {
                     table.plain.access {
                         caption.hidden { "Who gains and who loses, by account" }
                         thead { tr { th scope="col" { "Account" } th scope="col" { "Gains" } th scope="col" { "Loses" } } }
-                        tbody { @for change in &plan.access { (account(change)) } }
+                        tbody { @for change in &plan.access { (account(change, &apart)) } }
                     }
                 }
             }
@@ -76,7 +78,7 @@ fn access(plan: &Plan) -> Markup {
     }
 }
 
-fn account(change: &AccessChange) -> Markup {
+fn account(change: &AccessChange, apart: &Apart) -> Markup {
     let (gained, lost) = match change.keys.map(|keys| keys.after) {
         Some(Some(Keys::Enabled)) => (true, false),
         Some(_) => (false, true),
@@ -84,7 +86,7 @@ fn account(change: &AccessChange) -> Markup {
     };
     html! {
         tr {
-            th scope="row" { (T(&change.account)) }
+            th scope="row" { (T(apart.named(&change.account, &change.id))) }
             td { ul.people {
                 @if gained { li.gains { b { "+" } " anyone with an API key" } }
                 @for (ways, holders) in by_ways(&change.gains) { (people("gains", "+", &ways, &holders)) }
@@ -139,10 +141,13 @@ fn changes(plan: &Plan) -> Markup {
 }
 
 fn folded(group: &ChangeGroup<'_>, open: bool) -> Markup {
+    let title = group.title();
+    // Where names are not unique, titles say it.
+    let place = resource_group(group.on.as_ref()).filter(|place| !title.contains(&format!(" in {place}")));
     html! {
         details.group open[open] {
             summary {
-                h3 { (T(group.title())) @if let Some(group) = resource_group(group.on.as_ref()) { " " span.about { "in " (T(group)) } } }
+                h3 { (T(&title)) @if let Some(group) = place { " " span.about { "in " (T(group)) } } }
                 " " span.totals {
                     @for (count, sort) in group.totals() { span.badge.(sort.look().class()) { (count) " " (sort.words(count)) } " " }
                 }

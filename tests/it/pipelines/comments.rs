@@ -33,6 +33,51 @@ const ROWS: [Private; 3] = [
     },
 ];
 
+/// The heading of a comment says which stack and which environment it is about, and so does the title of a page.
+#[test]
+fn headings_name_stack_and_environment_of_plan_drift_and_apply() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write(
+        "specs/a.yaml",
+        format!("{}variables: {{n: dev}}\naccounts:\n  - name: chat-${{n}}\n", head("team-a")),
+    );
+    folder.write("specs/prod.vars.yaml", "n: prod\n");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let reports = "--report markdown=m.md --report comment=c.md --report html=h.html --report json=j.json";
+    let about = "stack team-a, environment prod";
+    for (command, code) in
+        [("plan --env prod --out plan.json", 0), ("drift --env prod", 2), ("apply --env prod --yes", 0)]
+    {
+        let name = command.split(' ').next().unwrap();
+        folder.keyless(&format!("{command} {reports}")).exits(code);
+        for file in ["m.md", "c.md"] {
+            assert!(
+                read(file).starts_with(&format!("## keyless {name}: {about}, subscription ")),
+                "{}",
+                read(file)
+            );
+        }
+        assert!(read("h.html").contains(&format!("<title>keyless {name}: {about} - ")), "{name}");
+        assert_eq!(serde_json::from_str::<Value>(&read("j.json")).unwrap()["environment"], "prod");
+    }
+    assert!(read("m.md").contains("| created | account chat-prod |"), "{}", read("m.md"));
+    // A saved plan keeps it.
+    folder.keyless("show plan.json --format markdown").exits(0).says(&[about]);
+    folder.write(
+        "specs/a.yaml",
+        format!(
+            "{}variables: {{n: dev}}\naccounts:\n  - name: chat-${{n}}\n    tags: {{a: b}}\n",
+            head("team-a")
+        ),
+    );
+    folder.keyless("plan --env prod --out plan.json").exits(0);
+    folder.keyless(&format!("apply plan.json --yes {reports}"));
+    assert!(read("m.md").contains(about), "{}", read("m.md"));
+    assert!(read("m.md").contains("| updated | account chat-prod |"), "{}", read("m.md"));
+    folder.keyless("plan --format markdown").exits(3).says(&["## keyless plan: stack team-a, subscription "]);
+}
+
 /// A text as it reads, whatever Markdown escapes in it.
 fn as_read(markdown: &str) -> String {
     let mut text = markdown.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
@@ -63,7 +108,7 @@ fn spec(private: &Private) -> String {
       - role: Cognitive Services Contributor
         principals: [{{id: {BOB}, type: User}}]
     connections:
-      - {{name: search, category: CognitiveSearch, target: \"https://{host}/\", authType: AAD, metadata: {{Location: \"{host}\", ResourceId: /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Search/searchServices/s}}}}
+      - {{name: search, category: CognitiveSearch, target: \"https://{host}/\", authType: AAD, metadata: {{Location: \"{host}\", ResourceId: /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Search/searchServices/hidden-search}}}}
 ",
         head("team-a")
     )
@@ -93,9 +138,15 @@ fn comments_leave_out_what_not_everybody_may_see_wherever_it_stands() {
         for command in ["plan", "drift", "plan --allow network-range --allow grant"] {
             let run = folder.keyless(&format!("{command} specs {reports}"));
             let (comment, whole) = (as_read(&read("c.md")), as_read(&read("m.md")));
-            for hidden in
-                [private.range, private.address, "100.64.9.9", private.person, private.host, "Alice Doe"]
-            {
+            for hidden in [
+                private.range,
+                private.address,
+                "100.64.9.9",
+                private.person,
+                private.host,
+                "Alice Doe",
+                "hidden-search",
+            ] {
                 assert!(!comment.contains(hidden), "{command}: {hidden}\n{comment}");
             }
             assert_eq!(guid_in(&comment), None, "{command}\n{comment}");

@@ -235,7 +235,11 @@ fn a_name_that_only_a_saved_plan_says_is_told_as_that() {
     folder.write("plan.json", plan.to_string());
     let run = folder.keyless("apply plan.json --yes").exits(0);
     let line = run.stdout.lines().find(|line| line.contains("the monitoring robot")).unwrap();
-    assert!(line.contains("the monitoring robot, from the plan, unverified") && line.contains(DANA), "{run}");
+    assert!(
+        line.contains("the monitoring robot (")
+            && line.contains(&format!("({DANA}, from the plan, unverified)")),
+        "{run}"
+    );
 }
 
 #[test]
@@ -277,6 +281,6 @@ fn whomever_the_run_knows_by_name_is_called_so_in_every_title() {
     folder.keyless("lock").exits(0);
     azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
     let locked =
-        format!("- role assignment Reader -> User dana@contoso.com, from lock, unverified ({DANA}) on chat");
+        format!("- role assignment Reader -> User dana@contoso.com ({DANA}, from lock, unverified) on chat");
     folder.keyless("plan").says(&[&locked]);
 }

@@ -53,6 +53,7 @@ mod requests;
 mod restored;
 mod retired;
 mod roles;
+mod same_names;
 mod sarif;
 mod saved;
 mod scale;

@@ -289,6 +289,94 @@ fn what_guards_judge_and_who_loses_access_is_named_in_any_crowd() {
     }
 }
 
+/// Whether a deletion stands in text: below its account, or in a list of deletions by name alone.
+fn is_named_among_deletions(changes: &str, name: &str) -> bool {
+    let (account, lines) = (name.trim_end_matches(": "), changes.lines().collect::<Vec<_>>());
+    let headed = lines.iter().position(|line| line.starts_with(&format!("account {account}: ")));
+    let below = headed.map(|at| lines[at + 1..].iter().take_while(|line| line.starts_with("  ")));
+    below.is_some_and(|mut lines| lines.any(|line| line.starts_with("  - role assignment")))
+        || lines.iter().any(|line| line.starts_with("      ") && line.contains(name.trim_end()))
+}
+
+/// Long names, errors, and people who lose access, all at once: no part takes the room of another, and each deletion is named.
+#[test]
+fn long_names_and_many_errors_leave_room_for_deletions() {
+    const ACCOUNTS: usize = 100;
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = head("crowd") + "accounts:\n";
+    for index in 0..ACCOUNTS {
+        let name = format!("chat-{index:03}-{}", "x".repeat(40));
+        azure.put(&account(&name), json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"},
+            "tags": {"keyless-stack": "crowd"}, "properties": {"customSubDomainName": name, "disableLocalAuth": true}}));
+        for (number, who) in [(3, person(3, index)), (4, person(4, index))] {
+            azure.put(&assignment(&account(&name), &person(number + 5, index)), json!({"properties": {"description": "[keyless:crowd]",
+                "roleDefinitionId": crate::common::role(CS_USER), "principalId": who, "principalType": "User"}}));
+        }
+        let _ = write!(
+            spec,
+            "  - name: {name}\n    disableLocalAuth: false\n    roleAssignments:\n      - {{role: Cognitive Services User, principals: [{{id: {}, type: User}}]}}\n      - {{role: Owner, principals: [{{user: a{index}-{}@contoso.com}}]}}\n",
+            person(4, index),
+            "y".repeat(60)
+        );
+    }
+    folder.write("a.yaml", spec);
+    for width in WIDTHS {
+        let text = run(&folder, width, "plan a.yaml", 3).stdout;
+        assert!(text.lines().count() <= 500, "{} lines at {width}\n{text}", text.lines().count());
+        let changes = text.split("If applied").next().unwrap();
+        for index in 0..ACCOUNTS {
+            let name = format!("chat-{index:03}-{}: ", "x".repeat(40));
+            assert!(is_named_among_deletions(changes, &name), "{index} at {width}: {text}");
+        }
+        for code in ["guard-grant", "guard-keys-on", "guard-deletes"] {
+            assert!(text.contains(&format!("error[{code}]")), "{code} at {width}: {text}");
+        }
+    }
+    for format in ["--format markdown", "--report comment=c.md --quiet"] {
+        let run = folder.keyless(&format!("plan a.yaml {format}")).exits(3);
+        let shown = std::fs::read_to_string(folder.path().join("c.md")).unwrap_or(run.stdout);
+        assert!(shown.chars().count() <= 65_536, "{}", shown.chars().count());
+        for index in 0..ACCOUNTS {
+            let name = format!("chat-{index:03}-");
+            let is_here = |line: &str| line.contains("**delete**") && line.contains(&name);
+            let lines: Vec<&str> = shown.lines().collect();
+            let below = |line: &str| line.starts_with("  - **delete**");
+            let headed = lines.iter().position(|line| line.starts_with("- account") && line.contains(&name));
+            let named =
+                lines.iter().any(|line| is_here(line)) || headed.is_some_and(|at| below(lines[at + 1]));
+            assert!(named, "{format}: {index}: {shown}");
+        }
+        for code in ["guard-grant", "guard-keys-on", "guard-deletes"] {
+            assert!(shown.contains(&format!("- **error** `{code}`")), "{format}: {code}: {shown}");
+        }
+        assert!(
+            shown.contains(" errors; ") && !shown.contains(" lines. `--format json`"),
+            "{format}: {shown}"
+        );
+    }
+}
+
+/// Many values that a comment says longer than they are.
+#[test]
+fn a_comment_that_withholds_much_is_not_too_long() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = head("crowd") + "accounts:\n";
+    for index in 0..60 {
+        let name = format!("chat-{index:02}");
+        azure.put(&account(&name), json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"},
+            "tags": {"keyless-stack": "crowd"}, "properties": {"customSubDomainName": name, "disableLocalAuth": true}}));
+        let _ = write!(spec, "  - name: {name}\n    tags: {{a: \"{index} {}\"}}\n", "::1 ".repeat(60));
+    }
+    folder.write("a.yaml", spec);
+    folder.keyless("plan a.yaml --report comment=c.md").exits(0);
+    let comment = std::fs::read_to_string(folder.path().join("c.md")).unwrap();
+    assert!(comment.chars().count() <= 65_536, "{}", comment.chars().count());
+    assert!(comment.contains("60 to update") && comment.contains("(address withheld)"), "{comment}");
+    assert!(comment.contains("changes as totals only") && !comment.contains("new resources"), "{comment}");
+}
+
 /// More accounts than text has lines for, each of which changes in its own way and loses a role assignment that no guard judges.
 #[test]
 fn every_deletion_is_named_in_text_and_markdown_says_how_many_it_leaves_out() {
@@ -312,16 +400,19 @@ fn every_deletion_is_named_in_text_and_markdown_says_how_many_it_leaves_out() {
     let text = folder.keyless("plan a.yaml --allow deletes").exits(0).stdout;
     let changes = text.split("If applied").next().unwrap();
     for index in 0..ACCOUNTS {
-        let deleted = changes.lines().find(|line| line.contains(&person(3, index)));
-        assert!(deleted.is_some_and(|line| line.starts_with("  - role assignment")), "{index}: {text}");
+        assert!(is_named_among_deletions(changes, &format!("chat-{index:03}: ")), "{index}: {text}");
     }
-    assert!(text.contains("160 changes without reasons (160 to delete)"), "{text}");
+    assert!(text.lines().count() <= 500, "{} lines", text.lines().count());
+    assert!(text.contains("changes by name only (") && text.contains("changes not shown ("), "{text}");
     let markdown = folder.keyless("plan a.yaml --allow deletes --format markdown").exits(0).stdout;
     assert!(markdown.contains("160 to delete"), "{markdown}");
     let changes = markdown.split("**Cut,").next().unwrap();
     let unnamed = (0..ACCOUNTS).filter(|index| {
-        let line = |line: &&str| line.contains("**delete**") && line.contains(&person(3, *index));
-        changes.lines().find(line).is_none()
+        let name = format!("chat-{index:03}");
+        // By name in a list of deletions, or in a row below its account.
+        let in_list = changes.lines().any(|line| line.starts_with("- **delete**") && line.contains(&name));
+        !in_list
+            && !changes.lines().any(|line| line.contains("**delete**") && line.contains(&person(3, *index)))
     });
     let unnamed = unnamed.count();
     assert!(unnamed == 0 || markdown.contains(&format!("{unnamed} to delete)")), "{unnamed}: {markdown}");

@@ -443,10 +443,10 @@ fn against_live_state_marks_and_values_before_are_read_anew() {
     let ours = "x [keyless:team-a]";
     for (tag, description, told) in [
         (Some("team-a"), ours, vec![]),
-        (Some("team-b"), ours, vec!["update account chat", "and it carries the mark of stack `team-b`"]),
-        (None, ours, vec!["update account chat", "and it carries no mark of a stack"]),
-        (Some("team-a"), "x", vec!["delete role assignment Owner", "and it carries no mark of a stack"]),
-        (Some("team-a"), "x [keyless:team-b]", vec!["and it carries the mark of stack `team-b`"]),
+        (Some("team-b"), ours, vec!["update account chat", "but it carries the mark of stack `team-b`"]),
+        (None, ours, vec!["update account chat", "but it carries no mark of a stack"]),
+        (Some("team-a"), "x", vec!["delete role assignment Owner", "but it carries no mark of a stack"]),
+        (Some("team-a"), "x [keyless:team-b]", vec!["but it carries the mark of stack `team-b`"]),
     ] {
         let mut plan = parse(&json!(saved()).to_string()).unwrap();
         let findings = confront(&mut plan, &world(tag, description));

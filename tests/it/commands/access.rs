@@ -246,10 +246,10 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
         &format!("({ALICE}): Cognitive Services User on the account"),
         "- anyone with an API key",
     ]);
-    folder
-        .keyless("plan a.yaml --format markdown")
-        .exits(0)
-        .says(&["**If applied, who gains and who loses access to models**", "**loses** anyone"]);
+    folder.keyless("plan a.yaml --format markdown").exits(0).says(&[
+        "**If applied, who gains and who loses access to models, group membership not counted**",
+        "**loses** anyone",
+    ]);
     folder.keyless("plan a.yaml --out plan.json").exits(0);
     folder
         .keyless("show plan.json")

@@ -14,6 +14,8 @@ MOST = 300
 
 def touched(files, specs):
     folders = [each.strip().removeprefix("./").rstrip("/") for each in specs]
+    # Files of variables and lock files lie beside a spec.
+    folders = [os.path.dirname(each) if each.endswith((".yaml", ".yml")) else each for each in folders]
     for file in files:
         for name in (file["filename"], file.get("previous_filename") or ""):
             if name and any(folder in ("", ".") or name == folder or name.startswith(folder + "/") for folder in folders):

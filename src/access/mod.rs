@@ -78,7 +78,8 @@ pub fn access(
     findings.extend(groups.iter().flatten().filter_map(|group| members::unread(group, snapshot)));
     let mut not_evaluated = NOT_EVALUATED.map(str::to_owned).to_vec();
     not_evaluated.push(members::not_evaluated(groups.as_deref()).to_owned());
-    (Access { accounts, groups, not_evaluated }, findings)
+    let complete = accounts.iter().all(|account| account.complete);
+    (Access { accounts, groups, not_evaluated, complete }, findings)
 }
 
 /// The object ids that the directory knows, if it answered.

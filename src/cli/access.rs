@@ -68,7 +68,8 @@ async fn tell(
         Some(subscription) => AskedAccounts::In(subscription),
         None => AskedAccounts::Of(&checked.stacks),
     };
-    let (access, findings) = access(wanted, groups, &standing, &snapshot, &checked.sources);
+    let (mut access, findings) = access(wanted, groups, &standing, &snapshot, &checked.sources);
+    access.complete &= !checked.has_errors();
     checked.findings.extend(findings);
     let document = session.azure.state(access, &checked);
     Document::Statement(&document).write(options)?;

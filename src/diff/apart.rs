@@ -50,8 +50,13 @@ impl Others {
     }
 }
 
-/// What the specs of retired stacks declare and the stacks do not own, which stays, and findings about it.
-pub(super) fn left_by_retired(changes: &[Change], known: &Known<'_>) -> (BTreeSet<Key>, Vec<Finding>) {
+/// What the specs of retired stacks declare and the stacks do not own, which stays, and findings about it. What has the mark of another
+/// stack, and no other spec declares, is an error: most likely the retired stack was renamed, and all of it would stay unseen.
+pub(super) fn left_by_retired(
+    changes: &[Change],
+    declared: impl Fn(&Key) -> bool,
+    known: &Known<'_>,
+) -> (BTreeSet<Key>, Vec<Finding>) {
     let gone: Vec<&ResourceId> = changes
         .iter()
         .filter_map(|change| match change {
@@ -63,14 +68,19 @@ pub(super) fn left_by_retired(changes: &[Change], known: &Known<'_>) -> (BTreeSe
     for loaded in known.stacks {
         let Some(former) = loaded.retired.as_deref() else { continue };
         let desired = resolved(std::slice::from_ref(former), known.snapshot);
-        let stays = |each: &&Desired| {
+        let live = |each: &Desired| {
             let live = known.inventory(each.kind).items.get(&each.key);
-            live.is_some_and(|live| {
-                each.kind.mark(&live.body).is_none() && !gone.iter().any(|gone| gone.contains(&live.scope))
-            })
+            live.filter(|live| !gone.iter().any(|gone| gone.contains(&live.scope)))
         };
-        let left: Vec<&Desired> = desired.iter().filter(stays).collect();
-        keys.extend(left.iter().map(|each| each.key.clone()));
+        let mark = |each: &Desired| live(each).and_then(|live| each.kind.mark(&live.body));
+        let others = desired.iter().filter(|each| !declared(&each.key));
+        let foreign: Vec<(String, &Desired)> = others
+            .filter_map(|each| Some((mark(each).filter(|mark| *mark != loaded.spec.stack)?, each)))
+            .collect();
+        findings.extend(renamed(&foreign, loaded));
+        let left: Vec<&Desired> =
+            desired.iter().filter(|each| live(each).is_some() && mark(each).is_none()).collect();
+        keys.extend(left.iter().chain(foreign.iter().map(|(_, each)| each)).map(|each| each.key.clone()));
         let titles: BTreeSet<&str> = left.iter().map(|each| each.title.as_str()).collect();
         let (resources, declares, stay) = match titles.len() {
             0 => continue,
@@ -87,6 +97,25 @@ pub(super) fn left_by_retired(changes: &[Change], known: &Known<'_>) -> (BTreeSe
         findings.push(Finding::warning(Code::NotOurs, message).at(span).hint(hint));
     }
     (keys, findings)
+}
+
+/// An error about what the spec of a retired stack declares and what has the mark of another stack.
+fn renamed(foreign: &[(String, &Desired)], loaded: &Loaded) -> Option<Finding> {
+    let marks: BTreeSet<String> = foreign.iter().map(|(mark, _)| format!("`{}`", short(mark))).collect();
+    let titles: BTreeSet<&str> = foreign.iter().map(|(_, each)| each.title.as_str()).collect();
+    let stack = &loaded.spec.stack;
+    let (resources, carry) = match titles.len() {
+        0 => return None,
+        1 => ("1 resource".to_owned(), "declares carries"),
+        count => (format!("{count} resources"), "declares carry"),
+    };
+    let message = format!(
+        "{resources} that the spec of retired stack `{stack}` {carry} the mark of another stack, {}, and would stay: {}",
+        marks.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "),
+        some(&titles)
+    );
+    let hint = "if the stack was renamed, write its old name as `stack:` and retire that; else remove from the spec what is not the stack's";
+    Some(Finding::error(Code::ForeignMark, message).at(loaded.document.value_span("/stack")).hint(hint))
 }
 
 /// What stacks of the run own and a stack that is not selected declares: its lines were moved, and it stays as it is. A warning for each two

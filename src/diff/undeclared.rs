@@ -122,11 +122,11 @@ impl<'a> Undeclared<'a> {
         Some((stays, format!("{why}: `{stack}`")))
     }
 
-    /// The stack that a resource belongs to, if it is loaded but not selected. Outside of that stack's domain its mark hides nothing.
-    fn unselected(&self, mark: &str, live: &Live) -> Option<&'a Loaded> {
-        let mut others = self.unselected.iter();
-        let found = others.find(|(loaded, domain)| loaded.spec.stack == mark && domain.contains(&live.scope));
-        found.map(|(loaded, _)| *loaded)
+    /// The stack that a resource belongs to, if it is loaded but not selected, and whether the resource is in that stack's domain. Outside
+    /// of it no run of that stack might read it.
+    fn unselected(&self, mark: &str, live: &Live) -> Option<(&'a Loaded, bool)> {
+        let found = self.unselected.iter().find(|(loaded, _)| loaded.spec.stack == mark);
+        found.map(|(loaded, domain)| (*loaded, domain.contains(&live.scope)))
     }
 
     /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
@@ -146,7 +146,15 @@ impl<'a> Undeclared<'a> {
         let veil = self.veil(live);
         let is_veiled = veil.is_some();
         let title = live.kind.title(&live.body, &Called { roles, names });
+        let beside = match (owner, mark.as_deref()) {
+            (None, Some(mark)) => self.unselected(mark, live),
+            _ => None,
+        };
         let (stays, why) = match (owner, mark) {
+            (None, Some(mark)) if let Some((_, false)) = beside => (
+                Stays::Outside,
+                format!("it carries the mark of stack `{mark}` but is outside of its groups and scopes"),
+            ),
             // A subscription's list shows resources that do not concern the stacks.
             (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
             (None, _) if let Some(veil) = veil => veil,
@@ -154,7 +162,7 @@ impl<'a> Undeclared<'a> {
                 Some((Stays::Twin, why)) => (Stays::Twin, why),
                 Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
             },
-            (None, Some(mark)) if let Some(other) = self.unselected(&mark, live) => {
+            (None, Some(mark)) if let Some((other, true)) = beside => {
                 let why = format!("it carries the mark of stack `{mark}`, which is not selected in this run");
                 match other.spec.prune {
                     Prune::Owned => (Stays::Unselected, why),
@@ -187,14 +195,15 @@ impl<'a> Undeclared<'a> {
             }
         };
         let UndeclaredVerdict { weight, note } = verdict;
-        let place = owner.filter(|(loaded, _)| loaded.spec.unmanaged == Unmanaged::Fail);
+        let owner = owner.map(|(loaded, _)| *loaded).or(beside.map(|(loaded, _)| loaded));
+        let place = owner.filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail);
         let weight = match (weight, place) {
             // The stack's own run deletes it.
             _ if stays == Stays::Unselected => Weight::Listed,
             // A resource that may be declared is not drift; that it is unresolved is an error of its own.
             _ if is_veiled => Weight::Listed,
             // Removing the line revokes nothing here, and it would never be reported again.
-            (Weight::Listed, Some((loaded, _))) if stays == Stays::Outside && note.is_none() => {
+            (Weight::Listed, Some(loaded)) if stays == Stays::Outside && note.is_none() => {
                 Weight::Drift(loaded.document.value_span("/stack"))
             }
             (weight, _) => weight,

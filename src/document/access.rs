@@ -22,6 +22,8 @@ pub struct Access {
     pub groups: Option<Vec<Group>>,
     /// What could narrow or widen access but was not evaluated.
     pub not_evaluated: Vec<String>,
+    /// Whether all accounts, and everything that may give access to them, could be read.
+    pub complete: bool,
 }
 
 /// Who can call the models of one account.

@@ -1,5 +1,6 @@
 //! Lock files: read from beside their specs, checked against them, and compared with the directory.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::finding::{Code, Finding};
 use crate::kinds::role_assignment::{principal_queries, principals_of};
 use crate::spec::Loaded;
 use crate::spec::conflict::conflicts;
-use crate::spec::lock::Lock;
+use crate::spec::lock::{Lock, LockEntry};
 use crate::text::sanitize::sanitize;
 use crate::text::source::Sources;
 
@@ -49,6 +50,36 @@ pub(super) fn of(loaded: &Loaded, sources: &Sources) -> Result<Option<Lock>, Box
 pub(super) fn held_against(loaded: &Loaded, tenant: Option<Uuid>) -> Vec<Finding> {
     let lock = loaded.lock.as_ref();
     lock.map(|lock| lock.problems(loaded, &principals_of(&loaded.spec), tenant)).unwrap_or_default()
+}
+
+/// Names that two lock files of the run give different ids: one of them is wrong, and either might give or take access.
+pub(super) fn contradictions(stacks: &[Loaded]) -> Vec<Finding> {
+    let mut known: BTreeMap<(&str, String), Vec<(&LockEntry, &str)>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for loaded in stacks {
+        for entry in loaded.lock.iter().flat_map(|lock| &lock.principals) {
+            let earlier =
+                known.entry((entry.principal_type.as_str(), entry.name.to_lowercase())).or_default();
+            let other = earlier.iter().find(|(other, _)| other.is_like(entry) && other.id != entry.id);
+            if let Some((other, stack)) = other {
+                let message = format!(
+                    "the lock files of stacks `{stack}` and `{}` disagree about {}: {} and {}",
+                    loaded.spec.stack,
+                    entry.shown(),
+                    other.id,
+                    entry.id
+                );
+                let hint = "run `keyless lock` for both as someone who can read the directory, and review the changes";
+                findings.push(
+                    Finding::error(Code::LockOutdated, message)
+                        .at(loaded.document.value_span("/stack"))
+                        .hint(hint),
+                );
+            }
+            earlier.push((entry, &loaded.spec.stack));
+        }
+    }
+    findings
 }
 
 /// A finding about what a lock file lacks, with the file and the command that adds it.

@@ -66,12 +66,13 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     let diff = diff::diff(&stacks, desired, &snapshot);
     let names = principals::known_names(&stacks, &snapshot);
     let inquiry = wish.purpose.explains().then(|| Inquiry::new(&diff, &snapshot, names.clone()));
+    let beside = kinds::role_assignment::holders(&diff.beside);
     let mut plan = crate::plan::plan(diff, &findings, &sources, azure.target.clone(), azure.requests());
     plan.environment = environment;
 
     // What this run is not allowed to write; then what Azure would refuse: such changes are refused, not attempted.
     plan.findings.extend(pins::outside(&wish.within, &plan));
-    let before = World::of(&snapshot);
+    let before = World { beside, ..World::of(&snapshot) };
     // What takes the right to do all this goes last, and not while anything cannot be done.
     plan.find_taken_rights(&before, caller.oid);
     plan.keep_needed_rights();

@@ -36,8 +36,32 @@ impl Checked {
         let mut sources = Sources::default();
         let (stacks, findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
         let mut checked = Self { stacks, findings, sources, environment: inputs.beside.clone() };
+        checked.check_environment();
         checked.in_order_of_files();
         checked
+    }
+
+    /// Warns of stacks that have one name in all environments of a subscription: each run takes what another environment has there for its
+    /// own, deletes what its spec lacks, and reports the rest as drift.
+    fn check_environment(&mut self) {
+        let Some(environment) = &self.environment else { return };
+        for loaded in self.stacks.iter().filter(|loaded| loaded.document.refers_to_variables()) {
+            let varies = |pointer| {
+                let span: Span = loaded.document.value_span(pointer);
+                let text = &self.sources.file(span.file).text;
+                text.get(span.start..span.end).is_some_and(|text| text.contains("${"))
+            };
+            if varies("/stack") || varies("/subscription") {
+                continue;
+            }
+            let message = format!(
+                "stack `{}` has this name in every environment, not only in `{environment}`: what other environments created counts as its own, and is deleted or drift",
+                loaded.spec.stack
+            );
+            let hint = "give each environment a stack of its own, as in `stack: ml-${stage}`, or a subscription of its own";
+            let finding = Finding::warning(Code::StackMismatch, message);
+            self.findings.push(finding.at(loaded.document.value_span("/stack")).hint(hint));
+        }
     }
 
     /// Reads the lock files beside the specs, and checks each spec against its own.
@@ -60,6 +84,7 @@ impl Checked {
                     .map(|finding| locks::with_file(finding, loaded, &self.sources, environment)),
             );
         }
+        self.findings.extend(locks::contradictions(&self.stacks));
         self.in_order_of_files();
         self
     }

@@ -79,6 +79,27 @@ impl Declared {
     }
 }
 
+/// Identities that go while a stack that is not selected gives them roles on what this run has not read: whether anybody else could still
+/// do their work there is not known.
+pub(super) fn needed_beside(before: &World, after: &World) -> Vec<Objection> {
+    let is_unread = |scope: &ResourceId| {
+        scope.up_to("accounts").is_none_or(|account| before.resource(&account).is_none())
+    };
+    let objection = |(id, principal): (&ResourceId, Option<String>)| {
+        let needs = |(who, scope, _): &&(String, ResourceId, String)| {
+            Some(who) == principal.as_ref() && is_unread(scope)
+        };
+        let (_, scope, stack) = before.beside.iter().find(needs)?;
+        let message = format!(
+            "the plan takes away the identity of `{}`, to which stack `{stack}`, which is not selected in this run, gives a role on `{}`",
+            id.name(),
+            scope.name()
+        );
+        Some(Objection::at(Rule::LockOut, id, message))
+    };
+    before.losers_of_identities(after).filter_map(objection).collect()
+}
+
 /// Accounts whose models nobody could call after the plan, and unread accounts that lose a grant which may allow calls.
 pub(super) fn nobody_left(
     before: &World,

@@ -304,6 +304,7 @@ fn rights(before: &World, after: &World, caller: Option<Uuid>, declared: &Declar
     let mut said = grant::judge(before, &old, &new, &roles);
     said.objections.extend(condition::objections(before, &old, &new));
     said.objections.extend(lock_out::nobody_left(before, after, &old, &new, declared));
+    said.objections.extend(lock_out::needed_beside(before, after));
     said.objections.extend(unseen::objections(before, after));
     said.objections.extend(encryption::objections(before, after, &old, &new));
     if let Some(caller) = caller {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::{Gap, Inventory, Kind, Live, is_of, perhaps_in, placed, unplaced, unplaced_in};
+use super::{Gap, Inventory, Kind, Live, account, is_of, perhaps_in, placed, unplaced, unplaced_in};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::{Desired, collect_spans};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
@@ -74,14 +74,22 @@ pub(super) fn unlisted(kind: &dyn Kind, snapshot: &Snapshot) -> BTreeMap<Resourc
     unread.collect()
 }
 
-pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded]) -> Vec<Query> {
-    parents(kind, stacks).iter().map(|parent| list(kind, parent)).collect()
+pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+    parents(kind, stacks, snapshot).iter().map(|parent| list(kind, parent)).collect()
 }
 
-/// The parents for which a list is declared.
-pub(super) fn parents(kind: &dyn Kind, stacks: &[Loaded]) -> BTreeSet<ResourceId> {
+/// The parents for which a list is declared. Retired stacks may own something in any account of their groups, whoever declares the account.
+pub(super) fn parents(kind: &dyn Kind, stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let sections = stacks.iter().flat_map(|loaded| kind.sections(&loaded.spec));
-    sections.map(|section| section.parent).collect()
+    let declared = sections.map(|section| section.parent);
+    let is_owned = kind.takes_mark() && is_in_accounts(kind);
+    let retired = is_owned.then(|| account::in_retired(stacks, snapshot)).into_iter().flatten();
+    declared.chain(retired.filter(|live| kind.may_stand_in(&live.body)).map(|live| live.id)).collect()
+}
+
+/// Whether accounts hold it directly.
+fn is_in_accounts(kind: &dyn Kind) -> bool {
+    kind.types().iter().all(|name| name.split('/').count() == 3 && name.contains("/accounts/"))
 }
 
 pub(super) fn around(kind: &dyn Kind, targets: &[ResourceId]) -> Vec<Query> {

@@ -16,6 +16,11 @@ pub(crate) struct Domain {
 }
 
 impl Domain {
+    /// Whether what is granted at a scope applies somewhere in it.
+    pub(crate) fn may_overlap(&self, scope: &ResourceId) -> bool {
+        self.groups.iter().chain(&self.scopes).any(|own| own.may_overlap(scope))
+    }
+
     pub(crate) fn contains(&self, scope: &ResourceId) -> bool {
         self.groups.iter().any(|group| group.contains(scope)) || self.scopes.contains(scope)
     }

@@ -142,8 +142,8 @@ pub trait Declaring: Described {
 /// The provided methods are those of a child kind.
 pub trait Reading: Described {
     /// The queries that show the state of these stacks, given what is known.
-    fn queries(&self, stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
-        children::queries(registered(self.name()), stacks)
+    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        children::queries(registered(self.name()), stacks, snapshot)
     }
     /// Further queries once every kind's `queries` are answered.
     fn follow_ups(&self, _stacks: &[Loaded], _snapshot: &Snapshot) -> Vec<Query> {
@@ -160,7 +160,7 @@ pub trait Reading: Described {
     /// The live resources of this kind in the snapshot.
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let kind = registered(self.name());
-        children::inventory(kind, children::parents(kind, stacks), snapshot)
+        children::inventory(kind, children::parents(kind, stacks, snapshot), snapshot)
     }
     /// Whether a complete declared list of it is at or below a scope: while the scope cannot be read, undeclared resources there are
     /// unknown.

@@ -80,7 +80,7 @@ pub(super) fn undeclared(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Resource
 fn parents(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let gone = abandoned(stacks, snapshot).into_iter();
     let gone = gone.filter(|live| account::holds_projects(&live.body)).map(|live| live.id);
-    children::parents(&Projects, stacks).into_iter().chain(gone).collect()
+    children::parents(&Projects, stacks, snapshot).into_iter().chain(gone).collect()
 }
 
 const NEVER: Mutability = Mutability::Never("Azure fixes it when the project is created");
@@ -214,7 +214,9 @@ impl Reading for Projects {
 
     /// Projects of an account that would be deleted are read without being declared.
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
-        children::parents(&Projects, stacks).iter().any(|parent| scope.contains(&list(parent).scope))
+        children::parents(&Projects, stacks, &Snapshot::default())
+            .iter()
+            .any(|parent| scope.contains(&list(parent).scope))
     }
 
     fn may_stand_in(&self, parent: &Value) -> bool {

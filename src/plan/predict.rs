@@ -43,6 +43,9 @@ pub struct World {
     pub unread: BTreeMap<ResourceId, String>,
     /// Role assignments that could not be read: there may be others that are not known.
     pub unread_assignments: Vec<UnreadAssignments>,
+    /// Principals to which stacks that are loaded but not selected give roles: the scope and the stack. Nothing of these stacks may have been
+    /// read.
+    pub beside: Vec<(String, ResourceId, String)>,
     /// Assignments whose principal is not known yet, each with the resource whose identity it will be.
     pub holders: BTreeMap<ResourceId, ResourceId>,
 }

@@ -79,8 +79,9 @@ impl Said for Access {
         let (accounts, keys) =
             (self.accounts.len(), self.accounts.iter().filter(|account| account.keys == Keys::Enabled));
         let holders: usize = self.accounts.iter().map(|account| account.principals.len()).sum();
+        let read = if self.complete { "" } else { ", as far as could be read" };
         format!(
-            "{accounts} {}, {holders} {} with a token, {} with keys on",
+            "{accounts} {}, {holders} {} with a token, {} with keys on{read}",
             plural(accounts, "account", "accounts"),
             plural(holders, "way in", "ways in"),
             keys.count()

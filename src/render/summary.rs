@@ -291,6 +291,9 @@ pub(super) fn summary(text: &mut String, plan: &Plan) {
         (true, false) if !plan.incomplete.is_empty() => {
             format!("{STRONG}No changes in what could be read{STRONG:#}")
         }
+        (true, false) if plan.has_errors() => {
+            format!("{STRONG}No changes in what is known; see the errors above{STRONG:#}")
+        }
         (true, false) if plan.drifted() > 0 => format!("{STRONG}Nothing to apply{STRONG:#}"),
         (true, false) => format!("{GOOD}No changes{GOOD:#}"),
     };

@@ -203,7 +203,8 @@ fn read_file(
         let wrong = structure::check(&document);
         findings.extend(structure::bare(&mut document, &wrong));
         findings.extend(wrong);
-        if has_error(&findings) {
+        // A value that could not be substituted was reported, perhaps in another file.
+        if has_error(&findings) || !document.reported.is_empty() {
             let rest = rest_of(document);
             if rest.is_none() {
                 let last = findings.iter().filter_map(|finding| finding.span).max();

@@ -172,7 +172,7 @@ async fn ask(options: &Options, args: &Args, stack: Option<String>) -> Result<Be
         Some(from) => from,
         None => {
             let words = "From the accounts that exist in a resource group (live), or from scratch?";
-            question(options, words, Some("scratch"), |text| From::from_str(text, true)).await?
+            question(options, words, Some("scratch"), chosen).await?
         }
     };
     let subscription = match &args.subscription {
@@ -190,7 +190,7 @@ async fn ask(options: &Options, args: &Args, stack: Option<String>) -> Result<Be
         Some(host) => host,
         None => {
             let words = "Whose pipeline: github, azure-pipelines, gitlab or none?";
-            question(options, words, Some(here()), |text| Platform::from_str(text, true)).await?
+            question(options, words, Some(here()), chosen).await?
         }
     };
     let named = group.to_ascii_lowercase();
@@ -227,6 +227,15 @@ async fn question<T>(
             Err(why) => output::aside(&format!("{}\n", output::one_line(&why))),
         }
     }
+}
+
+/// One of a few words.
+fn chosen<T: ValueEnum>(text: &str) -> Result<T, String> {
+    let words: Vec<String> = T::value_variants()
+        .iter()
+        .filter_map(|each| Some(format!("`{}`", each.to_possible_value()?.get_name())))
+        .collect();
+    T::from_str(text, true).map_err(|_| format!("answer {}", words.join(" or ")))
 }
 
 fn wanted(args: &Args) -> Scratch {

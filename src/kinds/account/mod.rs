@@ -229,6 +229,17 @@ impl Declaring for Accounts {
     }
 }
 
+/// The live accounts in the groups of retired stacks.
+pub(super) fn in_retired(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
+    let retired: Vec<Loaded> = stacks.iter().filter(|loaded| loaded.is_retired()).cloned().collect();
+    if retired.is_empty() {
+        return Vec::new();
+    }
+    let groups: BTreeSet<ResourceId> = retired.iter().flat_map(|loaded| groups_of(&loaded.spec)).collect();
+    let is_there = |live: &Live| groups.iter().any(|group| group.contains(&live.scope));
+    Accounts.inventory(&retired, snapshot).items.into_values().filter(is_there).collect()
+}
+
 impl Reading for Accounts {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let groups = groups_by_subscription(stacks);

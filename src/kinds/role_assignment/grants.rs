@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::accepted;
-use crate::id::{Key, ResourceId};
+use crate::id::{Key, ResourceId, comparable};
 use crate::kinds::account::{self, address_of, id_of};
+use crate::kinds::desired::Desired;
 use crate::kinds::{self, project};
 use crate::principals;
 use crate::snapshot::Query;
-use crate::spec::model::{Principal, Spec};
+use crate::spec::model::{Account, Principal, Spec};
 use crate::spec::{self, Loaded};
 
 /// A declared assignment before its principals are expanded, from anywhere in the spec.
@@ -95,20 +98,42 @@ pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
     all
 }
 
-/// The queries that resolve principals of specs beside the run ([`spec::beside`]), as far as their role assignments are in its domain.
+/// The queries that resolve principals of specs beside the run ([`spec::beside`]), as far as their role assignments apply in its domain:
+/// names, and the accounts whose identities they are.
 pub(super) fn queries_beside(stacks: &[Loaded]) -> Vec<Query> {
     let mut beside = spec::beside(stacks).peekable();
     if beside.peek().is_none() {
         return Vec::new();
     }
     let domains: Vec<_> = stacks.iter().map(|loaded| kinds::domain(&loaded.spec)).collect();
-    let is_inside = |grant: &DeclaredGrant<'_>| domains.iter().any(|domain| domain.contains(&grant.scope));
-    let near = beside.flat_map(|loaded| grants(&loaded.spec)).filter(is_inside);
-    principals::queries(near.flat_map(|grant| grant.principals))
+    let is_near = |grant: &DeclaredGrant<'_>| domains.iter().any(|domain| domain.may_overlap(&grant.scope));
+    let mut queries = Vec::new();
+    for loaded in beside {
+        let spec = &loaded.spec;
+        let near: Vec<&Principal> =
+            grants(spec).into_iter().filter(is_near).flat_map(|grant| grant.principals).collect();
+        queries.extend(principals::queries(near.iter().copied()));
+        let holders = near.iter().filter_map(|principal| principal.account_identity.as_deref());
+        let is_holder =
+            |account: &&Account| holders.clone().any(|name| account.name.eq_ignore_ascii_case(name));
+        queries
+            .extend(spec.accounts.iter().filter(is_holder).map(|holder| account::one(&id_of(spec, holder))));
+    }
+    queries
 }
 
 /// The queries that resolve the principals of stacks.
 #[must_use]
 pub(crate) fn principal_queries(stacks: &[Loaded]) -> Vec<Query> {
     principals::queries(stacks.iter().flat_map(|loaded| principals_of(&loaded.spec)).map(|(_, who)| who))
+}
+
+/// The object ids to which these declarations give roles, each with the scope and the stack.
+pub(crate) fn holders(beside: &[Desired]) -> Vec<(String, ResourceId, String)> {
+    let grants = beside.iter().filter(|each| each.kind.is_grant() && each.open.is_none());
+    let holder = |each: &Desired| {
+        let id = each.declared.get("principalId").and_then(Value::as_str)?;
+        Some((comparable(id), each.scope.clone(), each.stack.clone()))
+    };
+    grants.filter_map(holder).collect()
 }

@@ -26,7 +26,7 @@ pub(super) use declared::complete;
 pub(crate) use declared::is_named_by_keyless;
 pub use grants::principals_of;
 use grants::{DeclaredGrant, grants, scope_of};
-pub(crate) use grants::{declared_roles, principal_queries};
+pub(crate) use grants::{declared_roles, holders, principal_queries};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
 pub use schedules::Unscheduled;

@@ -46,6 +46,7 @@ fn said(plan: &Plan) -> String {
     let refused = if plan.is_refused() { "; a guard refuses it" } else { "" };
     match (pending, counts.unknown + counts.refused) {
         (0, 0) if !plan.incomplete.is_empty() => format!("No changes in what could be read{refused}"),
+        (0, 0) if plan.has_errors() => format!("No changes in what is known{refused}"),
         (0, 0) => format!("No changes{refused}"),
         (0, _) => format!("Nothing can be written{refused}"),
         (_, 0) => format!("{pending} {} to make{refused}", plural(pending, "change", "changes")),

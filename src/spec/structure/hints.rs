@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Problem, Takes, is_required, is_secret};
+use super::{Problem, Takes, is_element_of, is_required, is_secret};
 use crate::spec::sections;
 use crate::spec::tree::YamlDocument;
 use crate::text::names::short;
@@ -43,6 +43,7 @@ pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &
         Value::String(text) if takes("object") && spaceless(problem, text).is_some() => {
             spaceless(problem, text).map(|name| format!("add a space after `:`, as in `{name}: ...`"))
         }
+        Value::String(_) if takes("object") && is_element_of(&problem.pointer, &["principals"]) => example("/principals").map(str::to_owned),
         Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
             format!("quote the value of `{name}` where it is set")
         } else {

@@ -354,6 +354,9 @@ fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<
             _ if name == "scope" && is_below(pointer, "roleAssignments") => {
                 "these apply to the account; for another scope use the top-level `roleAssignments`".to_owned()
             }
+            _ if name == "properties" => {
+                format!("write the fields in it directly under {thing}: a spec has no `properties`")
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its fields are {}", listed(problem.known())),
         };

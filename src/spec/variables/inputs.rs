@@ -192,6 +192,13 @@ pub(super) fn declared(
                 Finding::error(Code::InvalidName, message).at(document.key_span(&pointer)).hint(NAME_RULE),
             );
         }
+        let twin = variables.keys().find(|known: &&String| known.eq_ignore_ascii_case(name));
+        if let Some(twin) = twin {
+            let message = format!("variables `{}` and `{}` differ only by case", short(twin), short(name));
+            let hint = "rename one: letter case does not count in KEYLESS_VAR_NAME";
+            findings
+                .push(Finding::error(Code::Duplicate, message).at(document.key_span(&pointer)).hint(hint));
+        }
         let before = findings.len();
         let value = plain(document, &pointer, value, findings);
         let broken = findings.len() > before;

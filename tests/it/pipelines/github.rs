@@ -193,6 +193,15 @@ fn an_approved_plan_is_refused_if_azure_or_main_has_changed_since() {
     assert_eq!(waits.results(), ["plan-main: success", "apply: failure"]);
     let said = "main has moved on since 222222222 and changes specs/ml.yaml: nothing is applied; approve the newest run instead";
     assert!(waits.job("apply").log.contains(said), "{}", waits.job("apply").log);
+    // Of a spec that is named as a file, what lies beside it counts too.
+    let stack = "          stack: ml-platform\n";
+    let named = text.replace(stack, &format!("{stack}          specs: specs/ml.yaml\n"));
+    assert!(named.contains("specs/ml.yaml"));
+    for beside in ["specs/prod.vars.yaml", "specs/ml.lock.json"] {
+        host.with(|kept| kept.compared = json!({"status": "ahead", "files": [{"filename": beside}]}));
+        let ran = Run::of(&second, &named, Event::push("2222222222")).whole();
+        assert_eq!(ran.results(), ["plan-main: success", "apply: failure"], "{beside}");
+    }
     // Commits that touch no spec do not matter.
     host.with(|kept| kept.compared = json!({"status": "ahead", "files": [{"filename": "README.md"}]}));
     assert_eq!(run(&second, Event::push("2222222222")).results(), ["plan-main: success", "apply: success"]);

@@ -357,3 +357,24 @@ fn what_no_environment_names_any_more_is_forgotten() {
     folder.keyless("lock --env dev").exits(0);
     folder.keyless("validate --env prod").exits(0);
 }
+
+/// Where nobody can look, one of two files would revoke what the other one gives.
+#[test]
+fn two_lock_files_of_a_run_agree_about_a_name_or_nothing_is_planned() {
+    let (azure, folder) = locked();
+    let other = spec(&["user: Dana@contoso.com"]).replace("team-a", "team-b").replace("chat", "other");
+    folder.write("specs/b.yaml", other);
+    let lock = |id: &str| {
+        let entry = json!({"type": "User", "name": "Dana@contoso.com", "id": id});
+        folder.write("specs/b.lock.json", json!({"formatVersion": "1.0", "principals": [entry]}).to_string());
+    };
+    azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
+    lock(DANA);
+    folder.keyless("plan").exits(0);
+    lock(ML);
+    folder.keyless("plan").exits(1).complains(&[
+        "error[lock-outdated]: the lock files of stacks `team-a` and `team-b` disagree about User `Dana@contoso.com`",
+        DANA,
+        "run `keyless lock` for both",
+    ]);
+}

@@ -118,6 +118,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
             "invalid-value@+5",
             &["keep one of `id`, `user`; `id` requires `type`"],
         ),
+        ("ml-developers", "wrong-type@+5", &["write who gets the role, such as `- group: NAME`"]),
         ("user:alice@x", "wrong-type@+5", &["add a space after `:`"]),
         ("{id: ALICE, type: Robot}", "invalid-value@+5", &["not `Robot`"]),
         ("{id: ALICE, type: [User]}", "wrong-type@+5", &["not a list"]),
@@ -326,4 +327,15 @@ fn what_follows_from_a_mistake_is_no_finding_and_two_mistakes_are_two() {
     folder.write("a.yaml", format!("{head}variables: {{other: \"${{stage}}\"}}\naccounts:\n  - name: chat-${{other}}\n    tags: {{a: \"${{other}}\"}}\n"));
     let run = folder.keyless("validate a.yaml --format json").exits(1);
     assert_eq!(run.findings(), [format!("malformed-reference@{}", first_line())], "{run}");
+}
+
+/// A template of ARM has them there.
+#[test]
+fn fields_in_properties_go_one_level_up() {
+    let row = Row {
+        lines: "accounts:\n  - name: chat-eu\n    properties: {disableLocalAuth: true}\n",
+        found: "unknown-field@+2",
+        says: &["write the fields in it directly under account `chat-eu`"],
+    };
+    assert_row(&row);
 }

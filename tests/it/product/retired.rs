@@ -240,8 +240,10 @@ fn what_the_spec_does_not_name_any_more_takes_a_word_of_its_own_and_then_goes_to
     folder.write("a.yaml", head("team-a"));
     let run = folder.keyless("plan a.yaml --retire team-a --allow lock-out").exits(3);
     run.says(&["error[guard-delete-list]", "no longer declares account `chat`"]);
-    folder.keyless("apply a.yaml --retire team-a --allow lock-out --allow delete-list --yes").exits(0);
+    let lifts = "--allow lock-out --allow delete-list --allow delete-deployment";
+    folder.keyless(&format!("apply a.yaml --retire team-a {lifts} --yes")).exits(0);
     assert!(azure.grants_at(&account("chat")).is_empty());
+    folder.keyless("plan a.yaml --retire team-a").exits(0).says(&["No changes"]);
 }
 
 #[test]
@@ -410,4 +412,62 @@ fn the_right_of_the_identity_that_carries_it_out_goes_last_and_not_if_anything_f
     let end = &gone[gone.len() - 2..];
     assert!(end.iter().zip(&last[1..]).all(|(one, other)| one.eq_ignore_ascii_case(other)), "{gone:?}");
     folder.with_env(&retire, &as_bob).exits(0).says(&["No changes"]);
+}
+
+/// Under its new name the stack owns nothing: with "no changes" its spec would be removed, and all of it would stay.
+#[test]
+fn a_stack_that_was_renamed_is_not_retired_under_its_new_name() {
+    let (azure, folder) = applied();
+    folder.write("a.yaml", spec().replace("stack: team-a", "stack: team-new"));
+    for command in ["plan", "apply --yes"] {
+        let run = folder.keyless(&format!("{command} a.yaml --retire team-new")).exits(1);
+        run.says(&[
+            "error[foreign-mark]: 4 resources that the spec of retired stack `team-new` declares carry the mark of another stack, `team-a`, and would stay: ",
+            "if the stack was renamed, write its old name",
+            "No changes in what is known",
+        ]);
+    }
+    // What a stack of the run declares was handed over.
+    folder.write("b.yaml", spec());
+    let run = folder.keyless("plan a.yaml b.yaml --retire team-new");
+    assert!(!run.stdout.contains("renamed"), "{run}");
+    assert_eq!(deletes(&azure), 0);
+}
+
+/// The account belongs to another stack by now, or to nobody.
+#[test]
+fn what_it_made_in_an_account_that_its_spec_no_longer_names_goes_too() {
+    for is_declared in [true, false] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        let within = format!("{}projects: [{{name: lab}}]\nraiPolicies: [{{name: strict}}]\n", deployment());
+        folder.write(
+            "a.yaml",
+            one_account("team-a", "chat", &format!("allowProjectManagement: true\n{within}")),
+        );
+        folder.keyless("apply a.yaml --yes").exits(0);
+        azure.patch(&account("chat"), json!({"tags": {}}));
+        folder.write("a.yaml", head("team-a"));
+        let mut specs = "a.yaml".to_owned();
+        if is_declared {
+            folder
+                .write("b.yaml", one_account("team-b", "chat", "").replace("team-b", "team-b\nadopt: true"));
+            folder.keyless("apply a.yaml b.yaml --yes").exits(0);
+            specs.push_str(" b.yaml");
+        }
+        azure.take_seen();
+        let retire = format!("{specs} --retire team-a");
+        folder.keyless(&format!("plan {retire}")).exits(3).says(&[
+            "3 to delete",
+            "deployment gpt of chat",
+            "project lab of chat",
+            "stack `team-a` is being retired",
+        ]);
+        let lifts = "--allow delete-deployment --allow delete-project --allow delete-list";
+        let run = folder.keyless(&format!("apply {retire} --yes {lifts}")).exits(0);
+        run.complains(&["Remove the specs of the retired stacks now"]);
+        assert_eq!(deletes(&azure), 3);
+        folder.keyless(&format!("plan {retire}")).exits(0).says(&["No changes"]);
+        assert!(azure.get(&account("chat"))["id"].is_string());
+    }
 }

@@ -322,3 +322,78 @@ fn what_is_declared_is_not_counted_among_what_stands_elsewhere() {
     let run = run.says(&["carries the mark of stack `old`"]);
     assert!(!run.stdout.contains("outside of what the specs cover"), "{run}");
 }
+
+/// A stack's last line for a scope was removed: whoever reads there reports what it left, also if the run is about another stack.
+#[test]
+fn what_a_stack_left_where_it_no_longer_speaks_is_drift_for_whoever_reads_there() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let there = format!("/subscriptions/{OTHER}/resourceGroups/rg");
+    let line = format!(
+        "roleAssignments:\n  - {{scope: {there}, role: Cognitive Services User, principals: [{{id: {BOB}, type: User}}]}}\n"
+    );
+    folder.write("a.yaml", format!("{}{line}", head("team-a")));
+    folder.write("b.yaml", one_account("team-b", "other", &grants(&[ALICE])).replace(SUB, OTHER));
+    folder.keyless("apply a.yaml b.yaml --yes").exits(0);
+    folder.keyless("drift a.yaml b.yaml --select team-b").exits(0);
+    folder.write("a.yaml", head("team-a"));
+    for select in ["", "--select team-b"] {
+        folder.keyless(&format!("drift a.yaml b.yaml {select}")).exits(2).says(&[
+            "1 extra",
+            BOB,
+            "outside of its groups and scopes",
+        ]);
+    }
+}
+
+/// Identities and names of stacks that are left out are looked up where what they are given applies to what is read.
+#[test]
+fn grants_of_a_stack_that_was_left_out_are_found_to_stand_whoever_holds_them() {
+    for (scope, who) in [
+        (account("chat"), "accountIdentity: other"),
+        (format!("/subscriptions/{SUB}"), "user: carol@contoso.com"),
+    ] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        let a = |keys: bool, who: &[&str]| {
+            let lines = format!("disableLocalAuth: {}\n{}", !keys, grants(who));
+            folder.write("a.yaml", one_account("team-a", "chat", &lines));
+        };
+        a(true, &[ALICE, BOB]);
+        let grant = format!("scope: {scope}, role: Cognitive Services User, principals: [{{{who}}}]");
+        let b = one_account("team-b", "other", "").replace(SUB, OTHER);
+        folder.write("b.yaml", format!("{b}roleAssignments:\n  - {{{grant}}}\n"));
+        folder.keyless("apply a.yaml b.yaml --yes --allow grant").exits(0);
+        // Nothing of it is missing, so that keys go off and a line that is gone revokes.
+        a(false, &[ALICE]);
+        let run = folder.keyless("plan a.yaml b.yaml --select team-a").exits(0);
+        run.says(&["API keys  enabled -> disabled", "1 to update, 1 to delete"]);
+        folder.keyless("apply a.yaml b.yaml --select team-a --yes").exits(0);
+    }
+}
+
+/// What the identity works on is in a subscription that the run does not read.
+#[test]
+fn an_identity_that_a_stack_that_was_left_out_relies_on_does_not_go_unasked() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let identity = azure.get(&account("chat"))["identity"]["principalId"].as_str().unwrap().to_owned();
+    let grant = format!(
+        "roleAssignments:\n  - role: Cognitive Services User\n    principals: [{{id: {identity}, type: ServicePrincipal}}]\n"
+    );
+    folder.write("b.yaml", one_account("team-b", "other", &grant).replace(SUB, OTHER));
+    folder.keyless("apply b.yaml --yes").exits(0);
+    folder.write("a.yaml", format!("{}accounts: []\n", head("team-a")));
+    let plan = "plan a.yaml b.yaml --allow delete-account";
+    folder.keyless(plan).exits(3).says(&["guard-lock-out"]);
+    for more in ["", " --retire team-a"] {
+        let run = folder.keyless(&format!("{plan} --select team-a{more}")).exits(3);
+        run.says(&[
+            "error[guard-lock-out]: the plan takes away the identity of `chat`, to which stack `team-b`, which is not selected in this run, gives a role on `other`",
+            "--allow lock-out:accounts/chat",
+        ]);
+    }
+    folder.keyless(&format!("{plan} --select team-a --allow lock-out")).exits(0);
+}

@@ -355,3 +355,39 @@ fn options_for_specs_are_refused_where_none_is_read() {
     }
     assert!(azure.take_seen().is_empty());
 }
+
+/// What is wrong with a variable is one mistake, not one of each file that uses it.
+#[test]
+fn a_reference_in_a_value_is_one_finding_and_so_are_names_that_differ_only_by_case() {
+    let folder = Folder::new();
+    folder.write("specs/a.yaml", spec());
+    folder.write("specs/dev.vars.yaml", DEV.replace("[203.0.113.0/24]", "[\"${stage}\"]"));
+    let run = folder.keyless("validate --env dev").exits(1).complains(&[
+        "error[malformed-reference]: a variable's value cannot contain a reference: `${stage}`",
+        "specs/dev.vars.yaml:",
+        "1 error",
+    ]);
+    assert!(!run.stderr.contains("bug in keyless"), "{run}");
+    folder.write("specs/dev.vars.yaml", format!("{DEV}STAGE: other\n"));
+    folder.keyless("validate --env dev").exits(1).complains(&[
+        "variables `STAGE` and `stage` differ only by case",
+        "letter case does not count in KEYLESS_VAR_NAME",
+    ]);
+}
+
+/// Two environments with one stack take what the other made for their own.
+#[test]
+fn a_stack_of_several_environments_is_warned_of_unless_each_has_its_own_name_or_subscription() {
+    let folder = Folder::new();
+    let said = "has this name in every environment, not only in `dev`: what other environments created counts as its own";
+    for (from, to, warned) in
+        [("", "", true), ("stack: team-a", "stack: team-${stage}", false), (SUB, "${sub}", false)]
+    {
+        folder.write("specs/dev.vars.yaml", format!("{DEV}sub: {SUB}\n"));
+        folder.write("specs/a.yaml", spec().replace(from, to));
+        let run = folder.keyless("validate --env dev").exits(0);
+        assert_eq!(run.stderr.contains(said), warned, "{to}\n{run}");
+    }
+    let run = folder.keyless("validate --var-file specs/dev.vars.yaml").exits(0);
+    assert!(!run.stderr.contains(said), "{run}");
+}

@@ -231,7 +231,7 @@ fn roles_that_can_be_used_to_gain_more_are_the_first_of_what_is_undeclared() {
     }
     for format in ["", " --format markdown"] {
         let run = folder.keyless(&format!("drift a.yaml{format}")).exits(2);
-        let start = if format.is_empty() { "  extra    " } else { "| **extra** | **" };
+        let start = if format.is_empty() { "  extra  " } else { "| **extra** | **" };
         let place = |role: &str| run.stdout.find(&format!("{start}role assignment {role}"));
         let [owner, other] = ["Owner", "Cognitive Services User"].map(place);
         assert!(owner.is_some() && owner < other, "{run}");

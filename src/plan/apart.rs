@@ -8,9 +8,9 @@ use crate::document::{Plan, PlannedChange};
 use crate::id::ResourceId;
 use crate::kinds::{self, Kind};
 
-/// Accounts and other resources that share their type and name with another.
+/// Accounts and other resources that share their type and name with another, and whether that is in a group of the same name.
 #[derive(Debug, Default)]
-pub struct Apart(BTreeMap<ResourceId, String>);
+pub struct Apart(BTreeMap<ResourceId, bool>);
 
 impl Apart {
     /// Finds those of which the name alone does not say which one is meant.
@@ -23,20 +23,14 @@ impl Apart {
                 .or_default()
                 .insert(id);
         }
-        let mut where_from = BTreeMap::new();
-        for same in alike.into_values().filter(|same| same.len() > 1) {
-            let group = |id: &ResourceId| id.group().filter(|group| group != id);
-            let name = |id: &ResourceId| group(id).map(|group| group.name().to_ascii_lowercase());
-            for id in &same {
-                let is_twice = same.iter().filter(|other| name(other) == name(id)).count() > 1;
-                let group = group(id).map(|group| format!(" in {}", group.name()));
-                let subscription = id.subscription_id().filter(|_| is_twice);
-                let subscription = subscription.map(|own| format!(" of subscription {own}"));
-                let said: String = group.into_iter().chain(subscription).collect();
-                where_from.insert(id.clone(), said);
-            }
-        }
-        Self(where_from)
+        let group = |id: &ResourceId| within(id).map(|group| group.name().to_ascii_lowercase());
+        let same = alike.into_values().filter(|same| same.len() > 1);
+        let marked = same.flat_map(|same| {
+            let is_twice =
+                |id: &ResourceId| same.iter().filter(|other| group(other) == group(id)).count() > 1;
+            same.iter().map(|id| (id.clone(), is_twice(id))).collect::<Vec<_>>()
+        });
+        Self(marked.collect())
     }
 
     /// Those of a plan: what its changes are on, and where access changes.
@@ -48,16 +42,25 @@ impl Apart {
 
     /// Where it is, if its name does not say which one is meant: " in rg-eu".
     #[must_use]
-    pub fn said(&self, id: &ResourceId) -> &str {
-        self.0.get(id).map_or("", String::as_str)
+    pub fn said(&self, id: &ResourceId) -> String {
+        let Some(is_twice) = self.0.get(id) else { return String::new() };
+        let group = within(id).map(|group| format!(" in {}", group.name()));
+        let subscription = id.subscription_id().filter(|_| *is_twice);
+        let subscription = subscription.map(|own| format!(" of subscription {own}"));
+        group.into_iter().chain(subscription).collect()
     }
 
     /// The name of what has an id, and where that is.
     #[must_use]
     pub fn named(&self, name: &str, id: &str) -> String {
-        let said = ResourceId::parse(id).map_or_else(|_| String::new(), |id| self.said(&id).to_owned());
+        let said = ResourceId::parse(id).map_or_else(|_| String::new(), |id| self.said(&id));
         format!("{name}{said}")
     }
+}
+
+/// The resource group that something is in.
+fn within(id: &ResourceId) -> Option<ResourceId> {
+    id.group().filter(|group| group != id)
 }
 
 /// The account that a change is of or in, a resource group, or a subscription.
@@ -77,8 +80,8 @@ pub(super) fn tell(changes: &mut [PlannedChange]) {
     for change in changes {
         let Some(on) = stands_on(change) else { continue };
         let said = apart.said(&on);
-        if !change.title.ends_with(said) {
-            change.title.push_str(said);
+        if !change.title.ends_with(&said) {
+            change.title.push_str(&said);
         }
         if change.called.as_ref() == Some(&change.title) {
             change.called = None;
@@ -105,7 +108,7 @@ mod tests {
             ResourceId::resource_group("s2", "rg-eu"),
         ];
         let apart = Apart::of(ids.clone());
-        let said: Vec<&str> = ids.iter().map(|id| apart.said(id)).collect();
+        let said: Vec<String> = ids.iter().map(|id| apart.said(id)).collect();
         assert_eq!(
             said,
             [

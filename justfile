@@ -8,7 +8,7 @@ check: test format lint deny
 test:
     cargo test
 
-# Tests that go through many rows, with every row, as in .ci/run; `test` takes a few of them.
+# The tests that `test` leaves out because they take long, with every row, as in .ci/run.
 slow *names:
     tests/slow.sh {{names}}
 

@@ -17,7 +17,7 @@ if [[ ${1:-} != --recorded ]]; then
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     # A failing test is reported elsewhere; what it recorded still counts.
-    if ! KEYLESS_ROWS=all cargo test --quiet --test it >"$log" 2>&1; then
+    if ! { KEYLESS_ROWS=all cargo test --quiet --test it && tests/slow.sh; } >"$log" 2>&1; then
         echo "some tests failed; their traffic is checked all the same:"
         grep -E '^    [a-z_]+::' "$log" | sort -u || tail -5 "$log"
     fi

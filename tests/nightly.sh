@@ -16,6 +16,7 @@ step() {
     "${@:2}" || failed+=("$1")
 }
 step "tests, other random cases" cargo test
+step "slow tests, other random cases" tests/slow.sh
 step "properties, a second implementation, damaged input" tests/properties.sh
 step "crash points" tests/crash_points.sh
 step "storms, races, throttling" tests/storm.sh

@@ -200,6 +200,7 @@ roleAssignments:
 "##;
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_people_made_by_hand_becomes_a_spec_that_plans_no_change_and_can_be_adopted() {
     let azure = Azure::start();
     estate(&azure);
@@ -260,6 +261,7 @@ fn accounts_of_several_groups_and_regions_say_each_where_they_are() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_cannot_be_read_is_never_silently_absent() {
     let azure = Azure::start();
     estate(&azure);
@@ -313,6 +315,7 @@ fn what_cannot_be_read_is_never_silently_absent() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_spec_cannot_hold_is_left_out_by_name() {
     let azure = Azure::start();
     estate(&azure);

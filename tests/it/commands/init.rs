@@ -192,6 +192,7 @@ fn the_four_questions_are_asked_on_a_terminal() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn whoever_leaves_at_a_question_leaves_nothing_behind() {
     let before =
         [(FROM, "\n"), (SUBSCRIPTION, "7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11\n"), (GROUP, "rg\n"), (HOST, "")];
@@ -293,6 +294,7 @@ fn a_folder_that_takes_no_files_ends_as_it_was() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn names_that_yaml_takes_for_something_else_stay_names() {
     for group in ["true", "1e3", "007", "rg(x)", "_rg", "größe"] {
         let folder = Folder::new();

@@ -169,6 +169,7 @@ fn what_could_not_be_read_is_no_empty_cell() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn text_of_others_is_text_on_every_page() {
     let azure = live();
     let properties = json!({
@@ -290,6 +291,7 @@ fn wrong_specs_and_commands_without_a_page_of_their_own_leave_one_too() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn sixty_accounts_and_two_hundred_principals_are_a_page_of_at_most_a_megabyte_and_a_half() {
     let principals = if every_row() { 200 } else { 40 };
     let azure = Azure::start();

@@ -14,6 +14,7 @@ fn advance(azure: &Azure, days: u32) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_are_found_moved_from_turned_off_and_proven_off() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -307,6 +307,7 @@ fn worlds() -> Vec<World> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_world_of_the_sandbox_has_its_verdict() {
     let azure = Azure::start();
     let worlds = worlds();
@@ -345,6 +346,7 @@ fn each_world_of_the_sandbox_has_its_verdict() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn few_requests_find_out_about_300_accounts() {
     const GROUPS: usize = 30;
     const EACH: usize = 10;

@@ -251,6 +251,7 @@ fn projects_are_listed_only_where_an_account_may_have_some_and_a_list_that_canno
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_stay_on_while_a_declared_deployment_or_project_is_missing_or_does_not_answer() {
     let model = "model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}";
     let gone = format!("deployments:\n  - {{name: gone, {model}}}\n");

@@ -165,6 +165,7 @@ fn differences(left: &Value, right: &Value) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_apply_meets_what_a_killed_one_left_under_way() {
     let world = World::with(Options { operation_time: Duration::from_millis(300), ..Options::default() });
     for name in ["create", "update"] {
@@ -175,6 +176,7 @@ fn an_apply_meets_what_a_killed_one_left_under_way() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_apply_killed_at_any_write_is_ended_by_the_next() {
     let world = World::start();
     let mut points = 0;

@@ -26,6 +26,7 @@ fn sent_after(world: &World, index: usize) -> Vec<Seen> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn ctrl_c_lets_writes_in_flight_finish_and_begins_no_other() {
     let world = World::start();
     let folder = world.folder();
@@ -277,6 +278,7 @@ fn a_run_that_ends_before_it_writes_says_so_in_its_reports() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_write_in_flight_has_its_time_and_no_more() {
     let world = World::start();
     let folder = world.folder();
@@ -380,6 +382,7 @@ fn a_restore_interrupted_before_its_settings_is_not_reported_as_skipped() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_signal_ends_a_run_whose_reader_does_not_read() {
     let world = World::start();
     let folder = world.folder();

@@ -235,6 +235,7 @@ fn documented() -> (Counter, Counter) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_thousand_grants_within_the_documented_limits_are_never_refused() {
     // 200 at once, the other 800 at 10 a second.
     let bound = Duration::from_secs(80);

@@ -171,6 +171,7 @@ fn set(size: Size) -> (World, Folder, Calm) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_apply_in_a_storm_converges() {
     let size = Size { accounts: 4, principals: 5 };
     let (world, folder, calm) = set(size);

@@ -129,6 +129,7 @@ fn world(azure: &Azure, private: &Private) -> Folder {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn comments_leave_out_what_not_everybody_may_see_wherever_it_stands() {
     for private in &ROWS {
         let azure = Azure::start();

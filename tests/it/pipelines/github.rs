@@ -60,6 +60,7 @@ fn run<'a>(repository: &'a Repository<'a>, event: Event) -> Run<'a> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_plan_of_a_pull_request_is_one_comment_that_is_edited() {
     let (host, cloud) = (Host::start(), cloud());
     // A comment of somebody else with the same marker, and one of the bot that only quotes it.
@@ -100,6 +101,7 @@ fn the_plan_of_a_pull_request_is_one_comment_that_is_edited() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_empty_plan_alone_makes_no_comment() {
     let (host, cloud) = (Host::start(), cloud());
     let repository = repository(&host, &cloud, &spec(&[ALICE]));
@@ -163,6 +165,7 @@ fn what_is_applied_was_planned_on_main_in_the_same_run_before_the_approval() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_approved_plan_is_refused_if_azure_or_main_has_changed_since() {
     let (host, cloud) = (Host::start(), cloud());
     let first = repository(&host, &cloud, &spec(&[ALICE]));
@@ -240,6 +243,7 @@ fn open_issues(host: &Host) -> Vec<Value> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn drift_opens_one_issue_which_is_edited_and_closed() {
     let (host, cloud) = (Host::start(), cloud());
     let repository = repository(&host, &cloud, &spec(&[ALICE]));
@@ -379,6 +383,7 @@ fn a_limit_whose_variable_has_no_value_fails_the_job() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_workflow_that_init_writes_runs() {
     let (host, cloud) = (Host::start(), cloud());
     let folder = crate::common::Folder::new();

@@ -107,6 +107,7 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
     let (host, cloud) = (Host::start(), cloud());
     let folder = folder(&cloud);
@@ -154,6 +155,7 @@ fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn teams_and_slack_hear_of_drift_and_of_nothing_else() {
     let (host, cloud) = (Host::start(), cloud());
     let folder = folder(&cloud);
@@ -268,6 +270,7 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_pull_request_of_azure_devops_gets_a_plan_and_an_apply() {
     let (host, cloud) = (Host::start(), cloud());
     let folder = folder(&cloud);

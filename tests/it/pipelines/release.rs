@@ -56,6 +56,7 @@ fn every_command_has_a_manual_page_and_completions() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_licences_of_all_that_is_built_in_are_collected() {
     let metadata = Command::new(env!("CARGO"))
         .args([
@@ -98,6 +99,7 @@ fn the_licences_of_all_that_is_built_in_are_collected() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_hook_checks_specs_and_nothing_else() {
     let hooks = yaml(&std::fs::read_to_string(format!("{ROOT}/.pre-commit-hooks.yaml")).unwrap());
     let hooks = hooks.as_array().unwrap();

@@ -159,6 +159,7 @@ fn an_object_id_of_zeros_is_none() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn only_a_restore_brings_back_an_identity_that_had_a_role() {
     const OLD: &str = "12345678-aaaa-4bbb-8ccc-0123456789ab";
     for (mode, code, gone, why) in [

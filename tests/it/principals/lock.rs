@@ -255,6 +255,7 @@ fn token(tenant: Option<&str>) -> String {
 
 /// Development in one tenant, production in another: each run counts what was looked up in its own.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_lock_file_holds_names_of_two_tenants() {
     let tenants = ["a", "b", "c"].map(|end| format!("00000000-0000-4000-8000-00000000000{end}"));
     let azure = Azure::start();

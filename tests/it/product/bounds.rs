@@ -42,6 +42,7 @@ fn a_named_pipe_is_not_waited_for_and_the_shells_own_pipes_work() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_has_no_end_is_refused() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -128,6 +129,7 @@ fn a_state_file_of_the_sandbox_is_a_file() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn very_many_mistakes_take_neither_gigabytes_nor_minutes() {
     let folder = Folder::new();
     folder.write("a.yaml", format!("{}accounts:\n{}", head("team-a"), "- {a: }\n".repeat(200_000)));
@@ -192,6 +194,7 @@ fn a_very_long_value_is_cut_wherever_a_message_quotes_it() {
 
 /// Many mistakes in one line of the file once took time by the square of their number.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn many_mistakes_in_one_long_line_are_told_without_a_search_of_the_line_for_each() {
     let folder = Folder::new();
     let connection = |index: usize| {
@@ -205,6 +208,7 @@ fn many_mistakes_in_one_long_line_are_told_without_a_search_of_the_line_for_each
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn findings_are_limited_to_a_thousand_and_errors_come_first() {
     let folder = Folder::new();
     let account = |lines: &str| one_account("team-a", "chat", lines);

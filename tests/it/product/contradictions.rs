@@ -238,6 +238,7 @@ fn what_is_to_be_purged_and_not_found_has_not_been_purged() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_write_that_is_answered_with_a_success_and_an_error_has_failed() {
     for status in few(1, [200, 201, 202]) {
         let (azure, folder) = one_too_many();
@@ -293,6 +294,7 @@ fn halves() -> Vec<(String, Fault)> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn half_a_list_is_not_believed() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -44,6 +44,7 @@ fn applied_to(azure: Azure, lines: &str) -> (Azure, Folder) {
 
 /// The API description names no shortest name of a deployment or a content filter, and one of a project.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn names_that_validate_takes_are_made_and_others_are_told_offline() {
     let long = "d".repeat(64);
     for name in ["d", "0", "gpt-4.1", long.as_str()] {
@@ -98,6 +99,7 @@ fn an_account_with_a_filter_and_a_deployment_that_names_it_is_made_in_one_go() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_field_of_a_deployment_changes_in_place_and_alone() {
     let (azure, folder) = applied(&format!("{STRICT}{GPT}"));
     let mut lines = format!("{STRICT}{GPT}");

@@ -80,6 +80,7 @@ fn connection(more: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_way_to_sign_in_sends_its_credentials_once_and_shows_none() {
     let client = "clientId: 0a0b0c0d-0000-4000-8000-000000000001";
     let one = "'${secret.ONE}'";

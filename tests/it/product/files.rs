@@ -123,6 +123,7 @@ fn a_link_is_written_through_a_planted_draft_is_not_followed_and_the_mode_stays(
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_run_reads_is_not_overwritten_under_any_name() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -195,6 +196,7 @@ fn the_state_of_its_own_sandbox_is_not_overwritten() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn targets_are_opened_before_azure_is_asked_anything() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -233,6 +235,7 @@ fn targets_are_opened_before_azure_is_asked_anything() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_report_that_fails_swallows_no_result() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -406,6 +409,7 @@ fn a_lock_file_is_written_through_no_link() {
 
 /// Yesterday's report is not taken for today's, and a plan that could not be made anew is not applied.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_run_that_fails_leaves_no_file_that_passes_for_its_result() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -294,6 +294,7 @@ fn the_order_of_a_file_means_nothing() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn with_specs_the_fresh_plan_runs_if_it_equals_the_file() {
     let edits: [fn(&mut Value); 4] = [
         |plan| {
@@ -341,6 +342,7 @@ fn another_stacks_mark_is_shown_and_refused_where_the_run_is_pinned() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_another_stack_left_behind_is_neither_brought_back_nor_purged() {
     let azure = Azure::start();
     let folder = azure.folder();

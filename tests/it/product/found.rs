@@ -48,6 +48,7 @@ fn moving(lines: &str) -> (Azure, Folder) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_restored_deployment_replaces_nothing_until_azure_has_completed_it() {
     for (state, edit) in few(2, STATES) {
         let (azure, folder) = moving(&format!("{}{GPT}", grants(&[ALICE])));
@@ -65,6 +66,7 @@ fn a_restored_deployment_replaces_nothing_until_azure_has_completed_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_restore_whose_answer_is_lost_is_done_once_azure_has_completed_it() {
     for (state, edit) in few(2, STATES) {
         let (azure, folder) = moving(&grants(&[ALICE]));
@@ -213,6 +215,7 @@ fn what_comes_back_as_a_new_one_would_be_is_as_good_as_made() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_content_filter_that_comes_back_with_what_nobody_declares_is_not_made() {
     let some = |filters: &str| format!("raiPolicies: [{{name: mine{filters}}}]\n");
     let hate = ", contentFilters: [{name: Hate, source: Prompt, blocking: true, severityThreshold: Medium}]";

@@ -156,6 +156,7 @@ fn deployment(policy: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_guarded_plan_is_refused_unless_its_rule_is_named() {
     for case in few(2, cases()) {
         let azure = Azure::start();
@@ -207,6 +208,7 @@ fn what_lies_below_a_guards_limit_passes() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn eleven_deletes_are_too_many_whatever_part_they_are() {
     let azure = Azure::start();
     let folder = azure.folder();

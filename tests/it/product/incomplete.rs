@@ -49,6 +49,7 @@ fn world() -> (Azure, Folder) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
     for (what, fault) in few(2, troubles()) {
         let (azure, folder) = world();

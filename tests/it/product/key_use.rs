@@ -40,6 +40,7 @@ fn calls(key: Option<u32>) -> Value {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_that_are_used_stay_on() {
     let (azure, folder) = live(&calls(Some(20)));
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));
@@ -79,6 +80,7 @@ fn after_the_quiet_days_keys_go_off_and_in_sync_nothing_is_asked() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_cannot_be_told_is_refused_until_the_day_that_the_spec_names() {
     // Metrics count a call that the log does not have.
     let (_azure, folder) = live(&json!([{"daysAgo": 3, "logged": false}, {"daysAgo": 2, "caller": ALICE}]));
@@ -160,6 +162,7 @@ fn a_saved_plan_is_judged_by_the_calls_of_the_day_it_is_applied() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_saved_plan_lowers_no_demand_of_its_specs() {
     // The last call with a key was 50 days ago, and the log of the first 10 of 60 days is lost.
     let all = json!([{"daysAgo": 55, "logged": false, "caller": ALICE}, {"daysAgo": 50}, {"daysAgo": 1, "caller": BOB}]);

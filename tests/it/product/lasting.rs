@@ -58,6 +58,7 @@ fn locked(azure: &Azure, folder: &Folder, words: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn no_mark_makes_a_way_in_last_that_ends_by_itself() {
     for (kind, scope) in few(2, KINDS.iter().flat_map(|kind| [(kind, group()), (kind, account("chat"))])) {
         let (azure, folder) = open();

@@ -60,6 +60,7 @@ fn was_sent_the_token(azure: &Azure) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_token_that_every_answer_repeats_shows_nowhere() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -97,6 +98,7 @@ fn a_token_that_every_answer_repeats_shows_nowhere() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_connections_key_that_an_answer_repeats_shows_nowhere() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -155,6 +157,7 @@ fn a_connections_key_that_an_answer_repeats_shows_nowhere() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -272,6 +275,7 @@ fn a_secret_too_short_to_be_kept_out_is_an_error_that_names_its_variable() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_answer_to_a_new_key_is_never_shown_whatever_its_status() {
     let azure = Azure::start();
     azure.make_account("chat", &json!({"customSubDomainName": "chat"}));

@@ -25,6 +25,7 @@ fn shared() -> (Azure, Folder) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_list_that_a_merge_lost_revokes_nobody_and_an_empty_one_does() {
     let (azure, folder) = shared();
     folder.write("a.yaml", one_account("team-a", "chat", "tags: {team: ml}\n"));
@@ -208,6 +209,7 @@ fn an_account_in_a_group_that_a_spec_no_longer_names_is_not_forgotten() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn nobody_at_a_scope_is_something_to_declare() {
     let azure = Azure::start();
     let folder = azure.folder();

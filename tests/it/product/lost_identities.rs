@@ -67,6 +67,7 @@ fn locked(azure: &Azure, folder: &Folder, lifts: &str, loses: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_identity_that_the_plan_deletes_is_nobody_who_is_left() {
     let user = (ALICE, "User");
     // Which part of `front` has the identity, and what the plan does to it.

@@ -91,6 +91,7 @@ fn plain() -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_rule_of_a_file_is_held_to_its_last_character() {
     let dashless = SUB.replace('-', "");
     let condition = "    condition: \"@Request[Microsoft.Authorization/roleAssignments:PrincipalType] StringEquals 'User'\"\n";

@@ -68,6 +68,7 @@ fn passes(azure: &Azure, folder: &Folder, text: &str) {
 
 /// The way round a guard of live connections that comes to mind first.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_second_connection_does_not_take_a_secret_to_another_host() {
     let search = line("search", GOOD, "SEARCH");
     let (azure, folder) = applied(&spec(Some(std::slice::from_ref(&search)), None));
@@ -95,6 +96,7 @@ fn a_second_connection_does_not_take_a_secret_to_another_host() {
 
 /// Azure never shows which secret a connection has: under another name it may be the same one, sent elsewhere.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_new_name_does_not_get_a_secret_past_the_guard_of_its_host() {
     let (search, other) = (line("search", GOOD, "SEARCH"), of("ApiKey", "other", "other.example", "OTHER"));
     let (azure, folder) = applied(&spec(Some(&[search, other.clone()]), None));

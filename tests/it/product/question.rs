@@ -101,6 +101,7 @@ const NO: &[&str] = &[
 ];
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn apply_writes_after_a_typed_yes_and_after_nothing_else() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -144,6 +145,7 @@ fn keys_are_regenerated_after_a_typed_yes_and_after_nothing_else() {
 
 /// The answer may come after an hour: the plan is read and judged again, like a saved one.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
     type Meanwhile = fn(&Azure);
     let keys_off = one_account("team-a", "chat", "disableLocalAuth: true\n");
@@ -210,6 +212,7 @@ fn changes_during_the_confirmation_are_judged_before_anything_is_written() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_saved_plan_is_judged_again_after_its_question() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -237,6 +240,7 @@ fn a_saved_plan_is_judged_again_after_its_question() {
 
 /// Keys that are regenerated are gone: what was shown is read again after the answer.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_are_regenerated_only_of_what_is_still_as_it_was_shown() {
     type Meanwhile = fn(&Azure);
     let rows: [(&str, Meanwhile, &str); 4] = [

@@ -152,6 +152,7 @@ fn what_a_stack_cannot_make_holds_back_neither_other_stacks_nor_roles_elsewhere(
 type Harm = fn(&Azure);
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() {
     let whole = |name: &str, deployments: &str| {
         format!(

@@ -127,6 +127,7 @@ fn reading_ends_whatever_is_answered() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn many_accounts_and_assignments_take_no_more_reads_than_one() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -142,6 +142,7 @@ fn what_another_stack_has_in_its_account_is_named_and_keeps_it_where_that_stack_
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn where_a_list_cannot_be_read_nothing_of_it_goes() {
     for path in [
         "/providers/Microsoft.CognitiveServices/accounts?",
@@ -287,6 +288,7 @@ fn a_lock_keeps_what_it_is_on_and_its_limit_counts() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn two_stacks_on_one_account_each_lose_only_their_own() {
     let (azure, folder) = applied();
     let on_it = |who: &str| {

@@ -34,6 +34,7 @@ fn is_role_list(target: &str) -> bool {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_custom_role_by_name_is_given_by_its_guid_and_asked_for_once() {
     let azure = Azure::start();
     define(&azure, CALLER, "Chat Callers", &calls());
@@ -71,6 +72,7 @@ fn offline_a_custom_role_is_a_note_and_a_slip_in_a_built_in_name_an_error() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_role_that_nobody_has_defined_is_an_error_and_revokes_nothing() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -128,6 +130,7 @@ fn roles_that_may_not_be_read_are_unknown_and_never_a_write() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_custom_role_is_judged_by_what_it_permits() {
     let azure = Azure::start();
     define(&azure, CALLER, "Chat Callers", &calls());

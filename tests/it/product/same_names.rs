@@ -23,6 +23,7 @@ accounts:
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn accounts_of_one_name_are_told_apart_in_every_format() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -168,6 +168,7 @@ fn keep(name: &str, shown: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn one_change_twenty_and_480_read_well_at_every_width() {
     let all: Vec<(&str, Fleet, usize)> = [("1", ONE), ("20", TWENTY), ("480", MANY)]
         .into_iter()
@@ -203,6 +204,7 @@ fn motley(accounts: usize) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_comment_is_never_longer_than_a_comment_may_be_and_says_what_was_cut() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -223,6 +225,7 @@ fn a_comment_is_never_longer_than_a_comment_may_be_and_says_what_was_cut() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_error_stands_first_in_a_comment() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -237,6 +240,7 @@ fn an_error_stands_first_in_a_comment() {
 /// Many accounts of which each changes in another way, and among them one whose keys go on, one that opens, one that gets an owner, one that
 /// goes with what stands on it, and one that loses its only caller.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_guards_judge_and_who_loses_access_is_named_in_any_crowd() {
     const ACCOUNTS: usize = 90;
     let azure = Azure::start();
@@ -300,6 +304,7 @@ fn is_named_among_deletions(changes: &str, name: &str) -> bool {
 
 /// Long names, errors, and people who lose access, all at once: no part takes the room of another, and each deletion is named.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn long_names_and_many_errors_leave_room_for_deletions() {
     const ACCOUNTS: usize = 100;
     let azure = Azure::start();
@@ -359,6 +364,7 @@ fn long_names_and_many_errors_leave_room_for_deletions() {
 
 /// Many values that a comment says longer than they are.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_comment_that_withholds_much_is_not_too_long() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -379,6 +385,7 @@ fn a_comment_that_withholds_much_is_not_too_long() {
 
 /// More accounts than text has lines for, each of which changes in its own way and loses a role assignment that no guard judges.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn every_deletion_is_named_in_text_and_markdown_says_how_many_it_leaves_out() {
     const ACCOUNTS: usize = 160;
     let azure = Azure::start();

@@ -348,6 +348,7 @@ fn what_a_stack_left_where_it_no_longer_speaks_is_drift_for_whoever_reads_there(
 
 /// Identities and names of stacks that are left out are looked up where what they are given applies to what is read.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn grants_of_a_stack_that_was_left_out_are_found_to_stand_whoever_holds_them() {
     for (scope, who) in [
         (account("chat"), "accountIdentity: other"),

@@ -83,6 +83,7 @@ fn judged(folder: &Folder, exit: i32) -> (String, String) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_mark_hides_nothing() {
     let (azure, folder) = applied(&spec(""));
     let says = "it carries the mark of stack `zz`, which is not in this run";
@@ -180,6 +181,7 @@ fn undeclared_lists_are_not_read_and_only_guarded_roles_are_drift() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn without_a_declared_list_only_guarded_roles_in_the_stacks_groups_are_drift() {
     let text = format!(
         "{}roleAssignments:\n  - scope: resourceGroup\n    role: Reader\n    principals: [{{id: {ALICE}, type: User}}]\n",
@@ -232,6 +234,7 @@ fn without_a_declared_list_only_guarded_roles_in_the_stacks_groups_are_drift() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_service_gives_to_the_accounts_own_identities_is_no_drift() {
     let (azure, folder) = applied(&spec(""));
     let own = |path: &str| azure.get(path)["identity"]["principalId"].as_str().unwrap().to_owned();
@@ -280,6 +283,7 @@ fn what_a_service_gives_to_the_accounts_own_identities_is_no_drift() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
     let (azure, folder) = applied(&spec(""));
     let nobody = r#"{"responses": [{"id": "0", "status": 200, "body": {"value": []}}, {"id": "1", "status": 200, "body": {"value": []}}]}"#;
@@ -325,6 +329,7 @@ fn orphans_are_no_drift_and_whom_no_directory_can_know_is_no_orphan() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn with_a_lock_file_the_directory_is_asked_only_about_undeclared_principals() {
     let (azure, folder) = applied(&spec(""));
     folder.write("a.lock.json", r#"{"formatVersion": "1.0", "principals": []}"#);
@@ -383,6 +388,7 @@ fn for_an_hour(azure: &Azure, kind: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_activated_role_is_no_drift_and_shown_with_its_end() {
     let (azure, folder) = applied(&spec(""));
     for_an_hour(&azure, "Activated");
@@ -411,6 +417,7 @@ fn a_role_that_an_admin_gave_until_some_day_is_drift_all_the_same() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_is_expected_is_no_drift_until_its_day_is_over() {
     let (azure, folder) = applied(&spec(""));
     grant(&azure, &account("chat"), OWNER, BOB, &json!({}));
@@ -518,6 +525,7 @@ fn what_azure_makes_itself_is_no_drift_and_its_name_alone_excuses_nothing() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_resource_that_lost_its_mark_is_reported_and_adopt_restores_it() {
     let (azure, folder) = applied(&spec(""));
     let child = |path: &str| format!("{}/{path}", account("chat"));
@@ -572,6 +580,7 @@ fn an_unreadable_declared_list_is_never_no_changes_even_if_it_is_empty() {
 
 /// The last line that named a scope takes the scope out of the spec, and with it the right to delete there.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_stack_made_outside_its_spec_is_drift_and_never_no_changes() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -610,6 +619,7 @@ fn what_a_stack_made_outside_its_spec_is_drift_and_never_no_changes() {
 
 /// A list is complete by the word of the stack that declares it, whatever else is in the run.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn one_stack_expects_nothing_on_an_account_whose_list_another_declares() {
     let (azure, folder) = applied(&spec(""));
     let expected = format!(

@@ -46,6 +46,30 @@ fn no_file_is_longer_than_can_be_read_at_once() {
     }
 }
 
+/// A test that `cargo test` leaves out is run by the gate: by tests/slow.sh, or by a script of its own, which tests/slow.sh then skips.
+#[test]
+fn every_test_that_is_left_out_is_run_by_a_script() {
+    let slow = std::fs::read_to_string(root().join("tests/slow.sh")).unwrap();
+    let skipped: Vec<&str> =
+        slow.split("others=(").nth(1).unwrap().split(')').next().unwrap().split_whitespace().collect();
+    let (mut others, mut ignored) = (Vec::new(), 0);
+    for (name, text) in sources("tests/it") {
+        for part in text.split("\n#[ignore").skip(1) {
+            let (attribute, rest) = part.split_once("]\n").unwrap_or_else(|| panic!("{name}: {part:.60}"));
+            ignored += 1;
+            if attribute != " = \"slow: tests/slow.sh\"" {
+                let function = rest.split("fn ").nth(1).and_then(|rest| rest.split('(').next());
+                others.push(function.unwrap().to_owned());
+            }
+        }
+    }
+    assert!(ignored > 100, "the walk finds them: {ignored}");
+    others.sort();
+    let mut skipped: Vec<String> = skipped.into_iter().map(str::to_owned).collect();
+    skipped.sort();
+    assert_eq!(others, skipped);
+}
+
 /// Names of types that may be defined more than once, and why.
 const SHARED_NAMES: &[(&str, &str)] = &[
     ("Args", "of each command, as clap's examples have it"),

@@ -32,6 +32,7 @@ callers:
 ";
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn lists_and_mappings_of_an_environment_stand_in_the_file_beside_the_spec() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -81,6 +81,7 @@ fn refused(azure: &Azure, folder: &Folder, rule: &str, words: &str) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_do_not_go_off_where_only_principals_that_are_gone_are_left() {
     let orphans = format!(
         "roleAssignments:\n  - role: Cognitive Services User\n    principals:\n{}",
@@ -119,6 +120,7 @@ fn keys_do_not_go_off_where_only_principals_that_are_gone_are_left() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
     for scope in few(1, [group(), account("chat")]) {
         let (azure, folder) = open();
@@ -162,6 +164,7 @@ fn keys_do_not_go_off_where_the_only_way_in_ends_by_itself() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_do_not_go_off_where_only_the_accounts_own_identities_are_left() {
     let call = |who: &str| {
         format!(
@@ -204,6 +207,7 @@ fn keys_do_not_go_off_where_only_the_accounts_own_identities_are_left() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_role_for_a_while_silences_no_guard() {
     let at_group = |name: &str, more: &str| {
         format!(
@@ -295,6 +299,7 @@ fn realtime(list: &mut Value) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
     const CHAT: &str = "OpenAI/deployments/chat/completions/action";
     const RESPONSES: &str = "OpenAI/responses/*";
@@ -347,6 +352,7 @@ fn keys_do_not_go_off_where_nobody_who_is_left_can_call_what_is_deployed() {
 
 /// What may not be listed may be a model of any sort: only who can call all of the usual ones is a way in then.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
     for (guid, action, locks_out) in few(
         2,
@@ -377,6 +383,7 @@ fn keys_do_not_go_off_unasked_where_it_cannot_be_read_what_is_deployed() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_role_for_responses_alone_counts_as_a_way_to_call_models() {
     let azure = Azure::start();
     let folder = azure.folder();

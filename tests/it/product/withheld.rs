@@ -40,6 +40,7 @@ fn refused(azure: &Azure, folder: &Folder, flag: &str, words: &[&str]) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_condition_on_all_that_the_role_gives_is_a_lock_out() {
     let azure = Azure::start();
     let chat = "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action";
@@ -135,6 +136,7 @@ fn a_condition_is_not_got_around_by_a_swap_of_roles() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_caller_keeps_every_right_with_which_keyless_writes() {
     let azure = Azure::start();
     define(

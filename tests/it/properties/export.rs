@@ -272,6 +272,7 @@ fn hold(seed: u64, tally: &mut Tally) -> Result<(), String> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_export_plans_no_change_and_loses_nothing() {
     let mut tally = Tally::default();
     // Each reads a world five times over.

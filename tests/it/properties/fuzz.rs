@@ -146,6 +146,7 @@ fn some_cases() -> Vec<Case> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn damaged_specs_end_in_findings() {
     let texts: Vec<String> = some_cases()
         .iter()
@@ -223,6 +224,7 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn damaged_bodies_of_azure_end_in_a_plan() {
     let cases = some_cases();
     let recorded = recorded();
@@ -380,6 +382,7 @@ fn damaged_answers_end_the_exchange() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn damaged_plans_are_refused_or_judged() {
     let cases = some_cases();
     let plans: Vec<Value> = cases.iter().map(|case| json!(case.planned.plan)).collect();
@@ -433,6 +436,7 @@ fn role_wildcards_match_as_a_naive_matcher_does() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn damaged_lock_files_are_refused_or_compared() {
     let cases = some_cases();
     let entry = |number: u64| {

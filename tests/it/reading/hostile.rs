@@ -30,6 +30,7 @@ fn an_alias_bomb_is_refused_before_it_explodes() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn anchors_inside_of_anchors_and_merges_do_not_multiply_either() {
     let text =
         format!("a: &a {{{}}}\n", (0..10_000).map(|key| format!("k{key}: v")).collect::<Vec<_>>().join(", "));
@@ -54,6 +55,7 @@ fn anchors_inside_of_anchors_and_merges_do_not_multiply_either() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_hundred_thousand_levels_are_a_finding_and_no_stack_overflow() {
     const LEVELS: usize = 100_000;
     let block = numbered(LEVELS, |level| format!("{}k:\n", " ".repeat(level % 2000)));
@@ -203,6 +205,7 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_huge_key_and_very_many_unknown_fields_take_bounded_time() {
     let huge = format!("{SMALL}? {}\n: 1\n", "k".repeat(8 << 20));
     let many = format!("{SMALL}{}", numbered(50_000, |key| format!("unknown{key}: 1\n")));

@@ -111,6 +111,7 @@ fn a_broken_variables_file_is_reported_once_and_not_for_each_reference() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_spec_of_five_megabytes_is_read() {
     let count = if every_row() { 16_500 } else { 3_300 };
     let accounts = numbered(count, |number| {

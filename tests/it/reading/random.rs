@@ -154,6 +154,7 @@ fn random_text_never_panics_and_every_place_is_inside_of_the_file() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn damaged_specs_never_panic_and_some_of_them_stay_good() {
     let cases = if every_row() { 2000 } else { 400 };
     let good = std::cell::Cell::new(0);

@@ -54,6 +54,7 @@ fn only<'a>(changes: &'a [Change], place: &str) -> &'a Change {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn every_recorded_account_equals_its_own_spec() {
     let Some(all) = accounts() else { return };
     for Body { place, value } in &all {
@@ -78,6 +79,7 @@ fn altered(read: &Read, altered: &Altered, snapshot: &Snapshot) -> keyless::diff
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_field_of_a_recorded_account_altered_alone_is_exactly_that_change() {
     let Some(all) = distinct() else { return };
     let (mut alterations, mut refused, mut seen) = (0, 0, BTreeMap::<String, usize>::new());
@@ -149,6 +151,7 @@ fn each_field_of_a_recorded_account_altered_alone_is_exactly_that_change() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_recorded_account_does_not_show_means_its_default() {
     let Some(all) = distinct() else { return };
     let mut checked = 0;

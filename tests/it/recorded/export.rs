@@ -66,6 +66,7 @@ fn names_what_it_leaves_out(writable: &[BTreeSet<String>; 2], live: &Value, expo
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn every_writable_field_of_an_account_is_exported_or_named() {
     let (Some(all), Some(writable)) = (bodies("Microsoft.CognitiveServices/accounts"), writable()) else {
         return;
@@ -113,6 +114,7 @@ fn exporting(value: &Value) -> Result<Exported, Unexportable> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn every_recorded_account_is_exported_as_a_spec_that_plans_no_change() {
     let Some(all) = bodies("Microsoft.CognitiveServices/accounts") else { return };
     let kind = kinds::by_name("accounts").unwrap();

@@ -171,11 +171,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    #[ignore = "slow: tests/slow.sh"]
     fn no_body_makes_reading_comparing_planning_or_showing_panic(bodies in prop::collection::vec(prop_oneof![body(), tree()], 0..4)) {
         take(&declared(), &bodies);
     }
 
     #[test]
+    #[ignore = "slow: tests/slow.sh"]
     fn what_could_not_be_read_is_unknown_whatever_else_was(bodies in prop::collection::vec(body(), 0..4), denied in any::<bool>()) {
         let read = declared();
         let refusal = Refusal { message: "no".to_owned(), hint: None };
@@ -212,6 +214,7 @@ fn mutate(value: &mut Value, countdown: &mut usize, by: &Value) -> bool {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn recorded_bodies_with_one_value_replaced_make_nothing_panic() {
     let (Some(accounts), Some(assignments)) =
         (bodies("Microsoft.CognitiveServices/accounts"), bodies("Microsoft.Authorization/roleAssignments"))

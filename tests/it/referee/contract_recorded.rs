@@ -6,6 +6,7 @@ use super::recordings::recordings;
 use super::{contract, show, skipped};
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn contract_holds_for_recorded_traffic_but_for_the_listed_exceptions() {
     let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the contract against recorded traffic");

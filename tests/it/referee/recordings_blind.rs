@@ -29,6 +29,7 @@ fn differences(recordings: &Recordings, about: &str, recorded: &Exchange, ours: 
 
 /// In all recordings; `cargo test` alone takes twelve of them, from the first to the last.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn comparison_sees_every_altered_property() {
     let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the comparison's own test");
@@ -73,6 +74,7 @@ fn comparison_sees_every_altered_property() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn comparison_sees_another_status_header_and_error() {
     let (Some(recordings), Some(checker)) = (recordings(), contract::checker()) else {
         return skipped("the comparison's own test");

@@ -36,6 +36,7 @@ fn folder() -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "slow: tests/slow.sh"]
 async fn clients_of_the_transcripts_would_see_no_difference() {
     for (name, least) in [("az", 150), ("sdk", 60), ("mixed", 115)] {
         let recorded = transcript(&folder().join(format!("{name}.jsonl")));

@@ -76,6 +76,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 #[tokio::test]
+#[ignore = "slow: tests/slow.sh"]
 async fn recorded_calls_are_answered_as_azure_answered_them() {
     let Some(folder) = folder() else { return };
     let (mut compared, mut differences) = (0, Vec::new());

@@ -41,6 +41,7 @@ fn ids(items: &[Value]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
+#[ignore = "slow: tests/slow.sh"]
 async fn lists_of_many_have_every_item_once() {
     let client = seeded(7, 450, 2500).await;
     let (found, pages) = all(&client, accounts()).await;

@@ -61,6 +61,7 @@ const PLACES: &[(Variables, &str, &str)] = &[
 
 #[cfg(unix)]
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn auto_falls_back_to_azure_cli_if_a_managed_identity_cannot_be_used_and_says_why() {
     let cloud = cloud();
     for (variables, reason, _) in PLACES {

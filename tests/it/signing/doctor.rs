@@ -190,6 +190,7 @@ fn only(roles: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_applier_may_assign_the_roles_of_the_specs_and_no_other() {
     let cloud = cloud(Some("Reader"));
     let folder = folder(&cloud, &[SECRET]);

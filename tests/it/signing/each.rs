@@ -65,6 +65,7 @@ fn certificate(folder: &Path, name: &str) -> Option<(PathBuf, String)> {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_client_certificate_signs_in_and_another_one_does_not() {
     let files = tempfile::tempdir().unwrap();
     let Some((right, pem)) = certificate(files.path(), "right.pem") else { return };

@@ -28,6 +28,7 @@ const RUNS: &[(&str, i32)] = &[
 ];
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_clients_secret_and_its_tokens_show_nowhere() {
     let cloud = Cloud::start();
     cloud.application("pipeline", APP, json!({"secret": SECRET}), Some("Owner"));

@@ -180,6 +180,7 @@ fn hears(
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_documented_planner_role_has_exactly_the_actions_that_are_needed() {
     let cloud = estate();
     let actions = documented();
@@ -201,6 +202,7 @@ fn the_documented_planner_role_has_exactly_the_actions_that_are_needed() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_reader_may_not_ask_is_a_note_of_its_plan() {
     let cloud = estate();
     cloud.application("planner", APP, json!({"secret": "s3cret-of-the-test"}), Some("Reader"));

@@ -7,6 +7,7 @@ use crate::common::cloud::{Cloud, TENANT};
 use crate::common::{ALICE, SUB};
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_reader_plans_to_some_use_and_its_apply_ends_before_the_first_write() {
     let cloud = Cloud::start();
     let reader =

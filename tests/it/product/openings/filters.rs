@@ -137,6 +137,7 @@ fn unknown_values_on_both_sides_are_no_loss_and_count_as_stricter_when_left() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_deployment_between_policies_loses_by_the_same_rule() {
     let plain = json!({"blocking": true, "severityThreshold": "Medium"});
     let lists =

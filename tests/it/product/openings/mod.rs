@@ -53,6 +53,7 @@ fn live(opening: &Opening) -> (Azure, Folder) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_guarded_field_is_refused_and_its_flag_lifts_only_that_guard() {
     for opening in few(2, openings()) {
         let (azure, folder) = live(&opening);

@@ -8,6 +8,7 @@ use crate::common::{Azure, Fault, account};
 const COMMANDS: [&str; 4] = ["verify", "access", "keys status", "outputs"];
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_soft_deleted_account_is_not_said_to_be_created() {
     let azure = Azure::start();
     azure.make_account("gone", &json!({"customSubDomainName": "gone"}));

@@ -86,6 +86,7 @@ const GROUP: &str = "Which resource group?";
 const HOST: &str = "gitlab or none? [";
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_it_writes_for_each_host_validates_and_plans() {
     for (host, pipeline) in [
         ("github", ".github/workflows/keyless.yml"),

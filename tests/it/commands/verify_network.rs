@@ -80,6 +80,7 @@ fn a_host_that_cannot_be_reached_proves_nothing() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_name_that_does_not_resolve_is_told_as_dns_with_what_to_do() {
     // The second has more letters than a part of a host name may have.
     for subdomain in

@@ -144,6 +144,7 @@ fn a_fork_and_dependabot_get_no_plan_and_the_job_says_so() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_is_applied_was_planned_on_main_in_the_same_run_before_the_approval() {
     let (host, cloud) = (Host::start(), cloud());
     let repository = repository(&host, &cloud, &spec(&[ALICE]));
@@ -211,6 +212,7 @@ fn an_approved_plan_is_refused_if_azure_or_main_has_changed_since() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn each_identity_can_do_its_own_job_only() {
     let (host, cloud) = (Host::start(), cloud());
     // A pull request that rewrites the workflow: its run is still one of a pull request.
@@ -312,6 +314,7 @@ fn drift_opens_one_issue_which_is_edited_and_closed() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_busy_host_is_asked_again_and_a_refusal_is_told_without_the_token() {
     let (host, cloud) = (Host::start(), cloud());
     let repository = repository(&host, &cloud, &spec(&[ALICE]));

@@ -118,6 +118,7 @@ fn drift_is_counted_for_each_account_and_goes_back_to_nothing() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn access_keys_apply_and_a_run_that_failed_are_counted_too() {
     let azure = Azure::start();
     let folder = azure.folder();

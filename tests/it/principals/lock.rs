@@ -56,6 +56,7 @@ fn a_lock_file_decides_if_the_directory_cannot_be_read() {
 
 /// Somebody puts another's id behind a name, in the hope that nobody looks.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_lock_file_that_the_directory_contradicts_is_an_error() {
     const EVE: &str = "eeeeeeee-0000-4000-8000-00000000000e";
     let (azure, folder) = locked();
@@ -160,6 +161,7 @@ fn nothing_is_written_where_a_name_cannot_be_made_out() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_lock_file_that_is_none_stops_everything() {
     let (azure, folder) = locked();
     let twice = |name: &str| {

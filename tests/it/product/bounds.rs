@@ -254,6 +254,7 @@ fn findings_are_limited_to_a_thousand_and_errors_come_first() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_a_plan_shows_of_one_value_has_an_end() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -44,6 +44,7 @@ fn applied() -> (Azure, Folder) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_name_that_a_connection_of_an_undeclared_project_has_is_refused_while_planning() {
     let (azure, folder) = applied();
     by_hand(&azure, &project("p2"), "conn3");

@@ -67,6 +67,7 @@ fn a_revocation_answered_with_204_has_failed_if_the_role_still_exists() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_revocation_that_azure_calls_done_has_failed_while_the_role_is_there() {
     let (azure, folder) = one_too_many();
     azure.spoil("DELETE", "/roleAssignments/", Fault::Answer(200, "application/json", String::new()));
@@ -118,6 +119,7 @@ fn a_revocation_answered_with_an_error_is_done_if_the_role_is_gone() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_account_that_still_exists_after_its_deletion_ended_was_not_deleted() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -214,6 +214,7 @@ fn what_is_made_by_hand_is_adopted_on_demand_and_what_is_not_declared_is_named()
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_removed_line_deletes_a_deployment_past_its_guard_and_the_filter_after_it() {
     let with = format!("{STRICT}{}", GPT.replace("    sku", "    raiPolicyName: strict\n    sku"));
     let (azure, folder) = applied(&with);
@@ -369,6 +370,7 @@ projects:
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_content_filter_that_neither_a_spec_nor_the_account_has_is_told_while_planning() {
     let (azure, folder) = applied(STRICT);
     // Another stack's spec says nothing of the account's filters: they are as they are.

@@ -80,6 +80,7 @@ fn a_report_goes_into_stdout_a_pipe_and_a_device_and_leaves_them_what_they_are()
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_pipe_without_a_reader_is_told_and_not_waited_for() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -72,6 +72,7 @@ fn a_role_in_another_spelling_makes_nobody_an_owner() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_field_that_no_spec_can_say_is_not_written() {
     let (azure, folder) = planned();
     all_refused(
@@ -119,6 +120,7 @@ fn a_field_that_no_spec_can_say_is_not_written() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_deployment_gets_no_value_of_another_type_and_no_filter_under_another_name() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -303,6 +305,7 @@ fn a_connection_sends_its_secret_in_no_other_way_and_under_no_other_guard() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn no_mark_and_no_condition_that_a_spec_could_not_hold_is_written() {
     let (azure, folder) = planned();
     all_refused(

@@ -84,6 +84,7 @@ fn a_restore_whose_answer_is_lost_is_done_once_azure_has_completed_it() {
 
 /// A mark, an update and a creation that find their work done: each is judged.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_resource_created_by_somebody_else_is_done_once_azure_has_completed_it() {
     let lines = |lines: &str| one_account("team-a", "chat", &format!("disableLocalAuth: false\n{lines}"));
     for (state, edit) in few(2, STATES) {

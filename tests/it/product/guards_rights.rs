@@ -240,6 +240,7 @@ fn a_condition_is_not_got_around_by_a_grant_beside_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_identity_newly_attached_to_a_live_account_needs_its_flag() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -261,6 +262,7 @@ fn an_identity_newly_attached_to_a_live_account_needs_its_flag() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_account_that_is_brought_back_is_held_against_what_it_was() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -83,6 +83,7 @@ fn an_account_list_that_cannot_be_read_makes_the_account_unknown() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_assignment_list_that_cannot_be_read_permits_neither_grant_nor_revocation() {
     for (what, fault) in few(2, troubles()) {
         let (azure, folder) = world();

@@ -122,6 +122,7 @@ fn what_cannot_be_told_is_refused_until_the_day_that_the_spec_names() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn who_may_not_read_the_log_leaves_the_judgement_to_apply() {
     let (azure, folder) = live(&calls(None));
     folder.write("a.yaml", spec("keyUsage: {quietDays: 35}\n"));

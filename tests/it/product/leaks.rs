@@ -209,6 +209,7 @@ fn a_page_that_is_cut_shows_no_piece_of_a_secret() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_live_value_that_repeats_a_secret_is_hidden_and_the_saved_plan_still_holds() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -501,6 +502,7 @@ const TELLING: &[&str] = &[
 ];
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_secret_in_an_open_field_of_a_connection_is_an_error_and_is_not_shown() {
     for line in TELLING {
         let folder = Folder::new();

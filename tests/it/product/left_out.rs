@@ -149,6 +149,7 @@ fn delete_list_covers_the_files_own_list_and_accounts_that_stay() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_two_stacks_leave_out_on_one_account_is_two_questions() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -250,6 +250,7 @@ fn an_account_that_holds_the_subdomain_in_another_group_is_named() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn where_nothing_answers_on_this_machine_the_hint_speaks_of_this_machine() {
     let folder = Folder::at("http://127.0.0.1:9/");
     let grant = "    roleAssignments: [{role: Reader, principals: [{group: x}]}]\n";

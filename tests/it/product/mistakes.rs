@@ -149,6 +149,7 @@ fn each_rule_of_a_file_is_held_to_its_last_character() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn names_that_differ_in_case_only_are_refused_where_a_write_would_make_one_of_them() {
     let folder = Folder::new();
     let connection = "connections:\n  - name: search\n    category: CognitiveSearch\n    target: https://s.search.windows.net/\n    authType: AAD\n";

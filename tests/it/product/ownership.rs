@@ -343,6 +343,7 @@ fn pinned_runs_refuse_other_stacks_and_other_scopes() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_run_that_is_pinned_to_several_scopes_and_stacks_stays_in_them_and_needs_none_twice() {
     let azure = Azure::start();
     let folder = azure.folder();

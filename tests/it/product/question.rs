@@ -128,6 +128,7 @@ fn apply_writes_after_a_typed_yes_and_after_nothing_else() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_are_regenerated_after_a_typed_yes_and_after_nothing_else() {
     let azure = Azure::start();
     let folder = azure.folder();

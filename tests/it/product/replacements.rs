@@ -87,6 +87,7 @@ fn failed(list: &mut Value) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_renamed_deployment_stays_until_the_new_one_exists_or_is_no_longer_declared() {
     let spec = |deployments: &str| {
         one_account("team-a", "chat", &format!("disableLocalAuth: false\nroleAssignments: []\n{deployments}"))
@@ -200,6 +201,7 @@ fn a_saved_plan_deletes_only_if_what_it_leaves_unchanged_exists_and_succeeded() 
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_goes_is_lifted_at_the_address_that_it_had_unless_another_could_be_meant() {
     let two = format!(
         "{}{}",

@@ -35,6 +35,7 @@ fn deletes(azure: &Azure) -> usize {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn all_that_a_stack_made_goes_past_its_guards_and_then_nothing_is_left_to_do() {
     let (azure, folder) = applied();
     let plan = folder.keyless("plan a.yaml --retire team-a").exits(3);
@@ -438,6 +439,7 @@ fn a_stack_that_was_renamed_is_not_retired_under_its_new_name() {
 
 /// The account belongs to another stack by now, or to nobody.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn what_it_made_in_an_account_that_its_spec_no_longer_names_goes_too() {
     for is_declared in [true, false] {
         let azure = Azure::start();

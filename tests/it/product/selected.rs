@@ -11,6 +11,7 @@ const OPENAI_USER: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
 const GRANT: &str = "a5510000-0000-4000-8000-000000000001";
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn only_the_chosen_stacks_are_read_and_written() {
     let azure = Azure::start();
     let folder = azure.folder();
@@ -160,6 +161,7 @@ fn an_account_that_moved_to_a_stack_that_was_left_out_is_not_deleted() {
 
 /// Keys of an account and who may call it are declared in two files; only the first is selected.
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn keys_stay_on_while_a_stack_that_was_left_out_declares_a_grant_that_does_not_exist() {
     let azure = Azure::start();
     let folder = azure.folder();

@@ -78,6 +78,7 @@ fn a_project_stays_while_a_role_is_declared_on_it() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_account_stays_while_another_stack_declares_a_role_on_or_in_it() {
     let on_project = granted(&format!("{}/projects/p1", account("chat")));
     for (other, titles) in [
@@ -118,6 +119,7 @@ fn write(folder: &Folder, lines: &str) {
 const LIFTED: &str = "--allow deletes --allow delete-deployment --allow weakening";
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_content_filter_stays_while_a_deployment_that_nobody_declares_uses_it() {
     let (azure, folder) = filtered();
     write(&folder, "raiPolicies: []\n");

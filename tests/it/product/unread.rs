@@ -41,6 +41,7 @@ fn closed(lines: &str) -> String {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_last_way_into_an_account_that_could_not_be_read_stays() {
     let mut faults = troubles();
     faults.extend([("no group", no_group()), ("nameless", Fault::Edit(nameless))]);
@@ -497,6 +498,7 @@ fn contradicts(list: &mut Value) {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn users_of_an_undeclared_account_stay_while_its_delete_is_uncertain() {
     type Spoil = fn(&Azure);
     let obstacles: [(&str, Spoil); 4] = [

@@ -107,6 +107,7 @@ async fn a_list_that_changes_between_pages_neither_repeats_nor_loses() {
 }
 
 #[tokio::test]
+#[ignore = "slow: tests/slow.sh"]
 async fn what_was_seeded_is_on_disk_and_writes_after_it_are_too() {
     let folder = tempfile::tempdir().map_err(|error| error.to_string());
     let state = folder.as_ref().map(|folder| folder.path().join("state.json")).ok();

@@ -117,6 +117,7 @@ fn a_credential_that_is_declared_in_part_is_passed_over_and_named() {
 
 #[cfg(unix)]
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn a_slow_azure_cli_gets_the_time_that_it_needs() {
     let cloud = cloud();
     // Longer than any other credential may take; once is enough.

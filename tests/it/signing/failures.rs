@@ -87,6 +87,7 @@ fn a_tool_that_is_not_installed_and_a_variable_that_is_not_set_are_named() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn an_authority_that_never_answers_is_given_up() {
     let cloud = cloud();
     cloud.line(ENTRA, Line::Silent);

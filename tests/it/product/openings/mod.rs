@@ -87,6 +87,7 @@ fn each_guarded_field_is_refused_and_its_flag_lifts_only_that_guard() {
 }
 
 #[test]
+#[ignore = "slow: tests/slow.sh"]
 fn the_shared_cases_of_openings_are_refused_with_their_flags() {
     let Some(cases) = shared("cases/guards") else { return };
     let lifts: &[(&str, &[&str])] = &[

@@ -13,12 +13,13 @@ use crate::document::report::Report;
 use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
 use crate::files::{OutputFile, WriteError};
 use crate::finding::Severity;
-use crate::render::annotations::Much;
+use crate::render::issues::annotations::Much;
 use crate::render::issues::{self, Folders, Issue};
+use crate::render::issues::{annotations, sarif};
 use crate::render::openmetrics::{self, Measures};
 use crate::render::page::Page;
 use crate::render::statement::{self, Said};
-use crate::render::{annotations, comment, drift, html, markdown, sarif, text};
+use crate::render::{comment, drift, html, markdown, text};
 use crate::text::sanitize::sanitize_json;
 
 /// A document that can be written in every format.

@@ -4,7 +4,6 @@
 
 mod access;
 mod apply;
-mod completions;
 mod confirm;
 mod doctor;
 mod document;
@@ -12,9 +11,9 @@ mod drift;
 mod export;
 mod guid;
 mod init;
+mod installed;
 mod keys;
 mod lock;
-mod man;
 mod options;
 mod output;
 mod outputs;
@@ -46,6 +45,7 @@ use crate::arm::auth::Environment;
 use crate::text::names::listed;
 
 use document::Document;
+use installed::{completions, man};
 pub use options::Options;
 use options::{Format, PINS};
 

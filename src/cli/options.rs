@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::arm::Interrupt;
 use crate::arm::auth::cloud::Cloud;
-use crate::render::annotations::Host;
+use crate::render::issues::annotations::Host;
 
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]

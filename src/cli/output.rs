@@ -12,7 +12,7 @@ use super::Exit;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
-use crate::render::annotations::HostCommand;
+use crate::render::issues::annotations::HostCommand;
 use crate::render::page::Page;
 use crate::text::sanitize::{sanitize, sanitize_screen};
 use crate::text::scrub::{holds_secret, scrub, scrub_lines};

@@ -3,18 +3,10 @@
 //! Pure. Judges the state before and the predicted state after, in ARM's own shape, and shares no code with the planner, so that a mistake
 //! in finding changes cannot also hide them here.
 
-#[cfg(test)]
-mod access_tests;
 mod assignments;
-#[cfg(test)]
-mod children_tests;
 mod condition;
 mod connection;
-#[cfg(test)]
-mod connection_tests;
 mod deletes;
-#[cfg(test)]
-mod deletes_tests;
 mod encryption;
 mod grant;
 mod identity;
@@ -24,21 +16,13 @@ mod lifts;
 mod lock_out;
 mod names;
 mod network;
-#[cfg(test)]
-mod network_tests;
 mod new_connection;
-#[cfg(test)]
-mod new_connection_tests;
 mod outbound;
 mod policy;
 #[cfg(test)]
 mod tests;
 mod unseen;
-#[cfg(test)]
-mod ways_tests;
 mod weakening;
-#[cfg(test)]
-mod withheld_tests;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -3,7 +3,6 @@
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
 mod alike;
-pub mod annotations;
 mod cause;
 pub mod comment;
 pub mod diagnostic;
@@ -21,7 +20,6 @@ pub mod openmetrics;
 mod outputs;
 pub mod page;
 mod remarks;
-pub mod sarif;
 pub mod statement;
 mod summary;
 mod tables;

@@ -43,11 +43,14 @@ fn check_names(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
 }
 
+/// The most characters of a resource's name anywhere in Azure. The API description allows 33 to connections, and longer names are in use.
+const LONGEST_NAME: usize = 260;
+
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     check_names(loaded, findings);
     for (pointer, connection) in declared(&loaded.spec) {
         let name = &connection.name;
-        let fits = name.len() >= 3
+        let fits = (3..=LONGEST_NAME).contains(&name.len())
             && name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
         if !fits {

@@ -392,7 +392,7 @@ fn a_key_in_a_spec_is_told_without_being_shown() {
             ("    credentials: {Wq7LxT93pd: x}\n", &["unknown-field"]),
             ("    credentials: {Wq7LxT93: x, Wq7LxT93: y}\n", &["duplicate-key"]),
             ("    credentials: {'${Wq7LxT93pd}': x}\n", &["malformed-reference"]),
-            ("    credentials: {keys: {Wq7LxT93pd: [x]}}\n", &["unknown-field"]),
+            ("    credentials: {keys: {Wq7LxT93pd: [x]}}\n", &["wrong-type"]),
             ("    credentials: {key: Wq7LxT93pd}\n    isSharedToAll: perhaps\n", &["wrong-type"]),
         ],
     ) {

@@ -46,6 +46,19 @@ fn no_file_is_longer_than_can_be_read_at_once() {
     }
 }
 
+#[test]
+fn no_folder_has_more_files_than_one_can_look_over() {
+    let mut files = BTreeMap::new();
+    for (name, _) in sources("src") {
+        let folder = Path::new(&name).parent().unwrap().to_owned();
+        *files.entry(folder).or_insert(0) += 1;
+    }
+    assert!(files.len() > 20, "the walk finds the folders");
+    for (folder, count) in files {
+        assert!(count <= 26, "{} has {count} files: divide it by meaning", folder.display());
+    }
+}
+
 /// A test that `cargo test` leaves out is run by the gate: by tests/slow.sh, or by a script of its own, which tests/slow.sh then skips.
 #[test]
 fn every_test_that_is_left_out_is_run_by_a_script() {

@@ -177,7 +177,7 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
         (
             "sarif",
             keyless::text::sanitize::sanitize_json(
-                &render::sarif::sarif(&render::issues::of_findings(
+                &render::issues::sarif::sarif(&render::issues::of_findings(
                     &entries,
                     &render::issues::Folders::default(),
                 ))

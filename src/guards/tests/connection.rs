@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::*;
+use crate::guards::*;
 
 /// An empty plan.
 fn quiet() -> Plan {

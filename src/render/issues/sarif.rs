@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::issues::{Issue, IssueRule, stand_in};
+use super::{Issue, IssueRule, stand_in};
 use crate::finding::{Code, Severity};
 use crate::text::sanitize::sanitize;
 use crate::text::source::Position;
@@ -130,7 +130,7 @@ fn uri(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::issues::{Folders, of_findings};
+    use super::super::{Folders, of_findings};
     use super::*;
     use crate::document::FindingEntry;
 

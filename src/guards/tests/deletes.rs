@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::tests::{ALICE, CHAT, GROUP, READER, chat, declare, grant, id, messages, plan, world};
-use super::*;
+use super::{ALICE, CHAT, GROUP, READER, chat, declare, grant, id, messages, plan, world};
 use crate::document::DeclaredList;
+use crate::guards::*;
 
 #[test]
 fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::tests::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, chat, grant, id, keys, messages, world};
-use super::*;
+use super::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, chat, grant, id, keys, messages, world};
 use crate::document::StepAction;
+use crate::guards::*;
 use crate::rbac;
 
 const ADMINISTRATOR: &str = "f58310d9-a9f6-439a-9e8d-f62e7b41a168";
@@ -358,7 +358,7 @@ fn what_another_team_made_is_a_way_in_and_what_nobody_accepts_is_none() {
         (Action::UnmanagedDrift, true),
         (Action::UnmanagedUnknown, true),
     ] {
-        let mut plan = super::tests::plan([(&direct, "noop")]);
+        let mut plan = super::plan([(&direct, "noop")]);
         plan.changes[0].action = action;
         plan.declares_assignments = vec![CHAT.to_owned()];
         let (found, _) =
@@ -394,7 +394,7 @@ fn what_is_brought_back_is_held_against_what_it_was() {
         "properties": {"disableLocalAuth": true},
     });
     let before = world([remains]);
-    let mut plan = super::tests::plan([(&chat(json!({})), "purge")]);
+    let mut plan = super::plan([(&chat(json!({})), "purge")]);
     plan.steps[0].action = StepAction::Restore;
     plan.steps[0].patch.insert("disableLocalAuth".to_owned(), json!(false));
     let codes: Vec<Code> = judge(&plan, &before, None, &[]).into_iter().map(|finding| finding.code).collect();

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::tests::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, grant, keys, messages, world};
-use super::*;
+use super::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, grant, keys, messages, world};
+use crate::guards::*;
 
 const OPENAI_USER: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
 const CUSTOM: &str = "00000000-1111-4222-8333-444444444444";

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::Exit;
-use super::output::Failure;
+use crate::cli::Exit;
+use crate::cli::output::Failure;
 
 /// Arguments of `man`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// The folder for the pages; it must exist
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
 }
 
-pub(super) fn run(args: &Args, command: clap::Command) -> Result<Exit, Failure> {
+pub(in crate::cli) fn run(args: &Args, command: clap::Command) -> Result<Exit, Failure> {
     let failed = |error| {
         Failure::new(format!("failed to write manual pages to `{}`", args.folder.display())).cause(error)
     };

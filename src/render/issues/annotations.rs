@@ -9,9 +9,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::alike::together;
-use super::issues::{Issue, stand_in};
+use super::{Issue, stand_in};
 use crate::finding::Severity;
+use crate::render::alike::together;
 use crate::text::sanitize::sanitize;
 use crate::text::scrub::scrub;
 
@@ -177,7 +177,7 @@ pub fn code_quality(issues: &[Issue]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::issues::{Folders, of_findings};
+    use super::super::{Folders, of_findings};
     use super::*;
     use crate::document::FindingEntry;
     use crate::finding::Code;

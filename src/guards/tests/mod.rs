@@ -1,5 +1,14 @@
 //! Each guard at its limits, in ARM's own shape.
 
+mod access;
+mod children;
+mod connection;
+mod deletes;
+mod network;
+mod new_connection;
+mod ways;
+mod withheld;
+
 use std::collections::BTreeMap;
 
 use serde_json::json;

@@ -2,6 +2,9 @@
 //!
 //! Works on documents alone. Texts are not sanitised here.
 
+pub mod annotations;
+pub mod sarif;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;

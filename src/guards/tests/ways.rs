@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::tests::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, grant, id, keys, messages, world};
-use super::*;
+use super::{ALICE, BOB, CHAT, CS_USER, GROUP, OWNER, READER, grant, id, keys, messages, world};
+use crate::guards::*;
 
 /// A schedule that says when an assignment ends.
 fn schedule(of: &Value) -> Value {

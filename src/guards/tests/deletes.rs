@@ -84,3 +84,16 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
     policy["tags"] = json!({"keyless-stack": "team-b"});
     assert!(!judged(&plan, &policy).is_empty());
 }
+
+#[test]
+fn a_deployment_is_what_stands_right_below_its_account() {
+    for (below, account) in [
+        ("/deployments/gpt", Some("chat")),
+        ("/Deployments/gpt", Some("chat")),
+        ("/deployments/gpt/more/x", None),
+        ("/raiPolicies/strict", None),
+        ("", None),
+    ] {
+        assert_eq!(child_of(&id(&format!("{CHAT}{below}")), "deployments").as_deref(), account, "{below}");
+    }
+}

@@ -494,16 +494,3 @@ fn keys_that_go_on_are_refused_and_keys_that_go_off_are_not() {
     }
     assert!(keys::objections(&World::default(), &world([keys(false)])).is_empty(), "nobody closed it");
 }
-
-#[test]
-fn a_deployment_is_what_stands_right_below_its_account() {
-    for (below, account) in [
-        ("/deployments/gpt", Some("chat")),
-        ("/Deployments/gpt", Some("chat")),
-        ("/deployments/gpt/more/x", None),
-        ("/raiPolicies/strict", None),
-        ("", None),
-    ] {
-        assert_eq!(child_of(&id(&format!("{CHAT}{below}")), "deployments").as_deref(), account, "{below}");
-    }
-}

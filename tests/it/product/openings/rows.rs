@@ -267,7 +267,7 @@ fn lists() -> Vec<Opening> {
             &list("name: a, pattern: acme"),
             &list("name: b, pattern: acme"),
             // What no spec declares goes by its id.
-            "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.CognitiveServices/accounts/chat/raiBlocklists/own/raiBlocklistItems/a",
+            item,
         ),
         row(
             "accounts[].raiBlocklists[].items[].pattern",

@@ -260,6 +260,7 @@ impl Client {
         loop {
             let version = self.0.versions.at();
             let path = self.0.versions.rewritten(target.text());
+            self.0.versions.note(method);
             let (limits, seed) = (self.0.options.limits.clone(), seed());
             let next = start(method, &path, limits, seed, self.0.clock.now());
             let reader: Option<BodyReader<'_, '_>> = match &mut reader {
@@ -267,7 +268,9 @@ impl Client {
                 None => None,
             };
             match self.drive(method, target, body, reader, next).await {
-                Err(error) if self.0.versions.learn(target.text(), version, &error) => {}
+                Err(error)
+                    if self.0.versions.may_learn(method)
+                        && self.0.versions.learn(target.text(), version, &error) => {}
                 Err(error) => {
                     return Err(match Versions::advice(target.text(), &error) {
                         Some(advice) => error.advise(advice),

@@ -4,9 +4,10 @@
 //! knows is used for the rest of the run. What an older version lacks stands in the kinds' tables.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::error::Error;
+use super::exchange::Method;
 
 /// The newest version that is generally available and described.
 pub(crate) const NEWEST: &str = "2026-05-01";
@@ -26,12 +27,29 @@ pub(crate) fn lacks_newer(version: &str) -> bool {
 
 /// The version that a run uses, shared by all its requests.
 #[derive(Debug, Default)]
-pub(super) struct Versions(AtomicUsize);
+pub(super) struct Versions {
+    /// Its place in [`KNOWN`].
+    at: AtomicUsize,
+    /// Whether a write was sent. What is written was planned for the version in use by then: an older one would lose fields of it.
+    has_written: AtomicBool,
+}
 
 impl Versions {
     /// The place in [`KNOWN`] of the version in use.
     pub(super) fn at(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.at.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a request is sent.
+    pub(super) fn note(&self, method: Method) {
+        if method.is_write() {
+            self.has_written.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the refusal of a request may change the version: of a read, before anything is written.
+    pub(super) fn may_learn(&self, method: Method) -> bool {
+        !method.is_write() && !self.has_written.load(Ordering::Relaxed)
     }
 
     /// The version in use, if it is not the newest.
@@ -60,7 +78,7 @@ impl Versions {
             offered.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == version)
         };
         let older = (at + 1..KNOWN.len()).find(|at| is_offered(KNOWN[*at]));
-        self.0.fetch_max(older.unwrap_or_default(), Ordering::Relaxed);
+        self.at.fetch_max(older.unwrap_or_default(), Ordering::Relaxed);
         self.at() > at
     }
 
@@ -88,7 +106,6 @@ mod tests {
     use super::*;
     use crate::arm::error::ErrorKind;
     use crate::arm::error_body::ErrorBody;
-    use crate::arm::exchange::Method;
 
     const PATH: &str =
         "/subscriptions/s/providers/Microsoft.CognitiveServices/accounts?api-version=2026-05-01";

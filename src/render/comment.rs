@@ -94,17 +94,9 @@ fn member_of<'n>(name: &'n str, member: &'n str) -> &'n str {
     if name == METADATA { METADATA } else { member }
 }
 
-/// Whether a value leads to something: an id, an URL, or the name of a host.
-fn leads_somewhere(text: &str) -> bool {
-    let is_host = |text: &str| {
-        let name = text.split(':').next().unwrap_or_default();
-        let last = name.rsplit('.').next().unwrap_or_default();
-        name.contains('.')
-            && last.len() > 1
-            && last.chars().all(char::is_alphabetic)
-            && name.chars().all(|c| c.is_alphanumeric() || ".-_".contains(c))
-    };
-    text.contains("://") || text.starts_with('/') || is_host(text.split('/').next().unwrap_or_default())
+/// Whether a text in what describes a connection may name a host or a resource, in whatever way: plain words do not.
+fn may_lead_somewhere(text: &str) -> bool {
+    text.contains(|c: char| !c.is_alphanumeric() && !" -_".contains(c))
 }
 
 /// A value of a field with this name, beside the one that it replaces.
@@ -215,7 +207,7 @@ fn is_person(holder: &Holder) -> bool {
 }
 
 fn is_target(name: &str, text: &str) -> bool {
-    name == "target" || name == METADATA && leads_somewhere(text)
+    name == "target" || name == METADATA && may_lead_somewhere(text)
 }
 
 /// The targets in a value: whole, and their hosts.
@@ -400,8 +392,21 @@ mod tests {
             targets("", &before, &mut known);
             assert!(known.iter().any(|(known, _)| known == text), "{known:?}");
         }
-        for text in ["Azure", "2024-05-01", "v1.2", "10.5"] {
-            assert!(!leads_somewhere(text), "{text}");
+        for text in ["Azure", "2024-05-01", "my search_1"] {
+            assert!(!may_lead_somewhere(text), "{text}");
+        }
+        for text in [
+            "Host=db.corp.example;Port=1",
+            "db.corp,1433",
+            "tcp:db",
+            "db.corp.",
+            "*.db.corp",
+            "host\\inst",
+            "host?x",
+            "(host)",
+            "[\"db\"]",
+        ] {
+            assert!(may_lead_somewhere(text), "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::kinds::account::{self, address_of, id_of};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, project};
 use crate::principals;
-use crate::snapshot::Query;
+use crate::snapshot::{Query, Snapshot};
 use crate::spec::model::{Account, Principal, Spec};
 use crate::spec::{self, Loaded};
 
@@ -99,14 +99,16 @@ pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
 }
 
 /// The queries that resolve principals of specs beside the run ([`spec::beside`]), as far as their role assignments apply in its domain:
-/// names, and the accounts whose identities they are.
-pub(super) fn queries_beside(stacks: &[Loaded]) -> Vec<Query> {
+/// names, and the accounts whose identities they are. If an account goes, they are wherever they apply: each may be its identity.
+pub(super) fn queries_beside(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let mut beside = spec::beside(stacks).peekable();
     if beside.peek().is_none() {
         return Vec::new();
     }
     let domains: Vec<_> = stacks.iter().map(|loaded| kinds::domain(&loaded.spec)).collect();
-    let is_near = |grant: &DeclaredGrant<'_>| domains.iter().any(|domain| domain.may_overlap(&grant.scope));
+    let goes = !project::abandoned(stacks, snapshot).is_empty();
+    let is_near =
+        |grant: &DeclaredGrant<'_>| goes || domains.iter().any(|domain| domain.may_overlap(&grant.scope));
     let mut queries = Vec::new();
     for loaded in beside {
         let spec = &loaded.spec;

@@ -260,7 +260,7 @@ impl Reading for RoleAssignments {
         let mut queries = lists(stacks, snapshot);
         queries.extend(roles::declared(stacks));
         queries.extend(principal_queries(stacks));
-        queries.extend(grants::queries_beside(stacks));
+        queries.extend(grants::queries_beside(stacks, snapshot));
         queries
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{ALICE, Azure, Folder, account, grants, one_account};
+use crate::common::{ALICE, Azure, Fault, Folder, account, grants, one_account};
 
 const GPT: &str = "deployments: [{name: gpt, model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}}]\n";
 
@@ -113,6 +113,32 @@ fn a_field_that_the_older_version_lacks_is_an_error_at_its_line_and_nothing_of_i
     write(&there, &format!("storedCompletionsDisabled: true\n{newer}"));
     there.keyless("apply a.yaml --yes").exits(0);
     there.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+/// One region may be behind. What is written was planned for the newest version: with an older one, fields of it would be lost.
+#[test]
+fn a_write_that_is_refused_for_its_version_fails_and_others_keep_theirs() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let refusal = Fault::error(
+        400,
+        "NoRegisteredProviderFound",
+        "No registered resource provider found for location 'eastus2' and API version '2026-05-01' for type 'accounts/deployments'. The supported api-versions are '2025-06-01'.",
+    );
+    azure.spoil("PUT", "/deployments/gpt", refusal);
+    let newer = GPT.replace("capacity: 1}", "capacity: 1}, serviceTier: Priority");
+    write(&folder, &newer);
+    let run = folder.keyless("apply a.yaml --yes").exits(1);
+    run.says(&["1 failed"]);
+    let seen = azure.take_seen();
+    assert!(
+        seen.iter()
+            .all(|seen| !seen.target.contains("CognitiveServices") || !seen.target.contains("2025-06-01")),
+        "{seen:?}"
+    );
+    azure.heal();
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Who caused a drift, in a line. Works on the document alone; its callers make the line harmless.
+//! Who caused a drift, in one line. Works on the document alone; callers sanitise the line.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::document::{Cause, Done, PlannedChange};
 use crate::id::ResourceId;
 
-/// What there is to say about who caused a change. `address` tells where the request came from too: a comment on a pull request is
+/// The line about who caused a change. With `address`, it includes the address of the request: a comment on a pull request is
 /// read by more people than need that.
 pub(super) fn line(change: &PlannedChange, address: bool) -> Option<CauseLine> {
     match &change.caused_by {
@@ -20,13 +20,13 @@ pub(super) fn line(change: &PlannedChange, address: bool) -> Option<CauseLine> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CauseLine {
     pub(super) who: String,
-    /// The first time and the last one, where several changes have this line in common.
+    /// The first and the last time, if several changes share this line.
     pub(super) when: Option<(String, String)>,
     pub(super) how: String,
 }
 
 impl CauseLine {
-    /// Takes in the times of the same done to another.
+    /// Merges the times of another change with the same line.
     pub(super) fn take(&mut self, other: &Self) {
         if let (Some((from, to)), Some((first, last))) = (&mut self.when, &other.when) {
             from.clone_from(&first.clone().min(from.clone()));
@@ -66,7 +66,7 @@ fn said(cause: &Cause, address: bool) -> CauseLine {
     CauseLine { who: format!("{what} {}", who(cause)), when: Some((when.clone(), when)), how: more }
 }
 
-/// Who it was, in lists of people: one has a single sign-in name, which some sources show and others know by the id only.
+/// The caller in lists of people: by sign-in name alone, because some sources show the name and others the id.
 pub(super) fn person(cause: &Cause) -> String {
     match &cause.caller_name {
         Some(name) if name.contains('@') => name.clone(),
@@ -74,7 +74,7 @@ pub(super) fn person(cause: &Cause) -> String {
     }
 }
 
-/// Who it was.
+/// The caller, with type and id.
 pub(super) fn who(cause: &Cause) -> String {
     let sort = match cause.caller_type.as_deref() {
         Some("Application") => "application ",

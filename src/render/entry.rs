@@ -1,4 +1,4 @@
-//! One change as text shows it, of a plan or of a drift.
+//! One change of a plan or drift, as text.
 //!
 //! Works on the documents alone. An entry can stand for several changes that differ in one word only: role assignments of one role on one
 //! scope, or deployments of one account.
@@ -35,7 +35,7 @@ pub(super) struct Entry<'a> {
     pub(super) title: String,
     /// The word in which changes that are alike differ: names of deployments, principals.
     pub(super) items: Vec<String>,
-    /// What happens besides, which is never left out: what is deleted with it, which default no longer holds.
+    /// Consequences that are never left out: what is deleted with it, which default no longer applies.
     pub(super) besides: Vec<String>,
     /// Reasons, and what it waits for.
     pub(super) told: Vec<String>,
@@ -267,12 +267,12 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     (title, Some(TitleParts { stem, stems, item }))
 }
 
-/// Where something is, as its title says it.
+/// The location of a resource, as its title names it.
 pub(super) fn place_in_title(change: &PlannedChange) -> &str {
     change.title.strip_prefix(without_place(&change.title, change)).unwrap_or_default()
 }
 
-/// A title without where it is, which is said of names that are not unique.
+/// A title without the location that is added to names that are not unique.
 fn without_place<'t>(title: &'t str, change: &PlannedChange) -> &'t str {
     let Some(on) = stands_on(change) else { return title };
     let subscription = on.subscription_id().map(|own| format!(" of subscription {own}"));
@@ -293,7 +293,7 @@ pub(super) fn short(who: &str) -> String {
     }
 }
 
-/// The sign-in name in the short form of a principal, which says all by itself.
+/// The short form of a principal with a sign-in name: that name alone.
 pub(super) fn sign_in_name(short: &str) -> Option<&str> {
     let (who, _) = short.strip_suffix("…)")?.rsplit_once(" (")?;
     let (_, name) = who.split_once(' ')?;

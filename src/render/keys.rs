@@ -1,4 +1,4 @@
-//! Keys of accounts for people.
+//! `keys status` as text, Markdown and HTML.
 
 use std::fmt::Write as _;
 
@@ -83,7 +83,7 @@ pub(super) fn accepted(severity: Severity, title: &str, source: Option<&Position
     }
 }
 
-/// What is declared has its place; of what is listed only the id says where it is.
+/// A declared account has a source position; a listed one has only its id.
 fn title(account: &AccountKeys) -> String {
     match account.source {
         Some(_) => format!("account {}", account.name),

@@ -1,7 +1,7 @@
-//! How a text is laid out: places in one column, lines folded to the width of whoever reads it.
+//! Lays out text: source positions in one column, lines wrapped at the reader's width.
 //!
-//! Pure. Renderers write marks where a line may not be broken or where it goes on; `fold` reads them, and nothing of them is left. Text from
-//! outside holds none: `sanitize` writes out what Unicode sets aside for such marks.
+//! Pure. Renderers insert marks where a line must not break and where its continuation is indented; `fold` consumes them. Text from
+//! outside contains none: `sanitize` escapes the noncharacters that serve as marks.
 
 use std::fmt::Write as _;
 
@@ -9,66 +9,66 @@ use super::text::QUIET;
 use crate::text::sanitize::sanitize;
 use crate::text::source::Position;
 
-/// For whom a text is.
+/// The reader of a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Whether all there is to say is said.
+    /// Whether everything is shown.
     pub verbose: bool,
-    /// How many characters a line takes, where that is known: on a terminal.
+    /// The width in characters, if known: that of the terminal.
     pub width: Option<usize>,
 }
 
 impl Page {
-    /// A page that is as wide as its lines are.
+    /// A page without a width: lines are not wrapped.
     #[must_use]
     pub const fn endless(verbose: bool) -> Self {
         Self { verbose, width: None }
     }
 
-    /// The width for what is folded in any case: lists.
+    /// The width for lists, which are always wrapped.
     fn limit(self) -> usize {
         self.width.unwrap_or(USUAL).max(NARROWEST)
     }
 }
 
-/// So wide are lists where nothing says how wide the page is.
+/// The width of lists if the page has none.
 const USUAL: usize = 100;
-/// Nothing is folded to less than this.
+/// The least width.
 const NARROWEST: usize = 30;
-/// The column of places stands no further right: behind a longer line its place follows after two blanks.
+/// The last column for source positions: after a longer line, the position follows after two spaces.
 const WIDEST: usize = 64;
 
-/// A blank at which no line is broken, as long as what stands around it fits into one.
+/// A space at which lines do not break if the words around it fit into one line.
 pub(super) const GLUE: char = '\u{fdd0}';
-/// Two blanks before a place, which never stands alone.
+/// Two spaces before a source position, which never stands alone on a line.
 const GAP: char = '\u{fdd1}';
-/// Where a line that is too long goes on below.
+/// The indentation of continuation lines.
 pub(super) const HANG: char = '\u{fdd2}';
-/// Marks a line that is folded on every page.
+/// Marks a line that wraps on every page.
 pub(super) const LIST: char = '\u{fdd3}';
 
-/// A line: what it says, plain for measuring and styled for showing, and where that is declared.
+/// A line: its text, plain for measuring and styled for showing, and its source position.
 pub(super) struct Line {
     pub(super) plain: String,
     pub(super) styled: String,
     pub(super) place: Option<String>,
-    /// Whether the place stands in the column of places; behind a title it follows at once.
+    /// Whether the position goes into the column; after a title it follows directly.
     pub(super) aligned: bool,
 }
 
 impl Line {
-    /// What is said of the line above it.
+    /// A line about the one above it.
     pub(super) fn quiet(said: &str) -> Self {
         Self::of(format!("      {QUIET}{}{QUIET:#}", sanitize(said)))
     }
 
-    /// A line without a place.
+    /// A line without a source position.
     pub(super) fn of(styled: String) -> Self {
         Self { plain: String::new(), styled, place: None, aligned: false }
     }
 }
 
-/// Where something is declared, as it shows.
+/// A source position as text.
 pub(super) fn place(position: &Position) -> String {
     format!("{}:{}", file(position), position.line)
 }
@@ -77,7 +77,7 @@ fn file(position: &Position) -> String {
     sanitize(&position.file).replace(' ', &GLUE.to_string())
 }
 
-/// Where several things are declared: the first lines, those that follow each other as one, and how many more there are.
+/// Several source positions: the first ones, consecutive lines as a range, and the number of the others.
 pub(super) fn places(positions: &[&Position]) -> Option<String> {
     const NAMED: usize = 3;
     let first = positions.first()?;
@@ -90,7 +90,7 @@ pub(super) fn places(positions: &[&Position]) -> Option<String> {
             _ => runs.push((position, position.line)),
         }
     }
-    // That there is one more is longer than that one.
+    // "and 1 more" is longer than the position itself.
     let most = if runs.len() == NAMED + 1 { NAMED + 1 } else { NAMED };
     let named: Vec<_> = runs.iter().take_while(|(from, _)| from.file == first.file).take(most).collect();
     let lines: Vec<String> = named
@@ -102,13 +102,13 @@ pub(super) fn places(positions: &[&Position]) -> Option<String> {
     Some(format!("{}:{}{more}", file(first), lines.join(&format!(",{GLUE}"))))
 }
 
-/// Items of a list, of which each stays together.
+/// The items of a list; no item is broken.
 pub(super) fn list(items: &[String]) -> String {
     let glued = |item: &String| item.replace(' ', &GLUE.to_string());
     format!("{LIST}{HANG}{}", items.iter().map(glued).collect::<Vec<_>>().join(", "))
 }
 
-/// Lines with their places in one column at the right, as far as none of them is very long.
+/// Lines with their positions in one column on the right, except those of very long lines.
 pub(super) fn laid_out(lines: &[Line], page: Page) -> String {
     let placed = || lines.iter().filter(|line| line.aligned && line.place.is_some());
     let of_place = |line: &Line| line.place.as_deref().map_or(0, width);
@@ -132,16 +132,16 @@ pub(super) fn laid_out(lines: &[Line], page: Page) -> String {
     text
 }
 
-/// A word, or words that stay together, with what sets its style.
+/// A word, or words that stay together, with style codes.
 #[derive(Default)]
 struct Word {
-    /// Blanks before it.
+    /// Spaces before it.
     blanks: usize,
     text: String,
     width: usize,
 }
 
-/// A text as it shows on a page: lines that are too long go on below, a little to the right.
+/// Wraps a text for a page; continuation lines are indented.
 pub(super) fn fold(text: &str, page: Page) -> String {
     let mut folded = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -149,7 +149,7 @@ pub(super) fn fold(text: &str, page: Page) -> String {
         let limit = (page.width.is_some() || line.contains(LIST)).then(|| page.limit());
         match limit.filter(|limit| width(line) > *limit) {
             Some(limit) => match line.split_once(GAP) {
-                // The place of what takes several lines stands on one of its own.
+                // If the text takes several lines, the position gets its own line.
                 Some((said, place)) => {
                     fold_line(&mut folded, said, limit);
                     folded.push('\n');
@@ -171,7 +171,7 @@ fn fold_line(folded: &mut String, line: &str, limit: usize) {
     let hang = hang.filter(|hang| *hang <= limit / 3).unwrap_or(indent + 4).min(limit / 2);
     let mut column = 0;
     for (index, word) in words.iter().enumerate() {
-        // What is too long for any line is parted where it stands.
+        // A word longer than a line is split.
         let is_long = hang + word.width > limit;
         if index == 0 || is_long || column + word.blanks + word.width <= limit {
             folded.push_str(&" ".repeat(word.blanks));
@@ -189,7 +189,7 @@ fn fold_line(folded: &mut String, line: &str, limit: usize) {
     }
 }
 
-/// Words that stay together, where they are too long for a line of their own; the column after them.
+/// Splits words that stay together but are longer than a line; returns the column after them.
 fn split(folded: &mut String, text: &str, mut column: usize, hang: usize, limit: usize) -> usize {
     for (index, part) in text.split(GLUE).enumerate() {
         let (wide, blank) = (width(part), usize::from(index > 0));
@@ -212,7 +212,7 @@ fn next_line(folded: &mut String, hang: usize) {
     folded.push_str(&" ".repeat(hang));
 }
 
-/// The words of a line, and where it says that it goes on.
+/// The words of a line, and its continuation indent.
 fn words(line: &str) -> (Vec<Word>, Option<usize>) {
     let (mut words, mut word, mut hang) = (Vec::new(), Word::default(), None);
     let (mut column, mut is_style) = (0, false);
@@ -252,7 +252,7 @@ fn width_of(character: char) -> usize {
     }
 }
 
-/// How many characters of a text show.
+/// The visible width of a text.
 pub(super) fn width(text: &str) -> usize {
     let mut is_style = false;
     let mut width = 0;

@@ -1,4 +1,4 @@
-//! Findings as text and as Markdown, in as much room as there is: each kind of finding is shown before there is more of one.
+//! Findings as text and Markdown within a limit: each code is shown once before any is shown twice.
 //!
 //! Works on the documents alone. All text from outside passes through `sanitize` or is escaped.
 
@@ -20,7 +20,7 @@ pub(super) const NAMED: usize = 20;
 /// The most warnings or notes of one code that are shown without `-v`, if they have no cause.
 const OF_A_SORT: usize = 3;
 
-/// Findings as text, in about so many lines, but each code at least once. Without `-v`, quiet ones are only counted.
+/// Findings as text, in about `most` lines, but each code at least once. Without `-v`, quiet ones are only counted.
 pub(super) fn text(text: &mut String, findings: &[FindingEntry], page: Page, most: usize) {
     let (quiet, loud): (Vec<_>, Vec<_>) =
         findings.iter().partition(|finding| !page.verbose && finding.is_quiet());
@@ -61,7 +61,7 @@ pub(super) fn text(text: &mut String, findings: &[FindingEntry], page: Page, mos
     }
 }
 
-/// Findings that are alike, of which so many are named without `-v`.
+/// Findings that are alike, and how many of them are named without `-v`.
 fn told(alike: &Alike<'_>, page: Page, each: usize) -> String {
     let mut text = String::new();
     let messages = alike.messages();
@@ -100,7 +100,7 @@ fn told(alike: &Alike<'_>, page: Page, each: usize) -> String {
     fold(&text, page)
 }
 
-/// Findings of one cause or code, each with the number of places where it is said.
+/// Findings of one cause or code, each with the number of its places.
 struct Remarks {
     code: Code,
     messages: Vec<(String, usize)>,
@@ -108,12 +108,12 @@ struct Remarks {
     more: String,
 }
 
-/// As many findings as there is room for, and the number of those left.
+/// The findings that fit, and the number of the others.
 pub(super) fn fitted(findings: Vec<&FindingEntry>, room: usize) -> (String, usize) {
     let all = remarks(findings);
     let size = |text: &str| text.chars().count();
     let mut shown = vec![0; all.len()];
-    // A blank line stands before them.
+    // Reserves a blank line before them.
     let mut used = 1;
     let mut show = |index: usize, remarks: &Remarks| {
         let first = if shown[index] == 0 { size(&remarks.more) } else { 0 };

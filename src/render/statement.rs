@@ -1,4 +1,4 @@
-//! Documents of commands that carry out no plan: the part of each command is its own, the frame is the same.
+//! The frame around the documents of commands other than `plan`, `apply` and `drift`.
 //!
 //! Works on the documents alone. Everything that came from Azure or a spec is sanitised by whoever writes it.
 
@@ -22,11 +22,11 @@ pub trait Said {
     fn summary(&self) -> String;
     /// For a comment on a pull request.
     fn markdown(&self) -> String;
-    /// What a list of issues has besides the findings.
+    /// Issues besides the findings.
     fn issues(&self) -> Vec<FindingEntry> {
         Vec::new()
     }
-    /// What is measured of it.
+    /// Its metrics.
     fn measures(&self) -> Measures {
         Measures::new()
     }
@@ -49,7 +49,7 @@ pub fn text<T: Said>(document: &Statement<T>, page: Page) -> String {
     fold(&text, page)
 }
 
-/// What is measured of a document.
+/// The metrics of a document.
 #[must_use]
 pub fn measures<T: Said>(document: &Statement<T>) -> Measures {
     let mut measures = document.about.measures();

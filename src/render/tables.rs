@@ -30,12 +30,12 @@ impl Rows {
     }
 }
 
-/// So much a text takes, with a blank line before it.
+/// The size of a text with a blank line before it.
 fn size(text: &str) -> usize {
     text.chars().count() + 1
 }
 
-/// How much the names of all deletions take, about.
+/// The approximate size of the names of all deletions.
 pub(super) fn of_deletions(entries: &[Entry<'_>]) -> usize {
     let deleted = entries.iter().filter(|entry| entry.sort == Counted::Delete);
     deleted.flat_map(|entry| &entry.changes).map(|change| size(&markdown(&change.title)) + 1).sum()
@@ -104,7 +104,7 @@ fn names(group: &ChangeGroup<'_>) -> String {
     group.names.iter().map(|name| markdown(name)).collect::<Vec<_>>().join(", ")
 }
 
-/// Deletions by name alone, as many as there is room for, and the number of those left.
+/// Deletions by name alone, as many as fit, and the number of the others.
 fn deletions(all: &[Deletion], room: usize) -> (String, usize) {
     let (mut text, mut used, mut left) = (String::new(), 0, 0);
     let sort = |deletion: &&Deletion| (deletion.stem.clone(), deletion.stems.clone());
@@ -213,7 +213,7 @@ mod tests {
 
     const SUB: &str = "/subscriptions/11111111-2222-4333-8444-555555555555/resourceGroups";
 
-    /// So many accounts with names of this length: on each somebody new, somebody who goes, and errors.
+    /// A plan of this many accounts with names of this length: each gains a grant, loses one, and has errors.
     fn plan(accounts: usize, long: usize, groups: usize) -> Plan {
         let name = |index: usize| format!("acct-{index:03}-{}", "x".repeat(long));
         let id = |index: usize| {

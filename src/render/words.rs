@@ -1,7 +1,7 @@
-//! Long values that change, word by word: conditions, descriptions, elements of lists.
+//! Diffs of long values, word by word: conditions, descriptions, list elements.
 //!
-//! Marks are those of `git diff --word-diff`: `[-gone-]` and `{+new+}`. They carry the meaning; colour only helps. Text from outside is
-//! sanitised line by line, and where it holds such marks itself, before and after are shown as a whole, so that no text draws a change.
+//! Uses the marks of `git diff --word-diff`, `[-gone-]` and `{+new+}`, so that nothing depends on colour. Text from outside is
+//! sanitised line by line. If it contains such marks itself, both values are shown whole, so that no text can fake a change.
 
 use std::fmt::Write as _;
 
@@ -17,18 +17,18 @@ use crate::text::sanitize::sanitize;
 const LONG: usize = 60;
 /// Longer ones are shown as a whole: comparing them takes too long.
 const LONGEST: usize = 20_000;
-/// Lines without a change that stay around one with.
+/// Unchanged lines of context.
 const AROUND: usize = 2;
 const MARKS: [&str; 4] = ["[-", "-]", "{+", "+}"];
 
-/// Longest text of a value that is shown whole, in characters: Azure takes conditions of 8 KB.
+/// The longest text that is shown whole, in characters: Azure accepts conditions of 8 KB.
 const SHOWN: usize = 20_000;
-/// What is left of a longer one.
+/// The length to which longer ones are cut.
 const LEFT: usize = 1000;
-/// How much of that stands before what differs.
+/// How much of that precedes the first difference.
 const BEFORE: usize = 200;
 
-/// A value before and after, as far as it is shown: very long texts are cut, so that where they first differ stays.
+/// A value before and after, with very long texts cut around their first difference.
 pub(super) fn shortened(before: &Value, after: &Value) -> (Value, Value) {
     let differs = match (before, after) {
         (Value::String(before), Value::String(after)) => {
@@ -43,7 +43,7 @@ pub(super) fn shortened(before: &Value, after: &Value) -> (Value, Value) {
     (shown(before), shown(after))
 }
 
-/// What is left of texts inside of others tells of the whole, so that those that differ still do.
+/// Cut texts inside lists and mappings keep a hash of the whole, so that different ones stay different.
 fn shorter(value: &Value) -> Value {
     let cut = |text: &str| match cut(text, 0) {
         short if short.len() == text.len() => short,
@@ -77,7 +77,7 @@ fn cut(text: &str, differs: usize) -> String {
     format!("{before}{shown}{behind}")
 }
 
-/// A line as it shows: plain for measuring, and with styles.
+/// A line, plain for measuring and with styles.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct StyledText {
     pub(super) plain: String,
@@ -97,18 +97,18 @@ impl StyledText {
     }
 }
 
-/// A text of several lines, or nothing for any other value.
+/// The lines of a text; `None` for other values.
 pub(super) fn block(value: &Value) -> Option<Vec<StyledText>> {
     let text = value.as_str().map(str::trim_end).filter(|text| text.contains('\n'))?;
     Some(text.lines().map(|line| StyledText::of(&sanitize(line), Style::new())).collect())
 }
 
-/// What stands before a line of the one value, and before one of the other.
+/// The signs before lines of the old and of the new value.
 pub(super) type Signs = [&'static str; 2];
-/// The signs of what goes and of what comes.
+/// The signs for removed and added text.
 pub(super) const GOES_AND_COMES: Signs = ["-", "+"];
 
-/// How a long value changes; nothing for values that are short, or of another sort.
+/// How a long value changes; `None` for short values and other types.
 pub(super) fn changed(before: &Value, after: &Value, signs: Signs) -> Option<Vec<StyledText>> {
     match (before, after) {
         (Value::String(before), Value::String(after)) => {
@@ -144,7 +144,7 @@ fn texts(before: &str, after: &str, signs: Signs) -> Vec<StyledText> {
             let text = sanitize(part);
             match tag {
                 ChangeTag::Equal => line.push(&text, Style::new()),
-                // White space alone says nothing, and marks around it would hide what does.
+                // Marks around white space alone would distract from the real change.
                 _ if part.trim().is_empty() => line.push(&text, Style::new()),
                 ChangeTag::Delete => line.push(&format!("[-{text}-]"), BAD),
                 ChangeTag::Insert => line.push(&format!("{{+{text}+}}"), GOOD),
@@ -155,7 +155,7 @@ fn texts(before: &str, after: &str, signs: Signs) -> Vec<StyledText> {
     around(&lines)
 }
 
-/// What stays, goes and comes, in order. White space between two changes belongs to them: whole phrases read better.
+/// The unchanged, removed and added parts, in order. White space between two changes belongs to them, because whole phrases read better.
 fn pieces(before: &str, after: &str) -> Vec<(ChangeTag, String)> {
     let mut pieces: Vec<(ChangeTag, String)> = Vec::new();
     let mut push = |tag: ChangeTag, text: &str| match pieces.last_mut() {
@@ -195,14 +195,14 @@ fn pieces(before: &str, after: &str) -> Vec<(ChangeTag, String)> {
             }
         }
     }
-    // The line break at the end was put there to close the last change.
+    // The line break at the end only closed the last change.
     if let Some((_, last)) = pieces.last_mut() {
         last.pop();
     }
     pieces
 }
 
-/// The lines that differ and a few around them.
+/// The lines that differ, with context.
 fn around(lines: &[(StyledText, bool)]) -> Vec<StyledText> {
     let near = |at: usize| {
         let (from, to) = (at.saturating_sub(AROUND), (at + AROUND).min(lines.len() - 1));
@@ -230,7 +230,7 @@ fn around(lines: &[(StyledText, bool)]) -> Vec<StyledText> {
     shown
 }
 
-/// Elements that go, come, and change: the last are those that keep their identity.
+/// Removed, added and changed elements; changed ones keep their identity.
 fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<StyledText>> {
     let gone: Vec<&Value> = before.iter().filter(|element| !after.contains(element)).collect();
     let mut new: Vec<&Value> = after.iter().filter(|element| !before.contains(element)).collect();
@@ -262,7 +262,7 @@ fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<Style
     Some(lines)
 }
 
-/// What makes an element of a list the same one: its name and source, its id, or its value.
+/// The identity of a list element: its name and source, its id, or its value.
 fn identity(element: &Value) -> Option<Vec<String>> {
     let text = |name: &&str| element[*name].as_str().map(str::to_ascii_lowercase);
     let found: Vec<String> = ["name", "source", "id", "value"].iter().filter_map(text).collect();
@@ -295,7 +295,7 @@ mod tests {
         let nested = json!([{"a": "x".repeat(50_000)}, "short", 1]);
         let (_, shown) = shortened(&Value::Null, &nested);
         assert!(shown[0]["a"].as_str().unwrap().contains("x… (and 49000 more characters) "));
-        // Elements that differ behind the cut are not the same one.
+        // Elements that only differ after the cut are different ones.
         let list = |end: &str| json!([format!("{}{end}", "x".repeat(50_000))]);
         let (before, after) = shortened(&list("a"), &list("b"));
         assert_ne!(before, after);
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(shown(&json!("short"), &json!("shorter")), None);
         assert_eq!(shown(&json!(7), &json!("x".repeat(100))), None);
         assert_eq!(shown(&json!(words), &Value::Null), Some(vec![format!("[-{words}-]")]));
-        // Without colours the marks say it all.
+        // Without colour the marks suffice.
         let lines = changed(&json!(words), &json!(after), GOES_AND_COMES).unwrap();
         assert_eq!(anstream::adapter::strip_str(&lines[0].styled).to_string(), lines[0].plain);
     }

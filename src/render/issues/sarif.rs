@@ -9,7 +9,7 @@ use crate::finding::{Code, Severity};
 use crate::text::sanitize::sanitize;
 use crate::text::source::Position;
 
-/// GitHub refuses a run with more, and shows the 5,000 most severe.
+/// The most results in a run: GitHub refuses more, and shows the 5,000 most severe.
 /// <https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
 const MOST: usize = 25_000;
 
@@ -23,7 +23,7 @@ pub fn sarif(issues: &[Issue]) -> Value {
     }
     let rules: Vec<IssueRule> =
         IssueRule::all().filter(|rule| shown.iter().any(|issue| issue.rule == *rule)).collect();
-    // GitHub takes no file in which a result has no place.
+    // GitHub refuses files with a result that has no location.
     let elsewhere = stand_in(issues);
     let results = shown.iter().map(|issue| {
         let index = rules.iter().position(|rule| *rule == issue.rule);
@@ -84,7 +84,7 @@ fn result(issue: &Issue, rule: Option<usize>, place: &Position) -> Value {
     let text = issue.said.iter().map(|part| plain(part)).collect::<Vec<_>>().join("\n");
     let mut location = json!({"physicalLocation": {
         "artifactLocation": {"uri": uri(&place.file)},
-        // Where it begins is known: a region of one character.
+        // Only the start is known: a region of one character.
         "region": {
             "startLine": place.line, "startColumn": place.column,
             "endLine": place.line, "endColumn": place.column + 1,
@@ -100,7 +100,7 @@ fn result(issue: &Issue, rule: Option<usize>, place: &Position) -> Value {
         "level": level,
         "message": {"text": text},
         "locations": [location],
-        // The only one that GitHub looks at.
+        // The only fingerprint that GitHub reads.
         "partialFingerprints": {"primaryLocationLineHash": issue.fingerprint},
     });
     if issue.lifted {
@@ -109,19 +109,19 @@ fn result(issue: &Issue, rule: Option<usize>, place: &Position) -> Value {
     result
 }
 
-/// Text from outside as plain text: nothing hidden, no link (`[text](target)` is one in a message of SARIF).
+/// Text from outside as plain text, without hidden characters and links (SARIF messages take `[text](target)` for a link).
 fn plain(text: &str) -> String {
     sanitize(text).replace("](", "]\\u{28}")
 }
 
-/// A path as a relative reference: a colon would make a scheme of what stands before it.
+/// A path as a relative reference: text before a colon would be taken for a scheme.
 fn uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in sanitize(path).replace('\\', "/").bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             uri.push(char::from(byte));
         } else {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(uri, "%{byte:02X}");
         }
     }

@@ -120,6 +120,8 @@ authority() {
 
 # A fresh sandbox with TLS for one walk; sets ARM.
 serve() { # WALK
+    # Read below, perhaps before the program in the background has its output.
+    : >"$work/$1.url"
     "$keyless" sandbox serve --listen 127.0.0.1:0 --tls-cert "$work/tls/server.pem" --tls-key "$work/tls/server.key" \
         --state "$work/$1.state.json" --record "$work/$1.jsonl" >"$work/$1.url" 2>"$work/$1.log" &
     sandbox=$!

@@ -54,7 +54,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     }
     let saved = out.map_or(Ok(()), |out| out.write(&json(&plan)?));
     all([saved, show(options, &plan)])?;
-    if let Some(out) = args.out.as_deref().filter(|_| !options.quiet) {
+    if let Some(out) = args.out.as_deref().filter(|_| !options.quiet && !plan.steps.is_empty()) {
         output::aside(&format!(
             "Saved to `{0}`. To apply it: keyless apply {0}\n",
             sanitize(&out.display().to_string())

@@ -241,3 +241,14 @@ fn an_applier_may_assign_the_roles_of_the_specs_and_no_other() {
     cloud.grant(&principal, "Owner");
     doctor(&folder, "--for apply").exits(1).says(&["too wide: `Owner` lets the caller assign any role"]);
 }
+
+/// A token that names nobody leaves the main question of `--for apply` open, which is said.
+#[test]
+fn a_check_that_needs_to_know_the_caller_is_not_left_out_without_a_word() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", crate::common::one_account("team-a", "chat", ""));
+    let run = doctor(&folder, "a.yaml --for apply");
+    let said = "not checked: the token does not say who the caller is";
+    assert!(run.stdout.lines().any(|line| line.contains("unknown delegation") && line.contains(said)), "{run}");
+}

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use super::account_body::system_data;
 use super::account_write::{read_tags, wrong_type};
 use super::accounts;
+use crate::sandbox::arm::operations::announce;
 use crate::sandbox::http::{Item, ObjectText, Reply, Request, errors, page, written};
-use crate::sandbox::state::{Account, Child, Transition, World, derived_id};
+use crate::sandbox::state::{Account, Child, Operation, Transition, World, derived_id};
 
 const PAGE: usize = 200;
 
@@ -247,4 +248,30 @@ pub(super) fn check_name(place: Place, names: &Names) -> Result<(), Reply> {
     }
     let message = format!("The name '{name}' of {} is invalid.", names.kind);
     Err(errors::bad_request("InvalidResourceName", &message))
+}
+
+/// Deletes a child by an operation: 202, or 204 if there is none.
+pub(super) fn delete_by_operation(
+    world: &mut World,
+    request: &Request,
+    place: Place,
+    location: String,
+) -> Reply {
+    let key = place.key();
+    if !world.remove_child(&key) {
+        return Reply::empty(204);
+    }
+    let operation = Operation {
+        subscription: place.account.subscription.to_owned(),
+        location,
+        status: String::from("Deleting"),
+        account: None,
+        started_at: world.now.as_millisecond(),
+        done_at: world.done_at(),
+        over: false,
+    };
+    let id = derived_id(&format!("delete:{key}:{}", operation.started_at)).to_string();
+    let reply = announce(Reply::empty(202), request, &operation, &id, true);
+    world.start_operation(id, operation);
+    reply
 }

@@ -7,9 +7,8 @@ use serde_json::{Map, Value, json};
 use super::account_write::{one_of, wrong_type};
 use super::children;
 use super::children::{ACCOUNTS, Place};
-use crate::sandbox::arm::operations::announce;
 use crate::sandbox::http::{Reply, Request, errors};
-use crate::sandbox::state::{Child, Operation, World, derived_id};
+use crate::sandbox::state::{Child, World};
 
 /// The only setting of Defender for AI.
 const DEFENDER: &str = "Default";
@@ -114,23 +113,7 @@ pub(crate) fn delete(world: &mut World, request: &Request, place: Place) -> Resu
         let message = format!("The blocklist '{}' is used by a RAI policy of the account.", place.name());
         return Err(errors::bad_request("BadRequest", &message));
     }
-    let key = place.key();
-    if !world.remove_child(&key) {
-        return Ok(Reply::empty(204));
-    }
-    let operation = Operation {
-        subscription: place.account.subscription.to_owned(),
-        location,
-        status: String::from("Deleting"),
-        account: None,
-        started_at: world.now.as_millisecond(),
-        done_at: world.done_at(),
-        over: false,
-    };
-    let id = derived_id(&format!("delete:{key}:{}", operation.started_at)).to_string();
-    let reply = announce(Reply::empty(202), request, &operation, &id, true);
-    world.start_operation(id, operation);
-    Ok(reply)
+    Ok(children::delete_by_operation(world, request, place, location))
 }
 
 /// Whether a policy of the account uses a blocklist.

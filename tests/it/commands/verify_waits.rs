@@ -223,9 +223,7 @@ fn a_deployment_that_the_plan_deletes_need_not_answer_before_keys_go_off() {
         format!("disableLocalAuth: true\n{}deployments: [{{name: gpt-4o, {model}}}]\n", grants(&[BOB]));
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
     let run =
-        let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0 --allow delete-deployment").exits(0);
-        // What was proven is said.
-        run.says(&["verified of account chat: ", "keys are refused"]);
+        folder.keyless("apply a.yaml --yes --verify --verify-wait 0 --allow delete-deployment").exits(0);
     run.says(&["0 failed"]);
     assert!(LISTED.load(Ordering::SeqCst) > 1, "the list was read for the look too");
     assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], true);

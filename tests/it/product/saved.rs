@@ -13,7 +13,8 @@ fn planned() -> (Azure, Folder) {
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
     folder
         .write("a.yaml", one_account("team-a", "chat", &format!("tags: {{team: ml}}\n{}", grants(&[ALICE]))));
-    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to create, 1 to update"]);
+    let run = folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["1 to create, 1 to update"]);
+    run.complains(&["Saved to `plan.json`. To apply it: keyless apply plan.json"]);
     azure.take_seen();
     (azure, folder)
 }

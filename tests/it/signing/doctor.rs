@@ -250,5 +250,8 @@ fn a_check_that_needs_to_know_the_caller_is_not_left_out_without_a_word() {
     folder.write("a.yaml", crate::common::one_account("team-a", "chat", ""));
     let run = doctor(&folder, "a.yaml --for apply");
     let said = "not checked: the token does not say who the caller is";
-    assert!(run.stdout.lines().any(|line| line.contains("unknown delegation") && line.contains(said)), "{run}");
+    assert!(
+        run.stdout.lines().any(|line| line.contains("unknown delegation") && line.contains(said)),
+        "{run}"
+    );
 }

@@ -12,6 +12,7 @@ pub mod error;
 mod error_body;
 pub mod exchange;
 mod hint;
+pub(crate) mod http;
 pub mod interrupt;
 mod logs;
 pub mod observer;

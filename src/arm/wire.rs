@@ -14,9 +14,11 @@ use super::bucket::Direction;
 use super::client::ClientSettings;
 use super::clock::Moment;
 use super::exchange::{Headers, Method, Response, ResponseBody, Sent};
+use super::http;
 use super::retry::retry_after;
 use crate::arm::auth::Secret;
 use crate::arm::auth::cloud::Endpoint;
+use crate::text;
 use crate::text::redact::{redact, secret_values};
 use crate::text::scrub;
 
@@ -27,23 +29,10 @@ const MOST_VALUES: usize = 2_000_000;
 
 /// The HTTP client for an endpoint.
 pub(super) fn build(endpoint: &Endpoint, options: &ClientSettings) -> Result<reqwest::Client, String> {
-    // Fails if one is already installed, which is fine.
-    _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(options.connect_timeout)
-        .timeout(options.timeout)
-        .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")))
-        .gzip(true);
-    if endpoint.is_loopback() {
-        // HTTP_PROXY would otherwise be used for 127.0.0.1.
-        builder = builder.no_proxy();
-    }
-    if endpoint.base().scheme() == "http" {
-        // No certificate will be checked, so the sandbox works on a machine without any.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|error| format!("could not set up the HTTP client: {}", chain(&error)))
+    http::towards(endpoint.base(), options.connect_timeout, options.timeout)
+        .gzip(true)
+        .build()
+        .map_err(|error| format!("could not set up the HTTP client: {}", chain(&error)))
 }
 
 /// Sends one request; also returns the rest of Azure's limits.
@@ -227,15 +216,9 @@ fn is_certificate_error(error: &(dyn StdError + 'static)) -> bool {
 
 /// The innermost causes in words, without the URL, whose query may be a signature.
 fn chain(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !text.is_empty() && causes.last() != Some(&text) {
-            causes.push(text);
-        }
-        source = cause.source();
-    }
+    let mut causes: Vec<String> =
+        text::causes(error).map(ToString::to_string).filter(|cause| !cause.is_empty()).collect();
+    causes.dedup();
     // Outer texts are "client error (Connect)" and the like.
     let keep = causes.len().saturating_sub(2);
     match causes.get(keep..) {

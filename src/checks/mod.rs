@@ -30,7 +30,7 @@ use crate::body::AssignmentBody;
 use crate::diff::diff;
 use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
-use crate::id::ResourceId;
+use crate::id::{ResourceId, region};
 use crate::kinds::desired::resolved;
 use crate::kinds::{is_settled, role_assignment};
 use crate::plan::predict::World;
@@ -294,8 +294,7 @@ fn target(step: &Step) -> Option<ResourceId> {
 
 /// Whether two texts name the same region, ignoring case and spaces.
 fn same_region(a: &str, b: &str) -> bool {
-    let fold = |text: &str| text.replace(' ', "").to_ascii_lowercase();
-    fold(a) == fold(b)
+    region(a) == region(b)
 }
 
 /// Some of many names, for a message.

@@ -12,7 +12,7 @@ use super::{Case, Verdict, list, some, target};
 use crate::body::DeploymentBody;
 use crate::document::{Step, StepAction};
 use crate::finding::Code;
-use crate::id::ResourceId;
+use crate::id::{ResourceId, region};
 use crate::kinds::account::API;
 use crate::plan::predict::World;
 use crate::snapshot::{Answer, Query, Shape};
@@ -52,7 +52,7 @@ fn home(step: &Step, steps: &[Step], world: &World) -> Option<Home> {
     let text = |name: &str| writes(name).or_else(|| live?[name].as_str()).map(str::to_owned);
     Some(Home {
         subscription: ResourceId::subscription(account.subscription_id()?),
-        location: text("location")?.replace(' ', "").to_ascii_lowercase(),
+        location: region(&text("location")?),
         kind: text("kind"),
         settled: live.is_some() && writes("kind").is_none(),
         account,

@@ -17,6 +17,7 @@ use crate::arm::auth::{Credential, Environment, Secret, Settings};
 use crate::arm::{self, Client, Interrupt, Phase};
 use crate::document::{Plan, Target, TargetKind};
 use crate::flow::{Azure, Checked, Halt};
+use crate::text;
 use crate::text::redact::redact;
 
 /// A run with a connection.
@@ -93,8 +94,6 @@ impl Session {
     /// Connects to the target that the options select.
     pub(super) async fn connect(options: &Options) -> Result<Self, Failure> {
         options.reports_ready()?;
-        // A second call in one process fails, which is harmless: the first provider stays.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         refuse_unusable_variables(options)?;
         let interrupt = options.interrupt.clone();
         signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
@@ -183,8 +182,7 @@ async fn start_sandbox(state: &Path) -> Result<crate::sandbox::Sandbox, Failure>
 /// An error with its sources: the sandbox's errors say what failed, and their sources why.
 #[cfg(feature = "sandbox")]
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |cause| cause.source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    text::causes(error).fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Runs a command that talks to Azure.

@@ -5,12 +5,14 @@
 
 use std::error::Error as StdError;
 use std::io::{Error as IoError, ErrorKind};
+use std::iter;
 use std::time::{Duration, SystemTime};
 
 use url::Url;
 
 use super::Prerequisite;
-use crate::text::loopback::is_loopback;
+use crate::arm::http;
+use crate::text;
 
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,20 +42,7 @@ pub async fn reach(base: &Url) -> Reached {
 type ProbeTrouble = (String, &'static str);
 
 async fn ask(base: &Url) -> (Result<u16, ProbeTrouble>, Option<i64>) {
-    // Fails if one is already installed, which is fine.
-    _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(PATIENCE)
-        .timeout(PATIENCE)
-        .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")));
-    if is_loopback(base) {
-        builder = builder.no_proxy();
-    }
-    if base.scheme() == "http" {
-        builder = builder.tls_certs_only([]);
-    }
-    let client = match builder.build() {
+    let client = match http::towards(base, PATIENCE, PATIENCE).build() {
         Ok(client) => client,
         Err(error) => return (Err(trouble(&error)), None),
     };
@@ -75,10 +64,8 @@ fn ahead(date: &str, now: SystemTime) -> Option<i64> {
 
 /// Where a request failed, and the remedy.
 fn trouble(error: &reqwest::Error) -> ProbeTrouble {
-    let mut chain: Vec<&(dyn StdError + 'static)> = vec![error];
-    while let Some(cause) = chain[chain.len() - 1].source() {
-        chain.push(cause);
-    }
+    let chain: Vec<&(dyn StdError + 'static)> =
+        iter::once::<&(dyn StdError + 'static)>(error).chain(text::causes(error)).collect();
     let words = chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let last = chain.last().map(ToString::to_string).unwrap_or_default();
     let has = |part: &str| words.to_lowercase().contains(part);

@@ -374,6 +374,12 @@ pub(crate) fn comparable(id: &str) -> String {
     Uuid::try_parse(id).map_or_else(|_| id.to_ascii_lowercase(), |guid| guid.to_string())
 }
 
+/// The name of a region as ARM compares it: `West Europe` is `westeurope`.
+#[must_use]
+pub(crate) fn region(text: &str) -> String {
+    text.replace(' ', "").to_ascii_lowercase()
+}
+
 /// Whether a text looks like a request id: a GUID, or a token too short for any key. Anything else is never shown.
 #[must_use]
 pub(crate) fn is_request_id(text: &str) -> bool {

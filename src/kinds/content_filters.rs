@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::account;
 use crate::finding::{Code, Finding};
-use crate::id::ResourceId;
+use crate::id::{ResourceId, region};
 use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::text::names::nearest;
@@ -18,7 +18,7 @@ use crate::text::names::nearest;
 /// The query for what a policy's region offers.
 pub(crate) fn query(policy: &ResourceId, location: &str) -> Option<Query> {
     let subscription = ResourceId::subscription(policy.subscription_id()?);
-    let location = location.replace(' ', "").to_ascii_lowercase();
+    let location = region(location);
     let path = format!(
         "{subscription}/providers/Microsoft.CognitiveServices/locations/{location}/raiContentFilters?api-version={}",
         account::API

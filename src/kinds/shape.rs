@@ -2,10 +2,11 @@
 //!
 //! Pure. Parts specific to one kind are in its own file.
 
-use crate::text::json::{member, spelled};
 use serde_json::{Map, Value, json};
 
 use super::Kind;
+use crate::id::region;
+use crate::text::json::{member, spelled};
 
 /// The tag that holds a stack's mark.
 pub(crate) const MARK: &str = "keyless-stack";
@@ -127,7 +128,7 @@ pub(super) fn written(kind: &dyn Kind, body: &Value) -> Map<String, Value> {
         short_identity(&mut spec["identity"]);
     }
     if let Some(Value::String(location)) = spec.get_mut("location") {
-        *location = location.replace(' ', "").to_ascii_lowercase();
+        *location = region(location);
     }
     match spec {
         Value::Object(map) => map,

@@ -11,6 +11,8 @@ pub(crate) mod scrub;
 pub mod source;
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::iter;
 
 use jiff::civil::Date;
 
@@ -25,6 +27,11 @@ pub(crate) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] | rest => String::from_utf8_lossy(rest),
     }
+}
+
+/// The causes of an error, from the outermost to the innermost, without the error itself.
+pub(crate) fn causes<'a>(error: &'a (dyn Error + 'a)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(error.source(), |cause| (*cause).source())
 }
 
 /// A day that is written as `2026-12-31`.

@@ -1,6 +1,5 @@
 //! Sends a probe (IO): a token or a random key, to one URL, once. Redirects are never followed.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +9,8 @@ use super::probe::{Ask, Call, Probe, renamed_limit};
 use super::verdict::Answered;
 use crate::arm::auth::cloud::{Addresses, Cloud};
 use crate::arm::auth::{Claims, Credential};
+use crate::arm::http;
+use crate::text;
 
 /// Larger answers are not needed to judge.
 const LARGEST: usize = 1024 * 1024;
@@ -31,13 +32,7 @@ impl Prober {
         cloud: Cloud,
         loopback: bool,
     ) -> Result<Self, String> {
-        // Fails if one is already installed, which is fine.
-        _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_mins(1))
-            .user_agent(concat!("keyless/", env!("CARGO_PKG_VERSION")));
+        let mut builder = http::builder(Duration::from_secs(10), Duration::from_mins(1));
         if loopback {
             builder = builder.no_proxy();
         }
@@ -111,12 +106,7 @@ async fn collect(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Er
 
 /// The failure by its innermost causes; reqwest has no error for a name that does not resolve.
 fn broken(probe: &Probe, error: &reqwest::Error) -> Answered {
-    let mut causes = Vec::new();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
+    let causes: Vec<String> = text::causes(error).map(ToString::to_string).collect();
     let last = causes.last().cloned().unwrap_or_else(|| "the request failed".to_owned());
     // The second is rustls's error for a name that would not be resolved.
     if causes.iter().any(|cause| cause.contains("dns error") || cause == "invalid dns name") {

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::{AuthError, Settings, explain};
 use crate::arm::auth::cloud::Cloud;
+use crate::arm::http;
 use crate::text::excerpt::first_words;
 use crate::text::loopback::is_loopback;
 use crate::text::redact::is_secret_parameter;
@@ -38,19 +39,12 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(settings: &Settings) -> Result<Self, AuthError> {
-        // Fails if one is already installed, which is fine.
-        _ = rustls::crypto::ring::default_provider().install_default();
-        let build = |builder: reqwest::ClientBuilder| {
-            builder
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(Duration::from_secs(4))
-                .timeout(Duration::from_secs(7))
-                .build()
-                .map_err(|error| explain::no_client(&error))
-        };
+        let builder = || http::builder(Duration::from_secs(4), Duration::from_secs(7));
+        let build =
+            |builder: reqwest::ClientBuilder| builder.build().map_err(|error| explain::no_client(&error));
         Ok(Self {
-            proxied: build(reqwest::Client::builder())?,
-            direct: build(reqwest::Client::builder().no_proxy())?,
+            proxied: build(builder())?,
+            direct: build(builder().no_proxy())?,
             loopback: settings.loopback.clone().filter(is_loopback),
         })
     }

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::{AuthError, CredentialKind};
+use crate::text;
 use crate::text::scrub::scrub;
 
 /// Entra ID's error codes with a known remedy.
@@ -82,11 +83,7 @@ pub(super) fn missing(kind: CredentialKind, names: &[&str]) -> AuthError {
 
 /// An HTTP client that cannot be created.
 pub(super) fn no_client(error: &reqwest::Error) -> AuthError {
-    let mut deepest: &dyn StdError = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    let reason = one_line(&deepest.to_string());
+    let reason = one_line(&text::causes(error).last().unwrap_or(error).to_string());
     // rustls prefixes the messages of others.
     AuthError::NoClient { reason: reason.trim_start_matches("unexpected error: ").to_owned() }
 }
@@ -114,8 +111,11 @@ pub(super) fn too_slow(kind: CredentialKind, limit: Duration) -> AuthError {
 pub(super) fn failure(kind: CredentialKind, error: &(dyn StdError + 'static)) -> AuthError {
     // The outermost text only repeats the credential's name and adds a link.
     let mut causes = Vec::new();
-    let mut next = error.source().or(Some(error));
-    while let Some(cause) = next {
+    let mut chain: Vec<_> = text::causes(error).collect();
+    if chain.is_empty() {
+        chain.push(error);
+    }
+    for cause in chain {
         let text = one_line(&cause.to_string());
         let text = text.strip_prefix(OURS).map_or(text.as_str(), |rest| rest.trim_start_matches([':', ' ']));
         let text = text.to_owned();
@@ -123,7 +123,6 @@ pub(super) fn failure(kind: CredentialKind, error: &(dyn StdError + 'static)) ->
         if !text.is_empty() && !told && !text.starts_with(NOISE) {
             causes.push(text);
         }
-        next = cause.source();
     }
     let reason = causes.join(": ");
     let reason = scrub(&reason);

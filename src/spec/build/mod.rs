@@ -7,10 +7,8 @@ mod entries;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag};
 use serde_json::Value;
-use serde_saphyr::granit_parser::{
-    ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span as YamlSpan, Tag,
-};
 
 use entries::{Entries, EntryKey, merge};
 

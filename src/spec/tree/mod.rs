@@ -4,7 +4,7 @@
 //! recursive once the depth is known to be small, so that no input overflows the stack. What the tree should contain is not known here: see
 //! `structure`.
 //!
-//! Uses the events of serde-saphyr's parser directly instead of serde, which would stop at the first problem and lose how a scalar was
+//! Uses the events of `granit-parser` directly instead of serde, which would stop at the first problem and lose how a scalar was
 //! written.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -14,6 +14,7 @@ The table has no secrets and no names, and ids are shortened. Exits 1 if a belie
 
 import base64
 import datetime
+import http.client
 import json
 import os
 import pathlib
@@ -81,7 +82,10 @@ class Azure:
     """One account of a subscription, and what is asked about it. Answers are kept: nothing is read twice."""
 
     def __init__(self, endpoint, writes):
-        arm, self.entra, graph, self.data_resource, self.project_resource, self.suffixes = CLOUDS[os.environ.get("KEYLESS_CLOUD", "public")]
+        cloud = os.environ.get("KEYLESS_CLOUD", "public")
+        if cloud not in CLOUDS:
+            sys.exit("KEYLESS_CLOUD is public, usgov or china")
+        arm, self.entra, graph, self.data_resource, self.project_resource, self.suffixes = CLOUDS[cloud]
         self.given = endpoint is not None
         self.endpoint = (endpoint or arm).rstrip("/")
         self.graph = self.endpoint if self.given else graph
@@ -124,7 +128,7 @@ class Azure:
                 if answer.status != 429 or attempt == 2:
                     return answer
                 time.sleep(min(int(wait) if wait.isdigit() else 5, 60))
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 raise Skip(f"no connection ({type(error).__name__})") from error
 
     def token(self, resource):
@@ -137,7 +141,10 @@ class Azure:
             raise Skip("not signed in: there is no Azure CLI, and AZURE_CLIENT_SECRET is not set")
         command = ["az", "account", "get-access-token", "--resource", resource, "--subscription", self.subscription.split("/")[2],
                    "--query", "accessToken", "--output", "tsv"]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise Skip("az does not answer") from error
         if ran.returncode or not ran.stdout.strip():
             raise Skip(f"az gives no token for {resource}")
         return ran.stdout.strip()
@@ -842,6 +849,12 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     azure = Azure(endpoint, "--writes" in arguments)
     page, rows = beliefs(), []
+    try:
+        absent = azure.get(f"{azure.account}?api-version={VERSION}").status == 404
+    except Skip:
+        absent = False
+    if absent:
+        sys.exit("Azure shows no account of these names: nothing was tried")
     try:
         for entry in (entry for entry in page if entry in PROBES):
             print(f"{entry} ...", file=sys.stderr)

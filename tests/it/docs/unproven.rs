@@ -273,6 +273,16 @@ fn what_cannot_be_deleted_is_told() {
 }
 
 #[test]
+fn an_account_that_does_not_exist_refutes_nothing() {
+    let azure = world();
+    let variables = [("KEYLESS_TOKEN", "any"), ("ACCOUNT", "gone")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let run = prove(&["--arm-endpoint", azure.url()], &variables).exits(1);
+    assert_eq!(run.stdout, "", "{run}");
+    run.complains(&["no account of these names"]);
+}
+
+#[test]
 fn the_script_signs_in_and_goes_to_azures_own_hosts() {
     let cloud = Cloud::with(&["chat.openai.azure.com", "chat.services.ai.azure.com"]);
     let app = "0000aaaa-0000-4000-8000-000000000007";

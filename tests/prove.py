@@ -480,7 +480,7 @@ def calls_with_a_token_name_their_caller(azure):
     return verdict(True, f"calls by who they are put down to: {seen}")
 
 
-@probe("B5")
+@probe("B6")
 def log_and_metrics_count_the_same(azure):
     rows, _ = logged(azure)
     days = {}
@@ -500,7 +500,7 @@ def log_and_metrics_count_the_same(azure):
     return verdict(all(days[day] == counted.get(day, 0) for day in compared), f"{len(compared)} days: {here:.0f} calls in the log, {there:.0f} in the metrics")
 
 
-@probe("B6")
+@probe("B7")
 def the_log_says_which_workspaces_it_left_out(azure):
     _, body = logged(azure)
     permissions = {name.lower(): value for name, value in (body.get("permissions") or {}).items()}
@@ -533,7 +533,7 @@ def every_metric_is_shown(azure):
     return verdict(True, "days shown of seven: " + ", ".join(f"{name} {count}" for name, count in sorted(days.items())))
 
 
-@probe("B8")
+@probe("B9")
 def roles_are_told_from_deployments(azure):
     body = {"model": f"keyless-prove-{secrets.token_hex(4)}", "messages": [{"role": "user", "content": "Say yes."}], "max_tokens": 1}
     answer = azure.call("POST", "/openai/v1/chat/completions", body)
@@ -541,7 +541,7 @@ def roles_are_told_from_deployments(azure):
     return verdict(is_known, f"a deployment that does not exist is answered with {answer}")
 
 
-@probe("B14")
+@probe("B15")
 def permissions_show_what_the_caller_may_do(azure):
     azure.body()
     is_shown = azure.may("Microsoft.CognitiveServices/accounts/read")

@@ -26,6 +26,10 @@ deny:
 nightly:
     tests/nightly.sh
 
+# Tries beliefs of docs/unproven.md on the account that SUBSCRIPTION, RESOURCE_GROUP and ACCOUNT name; reads only, without `--writes`.
+prove *options:
+    python3 tests/prove.py {{options}}
+
 # Regenerates the JSON Schemas.
 schema:
     cargo run -q -- schema spec > schema/spec.schema.json

@@ -84,6 +84,16 @@ const BLOCKS: &[(&str, &str, Where)] = &[
     ("docs/start.md", "keyless verify", Here),
     ("docs/start.md", "git add .", Here),
     ("docs/start.md", "keyless schema spec", Here),
+    (
+        "docs/unproven.md",
+        "just prove",
+        Usage("needs `just` and an account; tests/it/docs/unproven.rs runs its script"),
+    ),
+    (
+        "docs/unproven.md",
+        "S=/subscriptions/",
+        Usage("asks Azure for an account; only commands to be typed there use it"),
+    ),
 ];
 
 #[test]

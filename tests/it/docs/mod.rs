@@ -8,6 +8,8 @@ mod leaves;
 mod openings;
 #[cfg(feature = "sandbox")]
 mod pages;
+#[cfg(feature = "sandbox")]
+mod unproven;
 
 use std::fmt::Write as _;
 use std::path::Path;

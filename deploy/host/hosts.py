@@ -1,6 +1,6 @@
 """GitHub, Azure DevOps and GitLab: who the job is, comments on its pull request, issues.
 
-Each host gives `me`, `comments`, `add`, `edit`; GitHub and GitLab also issues. A comment is (id, author's id, text).
+Each host gives `me`, `comments`, `add`, `edit`, and the same of issues. A comment or an issue is (id, author's id, text).
 """
 
 import json
@@ -12,6 +12,10 @@ from api import Failed, call, link, need
 
 class Paged:
     """A host whose lists come in numbered pages."""
+
+    def aside(self, text):
+        """What only these scripts read again."""
+        return f"<!-- {text} -->"
 
     def pages(self, path):
         page = 1
@@ -139,20 +143,27 @@ class GitLab(Paged):
         self.call("PUT", f"/issues/{number}", {"state_event": "close"})
 
 
+def quoted(text):
+    """A string in a query of work items."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 class AzureDevOps:
+    """Issues are work items: their marker is a tag, since a description may come back without its comments."""
+
     longest = 150_000
 
     def __init__(self):
         self.collection = need("SYSTEM_COLLECTIONURI").rstrip("/")
-        project = quote(need("SYSTEM_TEAMPROJECT"), safe="")
-        repository = quote(need("BUILD_REPOSITORY_ID"), safe="")
-        self.repository = f"{self.collection}/{project}/_apis/git/repositories/{repository}"
+        self.project = f"{self.collection}/{quote(need('SYSTEM_TEAMPROJECT'), safe='')}"
         self.headers = {"Authorization": f"Bearer {need('SYSTEM_ACCESSTOKEN')}"}
-        self.run = f"{self.collection}/{project}/_build/results?buildId={need('BUILD_BUILDID')}"
-        self.sha = os.environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID", "")
+        self.run = f"{self.project}/_build/results?buildId={need('BUILD_BUILDID')}"
+        self.sha = os.environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or os.environ.get("BUILD_SOURCEVERSION", "")
+        # A type that every process has.
+        self.type = os.environ.get("ISSUE_TYPE") or "Task"
 
-    def call(self, method, path, body=None):
-        return call(method, f"{self.repository}{path}?api-version=7.1", self.headers, body)
+    def call(self, method, path, body=None, version="api-version=7.1"):
+        return call(method, f"{self.project}/_apis{path}?{version}", self.headers, body)
 
     def me(self):
         url = f"{self.collection}/_apis/connectionData?api-version=7.1-preview"
@@ -161,8 +172,13 @@ class AzureDevOps:
     def footer(self):
         return f"Commit {self.sha[:9]}, {link('run', self.run)}."
 
+    def aside(self, text):
+        return f"({text})"
+
     def comments(self):
-        self.threads = f"/pullRequests/{int(need('SYSTEM_PULLREQUEST_PULLREQUESTID'))}/threads"
+        repository = quote(need("BUILD_REPOSITORY_ID"), safe="")
+        number = int(need("SYSTEM_PULLREQUEST_PULLREQUESTID"))
+        self.threads = f"/git/repositories/{repository}/pullRequests/{number}/threads"
         for thread in self.call("GET", self.threads)["value"]:
             for each in thread.get("comments") or []:
                 if not thread.get("isDeleted") and not each.get("isDeleted"):
@@ -176,6 +192,51 @@ class AzureDevOps:
     def edit(self, comment, text):
         thread, number = comment
         self.call("PATCH", f"{self.threads}/{thread}/comments/{number}", {"content": text})
+
+    def states(self, category):
+        """The names that a process gives to states of a category, in the order of its work."""
+        found = self.call("GET", f"/wit/workitemtypes/{quote(self.type, safe='')}/states")["value"]
+        return [each["name"] for each in found if each["category"] == category]
+
+    def issues(self):
+        ended = ", ".join(quoted(each) for each in self.states("Completed") + self.states("Removed"))
+        query = (
+            "SELECT [System.Id] FROM WorkItems WHERE [System.TeamProject] = @project AND [System.Tags] CONTAINS 'keyless'"
+            f" AND [System.WorkItemType] = {quoted(self.type)} AND [System.State] NOT IN ({ended}) ORDER BY [System.Id]"
+        )
+        ids = [each["id"] for each in self.call("POST", "/wit/wiql", {"query": query})["workItems"]]
+        fields = ["System.CreatedBy", "System.Description", "System.Tags"]
+        for at in range(0, len(ids), 200):
+            batch = self.call("POST", "/wit/workitemsbatch", {"ids": ids[at : at + 200], "fields": fields})
+            for item in batch["value"]:
+                held = item["fields"]
+                tags = [each.strip() for each in held.get("System.Tags", "").split(";")]
+                marker = next((each for each in tags if each.startswith("keyless ")), "")
+                yield item["id"], held["System.CreatedBy"]["id"], f"<!-- {marker} -->\n{held.get('System.Description') or ''}"
+
+    def patch(self, method, path, fields):
+        """Writes fields of a work item; a description is Markdown only if that is said with each write."""
+        steps = [{"op": "add", "path": f"/fields/{name}", "value": value} for name, value in fields.items()]
+        if "System.Description" in fields:
+            steps.append({"op": "add", "path": "/multilineFieldsFormat/System.Description", "value": "Markdown"})
+        headers = {**self.headers, "Content-Type": "application/json-patch+json"}
+        call(method, f"{self.project}/_apis/wit/workitems/{path}?api-version=7.1", headers, steps)
+
+    def open_issue(self, title, text, labels):
+        marker, text = text.split("\n", 1)
+        tags = ["keyless", marker.removeprefix("<!-- ").removesuffix(" -->"), *labels]
+        fields = {"System.Title": title, "System.Description": text, "System.Tags": "; ".join(tags)}
+        self.patch("POST", f"${quote(self.type, safe='')}", fields)
+
+    def edit_issue(self, number, text):
+        self.patch("PATCH", number, {"System.Description": text.split("\n", 1)[1]})
+
+    def say(self, number, text):
+        # Format 0 is Markdown.
+        self.call("POST", f"/wit/workItems/{number}/comments", {"text": text}, "format=0&api-version=7.1-preview.4")
+
+    def close_issue(self, number):
+        self.patch("PATCH", number, {"System.State": self.states("Completed")[0]})
 
 
 def host():

@@ -2,7 +2,8 @@
 """issue.py FOLDER: keeps one open issue for the drift of each stack and environment.
 
 Drift opens it, or edits it in place; a comment is added only if what differs has changed, so that watchers hear of it once. A run without drift
-closes it. A run that could not read everything leaves it as it is. ISSUE_LABELS: labels of a new issue, one a line.
+closes it. A run that could not read everything leaves it as it is. ISSUE_LABELS: labels of a new issue, one a line. On Azure DevOps it is a work
+item, of the type ISSUE_TYPE (Task).
 """
 
 import hashlib
@@ -51,7 +52,7 @@ def issue(result):
     document = result.document()
     # 1 outranks 2: something could not be read, and what could may differ all the same.
     drifted = result.exit_code == 2 or (result.exit_code == 1 and differences(document))
-    seal = f"<!-- differences={digest(document)} -->"
+    seal = here.aside(f"differences={digest(document)}")
     body = result.body(f"{here.footer()}\n\n{seal}", here.longest, result.markdown)
     if drifted and mine is None:
         labels = [each.strip() for each in os.environ.get("ISSUE_LABELS", "").splitlines() if each.strip()]

@@ -1,5 +1,5 @@
-//! The API of a host of repositories, on loopback: comments, issues and commits of GitHub, notes of GitLab, threads of Azure DevOps, the
-//! tokens of jobs, and files to download.
+//! The API of a host of repositories, on loopback: comments, issues and commits of GitHub, notes of GitLab, threads and work items of Azure
+//! DevOps, the tokens of jobs, and files to download.
 //!
 //! A token says what its job may do, and the host holds it to that.
 
@@ -351,6 +351,79 @@ fn azure_devops(
             "PATCH",
             [_, "_apis", "git", "repositories", _, "pullRequests", _, "threads", id, "comments", "1"],
         ) => Some((200, kept.edit(id, sent["content"].as_str()?))),
+        (_, [_, "_apis", "wit", rest @ ..]) => work_items(kept, method, rest, headers, sent),
+        _ => None,
+    }
+}
+
+/// Work items of Azure DevOps, in a process of its own words: a Task ends as "Fertig". A description comes back without comments.
+fn work_items(
+    kept: &mut Kept,
+    method: &Method,
+    parts: &[&str],
+    headers: &HeaderMap,
+    sent: &Value,
+) -> Answered {
+    let patch = || {
+        assert_eq!(headers["content-type"], "application/json-patch+json");
+        let step = |one: &Value| (one["path"].as_str().unwrap().to_owned(), one["value"].clone());
+        let steps: BTreeMap<String, Value> = sent.as_array().unwrap().iter().map(step).collect();
+        let text = steps.contains_key("/fields/System.Description");
+        assert_eq!(text, steps.contains_key("/multilineFieldsFormat/System.Description"), "{steps:?}");
+        steps
+    };
+    match (method.as_str(), parts) {
+        ("GET", ["workitemtypes", "Task", "states"]) => {
+            let states = [("Neu", "Proposed"), ("Fertig", "Completed"), ("Verworfen", "Removed")];
+            Some((
+                200,
+                json!({"value": states.map(|(name, category)| json!({"name": name, "category": category}))}),
+            ))
+        }
+        ("POST", ["wiql"]) => {
+            let query = sent["query"].as_str()?;
+            let wanted = "[System.Tags] CONTAINS 'keyless' AND [System.WorkItemType] = 'Task' AND [System.State] NOT IN ('Fertig', 'Verworfen')";
+            assert!(query.contains(wanted), "{query}");
+            let open = |each: &&Value| each["state"] == "open";
+            let found: Vec<Value> =
+                kept.issues.iter().filter(open).map(|each| json!({"id": each["number"]})).collect();
+            Some((200, json!({"workItems": found})))
+        }
+        ("POST", ["workitemsbatch"]) => {
+            let wanted = |each: &&Value| sent["ids"].as_array().unwrap().contains(&each["number"]);
+            let shown = |each: &Value| {
+                let fields = json!({
+                    "System.CreatedBy": {"id": each["author"]}, "System.Description": each["body"], "System.Tags": each["labels"],
+                });
+                json!({"id": each["number"], "fields": fields})
+            };
+            let found: Vec<Value> = kept.issues.iter().filter(wanted).map(shown).collect();
+            Some((200, json!({"value": found})))
+        }
+        ("POST", ["workitems", "$Task"]) => {
+            let steps = patch();
+            let text = steps["/fields/System.Description"].as_str()?.to_owned();
+            assert!(!text.contains("<!--"), "{text}");
+            let made =
+                json!({"title": steps["/fields/System.Title"], "labels": steps["/fields/System.Tags"]});
+            Some((200, kept.open(&made, &text)))
+        }
+        ("PATCH", ["workitems", number]) => {
+            let steps = patch();
+            let item = kept.issue(number);
+            if let Some(text) = steps.get("/fields/System.Description") {
+                assert!(!text.as_str()?.contains("<!--"), "{text}");
+                item["body"] = text.clone();
+            }
+            if let Some(state) = steps.get("/fields/System.State") {
+                assert_eq!(state, "Fertig");
+                item["state"] = json!("closed");
+            }
+            Some((200, Value::Null))
+        }
+        ("POST", ["workItems", number, "comments"]) => {
+            Some((200, kept.comment(number.parse().unwrap(), BOT, sent["text"].as_str()?)))
+        }
         _ => None,
     }
 }

@@ -232,6 +232,7 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
                 .replace("${{ parameters.specs }}", "specs")
                 .replace("${{ parameters.within }}", "any")
                 .replace("${{ parameters.disclose }}", "false")
+                .replace("${{ parameters.workItemType }}", "Task")
                 .replace("$(Pipeline.Workspace)", &work)
                 .replace("$(System.AccessToken)", "the-build's-own")
         };
@@ -247,6 +248,7 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
             ("BUILD_BUILDID", "12"),
             ("SYSTEM_PULLREQUEST_PULLREQUESTID", "5"),
             ("SYSTEM_PULLREQUEST_SOURCECOMMITID", "1111111111"),
+            ("BUILD_SOURCEVERSION", "1111111111"),
         ]));
         if let Some(connection) = connection.as_str() {
             let name = connection.trim_start_matches("${{ parameters.").trim_end_matches(" }}");
@@ -293,9 +295,75 @@ fn a_pull_request_of_azure_devops_gets_a_plan_and_an_apply() {
     let results = run("apply");
     assert_eq!(results[0].0, 0, "{}", results[0].1);
     let results = run("drift");
-    assert_eq!(results[0].0, 0, "{}", results[0].1);
+    assert_eq!(results.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [0, 0], "{results:?}");
+    assert!(results[1].1.contains("no drift, no issue"), "{}", results[1].1);
     assert_eq!(run("plan").len(), 2);
     assert!(host.comments(5)[1].1.contains("**2 unchanged.**"));
+}
+
+#[test]
+#[ignore = "slow: tests/slow.sh"]
+fn drift_opens_one_work_item_of_azure_devops_and_closes_it() {
+    let (host, cloud) = (Host::start(), cloud());
+    let folder = folder(&cloud);
+    let run = |stage: &str| azure(stage, &host, &cloud, &folder);
+    let live = |properties: Value| {
+        let chat = format!("{}?api-version=2025-06-01", account("chat"));
+        assert!(cloud.send("PATCH", &chat, Some(json!({"properties": properties}))).status < 300);
+    };
+    for stage in ["plan_main", "apply"] {
+        let results = run(stage);
+        assert!(results.iter().all(|(code, _)| *code == 0), "{results:?}");
+    }
+    // Somebody else's item with the same tag is left alone.
+    let tag = "keyless drift: stack=ml-platform environment=";
+    let theirs = json!({"number": 1, "author": STRANGER, "title": "mine", "body": "text", "state": "open", "labels": format!("keyless; {tag}")});
+    host.with(|kept| kept.issues.push(theirs.clone()));
+    let drift = |expected: i32| {
+        host.take_writes();
+        let results = run("drift");
+        assert_eq!(results.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [expected, 0], "{results:?}");
+        let mut writes = host.take_writes();
+        writes.retain(|line| !line.ends_with("/wiql") && !line.ends_with("/workitemsbatch"));
+        writes.iter().map(|line| line.replace("/org/ml%20team/_apis/wit", "")).collect::<Vec<_>>()
+    };
+    live(json!({"disableLocalAuth": false}));
+    assert_eq!(drift(2), ["POST /workitems/$Task"]);
+    let [_, item] = host.with(|kept| kept.issues.clone()).try_into().unwrap();
+    assert_eq!(
+        (&item["title"], &item["labels"]),
+        (&json!("Drift: stack ml-platform"), &json!(format!("keyless; {tag}")))
+    );
+    let text = item["body"].as_str().unwrap();
+    assert!(text.contains("API keys") && text.contains("Commit 111111111, [run]"), "{text}");
+    let number = item["number"].as_u64().unwrap();
+    // The same drift again is told once; another is a comment.
+    assert_eq!(drift(2), [format!("PATCH /workitems/{number}")]);
+    cloud.send("DELETE", &format!("{}?api-version=2022-04-01", assignment(&cloud)), None);
+    assert_eq!(
+        drift(2),
+        [format!("PATCH /workitems/{number}"), format!("POST /workItems/{number}/comments")]
+    );
+    let results = [run("plan_main"), run("apply")].concat();
+    assert!(results.iter().all(|(code, _)| *code == 0), "{results:?}");
+    assert_eq!(
+        drift(0),
+        [format!("POST /workItems/{number}/comments"), format!("PATCH /workitems/{number}")]
+    );
+    let states = host.with(|kept| kept.issues.iter().map(|each| each["state"].clone()).collect::<Vec<_>>());
+    assert_eq!(states, ["open", "closed"]);
+    assert_eq!(host.with(|kept| kept.issues[0].clone()), theirs);
+}
+
+/// The id of the only role assignment.
+fn assignment(cloud: &Cloud) -> String {
+    let list = format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter=atScope()",
+        account("chat")
+    );
+    let answer = cloud.send("GET", &list, None);
+    let own = |one: &&Value| one["properties"]["principalId"] == ALICE;
+    answer.body["value"].as_array().unwrap().iter().find(own).unwrap()["id"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -24,10 +24,16 @@ pub(crate) struct Kept {
     pub(crate) issues: Vec<Value>,
     /// What `compare` answers.
     pub(crate) compared: Value,
+    /// The newest commit of the pull request, and of the branch.
+    pub(crate) head: String,
+    /// Whether everybody reads the repository.
+    pub(crate) is_public: bool,
     /// `METHOD path`, in order.
     pub(crate) seen: Vec<String>,
-    /// Answers before any other, by `METHOD path`: status and `Retry-After`.
+    /// Answers before any other, by `METHOD path`: status and `Retry-After`; or, with `reset`, the time at which GitHub's own limit ends.
     pub(crate) busy: Vec<(String, u16, &'static str)>,
+    /// Requests that are done and answered 502 all the same, by `METHOD path`.
+    pub(crate) lost: Vec<String>,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Bodies that a webhook got.
     pub(crate) posted: Vec<Value>,
@@ -47,6 +53,7 @@ impl Host {
         let kept = Arc::new(Mutex::new(Kept {
             compared: json!({"status": "identical", "files": []}),
             next: 100,
+            head: "1111111111".to_owned(),
             ..Kept::default()
         }));
         let state = Arc::clone(&kept);
@@ -215,6 +222,10 @@ async fn serve(
     let found = github
         .or_else(|| gitlab(&mut kept, &method, &parts, &query, &headers, &sent))
         .or_else(|| azure_devops(&mut kept, &method, &parts, &headers, &sent));
+    if let Some(at) = kept.lost.iter().position(|lost| *lost == line) {
+        kept.lost.remove(at);
+        return answer(502, &json!({"message": "Bad Gateway"}), "");
+    }
     match found {
         Some((status, value)) => answer(status, &value, ""),
         None => answer(404, &json!({"message": "Not Found"}), ""),
@@ -246,6 +257,8 @@ fn github(
     let talks = may(headers, &["pull-requests: write", "issues: write"]);
     match (method.as_str(), rest) {
         ("GET", ["compare", ..]) if may(headers, &["contents: read"]) => Some((200, kept.compared.clone())),
+        ("GET", []) => Some((200, json!({"private": !kept.is_public}))),
+        ("GET", ["pulls", _]) if talks => Some((200, json!({"head": {"sha": kept.head}}))),
         ("GET", ["issues", number, "comments"]) if talks => {
             let of = |each: &&Value| is(&each["number"], number);
             Some((200, page(kept.comments.iter().filter(of).map(shown).collect(), query)))
@@ -290,7 +303,14 @@ fn gitlab(
     }
     match (method.as_str(), rest) {
         ("GET", ["user"]) => Some((200, json!({"id": BOT}))),
-        ("GET", ["projects", _, "merge_requests", number, "notes"]) => {
+        ("GET", ["projects", _]) => Some((200, json!({"visibility": "private"}))),
+        ("GET", ["projects", _, "merge_requests", _]) => Some((200, json!({"sha": kept.head}))),
+        ("GET", ["projects", _, "repository", "branches", "main"]) => {
+            Some((200, json!({"commit": {"id": kept.head}})))
+        }
+        ("GET", ["projects", _, "repository", "merge_base"]) => Some((200, json!({"id": "1111111111"}))),
+        ("GET", ["projects", _, "repository", "compare"]) => Some((200, kept.compared.clone())),
+        ("GET", ["projects", _, "merge_requests" | "issues", number, "notes"]) => {
             let of = |each: &&Value| is(&each["number"], number);
             Some((200, page(kept.comments.iter().filter(of).map(shown).collect(), query)))
         }
@@ -332,6 +352,17 @@ fn azure_devops(
     }
     match (method.as_str(), rest) {
         ("GET", ["_apis", "connectionData"]) => Some((200, json!({"authenticatedUser": {"id": BOT}}))),
+        ("GET", ["_apis", "projects", _]) => Some((200, json!({"visibility": "private"}))),
+        ("GET", [_, "_apis", "git", "repositories", _, "diffs", "commits"]) => {
+            let mut compared = kept.compared.clone();
+            if compared["commonCommit"].is_null() {
+                compared = json!({"commonCommit": kept.head, "changes": [], "allChangesIncluded": true});
+            }
+            Some((200, compared))
+        }
+        ("GET", [_, "_apis", "git", "repositories", _, "pullRequests", _]) => {
+            Some((200, json!({"lastMergeSourceCommit": {"commitId": kept.head}})))
+        }
         ("GET", [_, "_apis", "git", "repositories", _, "pullRequests", number, "threads"]) => {
             let of = |each: &&Value| is(&each["number"], number);
             // A comment of each thread has the number 1.
@@ -421,6 +452,12 @@ fn work_items(
             }
             Some((200, Value::Null))
         }
+        ("GET", ["workItems", number, "comments"]) => {
+            let of = |each: &&Value| is(&each["number"], number);
+            let shown: Vec<Value> =
+                kept.comments.iter().filter(of).map(|each| json!({"text": each["body"]})).collect();
+            Some((200, json!({"comments": shown})))
+        }
         ("POST", ["workItems", number, "comments"]) => {
             Some((200, kept.comment(number.parse().unwrap(), BOT, sent["text"].as_str()?)))
         }
@@ -433,7 +470,11 @@ fn answer(status: u16, value: &Value, after: &str) -> Response<Body> {
         Response::new(Body::from(if value.is_null() { String::new() } else { value.to_string() }));
     *response.status_mut() = status.try_into().unwrap();
     response.headers_mut().insert("content-type", "application/json; charset=utf-8".parse().unwrap());
-    if !after.is_empty() {
+    if after == "reset" {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        response.headers_mut().insert("x-ratelimit-remaining", "0".parse().unwrap());
+        response.headers_mut().insert("x-ratelimit-reset", now.into());
+    } else if !after.is_empty() {
         response.headers_mut().insert("retry-after", after.parse().unwrap());
     }
     response

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """newest.py: fails if the branch of this run has got commits since that touch what it was planned from.
 
-SPECS: files and folders, one a line. ARGUMENTS: more arguments of keyless, one a line; files among them count too. Both are read in the
-checkout, from the folder in which keyless runs. What cannot be judged fails.
+SPECS: files and folders, one a line. ARGUMENTS: more arguments of keyless, one a line; files among them count too, and so does KEYLESS_VAR_FILE. All
+are read in the checkout, from the folder in which keyless runs. What cannot be judged fails.
 """
 
 import os
@@ -55,7 +55,7 @@ def watched():
             # Of a file that is a link: what lies beside the file itself.
             if not os.path.isdir(spec):
                 yield from in_repository(os.path.dirname(os.path.realpath(spec)))
-    for argument in lines("ARGUMENTS"):
+    for argument in lines("ARGUMENTS") + lines("KEYLESS_VAR_FILE"):
         value = argument.split("=", 1)[1] if argument.startswith("-") and "=" in argument else argument
         if os.path.exists(value):
             yield from in_repository(value)

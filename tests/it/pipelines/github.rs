@@ -370,6 +370,31 @@ fn a_comment_shows_nothing_but_what_was_written_for_it() {
     }
 }
 
+/// An artifact belongs to one stack and one environment.
+#[test]
+fn no_two_stacks_or_environments_share_an_artifact() {
+    let action = |name: &str| {
+        let path = format!("{}/deploy/github/{name}/action.yml", env!("CARGO_MANIFEST_DIR"));
+        super::runner::yaml(&std::fs::read_to_string(path).unwrap())
+    };
+    let names = |action: &Value, stack: &str, environment: &str| -> Vec<String> {
+        let context = json!({"inputs": {"stack": stack, "environment": environment}});
+        let steps = action["runs"]["steps"].as_array().unwrap().iter();
+        let named = steps.filter_map(|step| step["with"]["name"].as_str());
+        named.map(|name| super::expression::filled(name, &context)).collect()
+    };
+    let runs = [("ml", "prod-eu"), ("ml-prod", "eu"), ("ml", ""), ("ml", "default"), ("ml-default", "")];
+    for (name, count) in [("plan", 1), ("drift", 1), ("apply", 2)] {
+        let action = action(name);
+        let all: Vec<String> = runs.iter().flat_map(|(stack, of)| names(&action, stack, of)).collect();
+        let different: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!((all.len(), different.len()), (runs.len() * count, runs.len() * count), "{all:?}");
+    }
+    // What is applied is what was planned.
+    let [plan, apply] = ["plan", "apply"].map(|name| names(&action(name), "ml", "eu"));
+    assert_eq!((plan[0].as_str(), plan[0].as_str()), ("keyless-plan-ml@eu", apply[0].as_str()));
+}
+
 /// A comment that was made although its answer was lost.
 #[test]
 fn a_lost_answer_makes_no_second_comment_and_a_second_one_says_the_same() {

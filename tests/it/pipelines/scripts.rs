@@ -141,7 +141,7 @@ fn an_issue_or_what_is_said_in_it_is_written_once_though_answers_are_lost() {
     assert_eq!(issues.len(), 1);
     let other = json!({"action": "create", "id": "/x"});
     host.with(|kept| {
-        kept.lost.push(format!("POST /repos/team/estate/issues/{}/comments", issues[0]["number"]))
+        kept.lost.push(format!("POST /repos/team/estate/issues/{}/comments", issues[0]["number"]));
     });
     assert_eq!(drift(2, vec![other]).1, 1);
     // A second one of the same name, however it came, is closed.
@@ -196,6 +196,11 @@ fn whatever_a_spec_is_called_a_later_change_of_it_is_seen() {
         let (code, said) = newest(specs, arguments, "docs/README.md");
         assert_eq!(code, i32::from(specs == "."), "{specs}: {said}");
     }
+    host.with(|kept| kept.compared = json!({"status": "ahead", "files": [{"filename": "vars/prod.yaml"}]}));
+    let mut variables = github(&host, &folder);
+    variables.extend(owned([("KEYLESS_VAR_FILE", "vars/prod.yaml")]));
+    let (code, said) = bash(&format!("exec python3 {ROOT}/deploy/host/newest.py"), folder.path(), &variables);
+    assert!(code == 1 && said.contains("changes vars/prod.yaml"), "{said}");
     // What is not in the checkout cannot be judged.
     let outside = Folder::new();
     outside.write("specs/a.yaml", "");

@@ -2,6 +2,9 @@
 #
 #   docker build -t keyless .
 #   docker run --rm -v "$PWD/specs:/specs:ro" keyless validate /specs
+#
+# Both base images are named by tags, which can be moved. For a build that stays the same, put the digests that you verified behind them:
+# `docker buildx imagetools inspect IMAGE` prints one.
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY . .

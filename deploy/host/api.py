@@ -3,6 +3,7 @@
 Nothing of the repository runs here: a folder of results is read as data. Tokens are sent to the host's own API and printed nowhere.
 """
 
+import http.client
 import json
 import os
 import re
@@ -18,6 +19,10 @@ class Failed(Exception):
     """What ends the job, in words."""
 
 
+class Unsure(Failed):
+    """A write without an answer: it may have been done."""
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the token elsewhere."""
 
@@ -26,36 +31,72 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 _OPENER = urllib.request.build_opener(_NoRedirect)
-_LONGEST = 30
+# For how many seconds a script waits for a busy host in all; jobs end after five minutes.
+_PATIENCE = 200
+_BEGUN = time.monotonic()
 
 
-def call(method, url, headers, body=None, shown=None):
+def call(method, url, headers, body=None, shown=None, repeats=None):
     """One request with JSON; tried again while the host is busy. Gives the answer's JSON, or nothing where it is none.
 
-    `shown`: what messages call a URL that is a secret itself.
+    `shown`: what messages call a URL that is a secret itself. `repeats`: whether sending it twice is as good as once; of a POST it is not.
     """
     shown = shown or url.split("?")[0]
+    repeats = method != "POST" if repeats is None else repeats
     data = None if body is None else json.dumps(body).encode()
     fields = {"User-Agent": "keyless", "Accept": "application/json", "Content-Type": "application/json", **headers}
     for attempt in range(5):
-        request = urllib.request.Request(url, data=data, method=method, headers=fields)
+        wait, done = 2**attempt, True
         try:
-            with _OPENER.open(request, timeout=30) as answer:
-                text = answer.read()
-                return json.loads(text) if "json" in answer.headers.get("Content-Type", "") and text.strip() else None
+            return _once(urllib.request.Request(url, data=data, method=method, headers=fields))
         except urllib.error.HTTPError as error:
-            said = error.read(2000).decode("utf-8", "replace")
-            again = error.code in (429, 502, 503, 504) or (error.code == 403 and error.headers.get("Retry-After"))
-            if not again or attempt == 4:
-                raise Failed(f"{method} {shown}: {error.code} {_message(said)}") from None
-            wait = error.headers.get("Retry-After") or ""
-            time.sleep(min(int(wait) if wait.isdigit() else 2**attempt, _LONGEST))
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            # A write without an answer may have been done: once more could be twice.
-            if method != "GET" or attempt == 4:
-                raise Failed(f"{method} {shown}: {getattr(error, 'reason', error)}") from None
-            time.sleep(2**attempt)
+            said = _message(_body(error))
+            told, limit = f"{method} {shown}: {error.code} {said}", _limit(error, said)
+            if error.code not in (429, 500, 502, 503, 504) and limit is None:
+                raise Failed(told) from None
+            # What a limit refuses was not done.
+            done = error.code >= 500
+            wait = wait if limit is None else limit
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            told = f"{method} {shown}: {getattr(error, 'reason', error)}"
+        if done and not repeats:
+            raise Unsure(told)
+        if attempt == 4 or time.monotonic() + wait > _BEGUN + _PATIENCE:
+            raise Failed(f"{told} (gave up after {attempt + 1} attempts)")
+        time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _once(request):
+    with _OPENER.open(request, timeout=30) as answer:
+        text = answer.read()
+        is_json = "json" in answer.headers.get("Content-Type", "") and text.strip()
+    try:
+        return json.loads(text) if is_json else None
+    except (ValueError, RecursionError):
+        raise Failed(f"{request.get_method()}: the answer is not JSON that can be read") from None
+
+
+def _body(error):
+    try:
+        return error.read(2000).decode("utf-8", "replace")
+    except (http.client.HTTPException, OSError):
+        return ""
+
+
+def _limit(error, said):
+    """For how many seconds a host that limits requests asks to wait; nothing if it does not limit."""
+    after = error.headers.get("Retry-After") or ""
+    if after.isdigit() and (error.code in (403, 429) or error.code >= 500):
+        return int(after)
+    if error.code not in (403, 429):
+        return None
+    # GitHub's own limit has no Retry-After: the time is in another field.
+    reset = error.headers.get("x-ratelimit-reset") or ""
+    if error.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        return max(1, int(reset) - int(time.time()) + 1)
+    # https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api: at least a minute.
+    return 60 if "rate limit" in said else None
 
 
 def _message(text):
@@ -84,6 +125,11 @@ def link(text, url):
     return f"[{text}]({url})" if url.startswith(("https://", "http://")) else text
 
 
+def members(value):
+    """The objects of a list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 class Results:
     """A folder that run.sh wrote."""
 
@@ -96,6 +142,7 @@ class Results:
             if not name.fullmatch(each):
                 raise Failed(f"run.json holds `{clean(each)}`, which is no name")
         self.exit_code = int(ran["exitCode"])
+        self.changes = self._changes()
         self.markdown = self._read("keyless.md", 1_000_000, "")
         # For more readers than the rest: nothing stands in for it.
         self.comment = self._read("comment.md", 1_000_000, "")
@@ -109,13 +156,13 @@ class Results:
         with path.open("rb") as file:
             return file.read(most).decode("utf-8", "replace")
 
-    def document(self):
-        """The plan or drift as JSON; nothing where the run ended before there was one."""
+    def _changes(self):
+        """The changes of the plan or drift; none where the run ended before there was one."""
         try:
             found = json.loads(self._read("keyless.json", 100_000_000, "{}"))
-        except ValueError:
-            return {}
-        return found if isinstance(found, dict) else {}
+        except (ValueError, RecursionError):
+            return []
+        return members(found.get("changes")) if isinstance(found, dict) else []
 
     def marker(self):
         return f"<!-- keyless {self.command}: stack={self.stack} environment={self.environment} -->"
@@ -135,25 +182,33 @@ class Results:
         return f"{self.marker()}\n{text}\n\n{footer}\n"
 
 
-def results(folder):
-    """The results in a folder and in the folders directly in it; artifacts are downloaded each into its own."""
+def folders(folder):
+    """A folder of results, and those directly in it; artifacts are downloaded each into its own."""
     top = Path(folder)
-    found = [path.parent for path in [top / "run.json", *sorted(top.glob("*/run.json"))] if path.is_file()]
-    return [Results(path) for path in found]
+    return [path.parent for path in [top / "run.json", *sorted(top.glob("*/run.json"))] if path.is_file()]
 
 
-def main(run):
-    if len(sys.argv) != 2:
-        print(f"usage: {Path(sys.argv[0]).name} FOLDER", file=sys.stderr)
+def told(error):
+    return clean(str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}")
+
+
+# What a host or a file can make go wrong; anything else is a bug.
+WRONG = (Failed, OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, http.client.HTTPException)
+
+
+def main(run, folder=None):
+    """Runs a function with each result; one that fails keeps none of the others back."""
+    name = Path(sys.argv[0]).name
+    if folder is None and len(sys.argv) != 2:
+        print(f"usage: {name} FOLDER", file=sys.stderr)
         return 1
-    try:
-        found = results(sys.argv[1])
-        if not found:
-            print("Nothing to say: no job left a result.")
-        for each in found:
-            run(each)
-    except (Failed, OSError, ValueError, KeyError, TypeError) as error:
-        said = str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
-        print(f"{Path(sys.argv[0]).name}: {clean(said)}", file=sys.stderr)
-        return 1
-    return 0
+    found, code = folders(folder or sys.argv[1]), 0
+    if not found:
+        print("Nothing to say: no job left a result.")
+    for each in found:
+        try:
+            run(Results(each))
+        except WRONG as error:
+            print(f"{name}: {each.name}: {told(error)}", file=sys.stderr)
+            code = 1
+    return code

@@ -17,8 +17,8 @@
 #   NO_PLAN      why this run may not plan: printed instead of a plan
 #   ACCEPT_DRIFT `true`: drift is no failure of this job
 #
-# FOLDER gets keyless.md, keyless.json, and run.json: what ran, with which exit code; of a plan also comment.md. On GitHub the Markdown is the summary of the job and
-# `exit-code` and `changes` are outputs; on Azure Pipelines it is attached to the run.
+# FOLDER gets keyless.md, keyless.json, and run.json: what ran, with which exit code; of plan and drift also comment.md. On GitHub the Markdown
+# is the summary of the job and `exit-code` and `changes` are outputs; on Azure Pipelines it is attached to the run.
 set -euo pipefail
 
 command=${1:-}
@@ -63,6 +63,8 @@ if [[ $command == summary ]]; then
     summary
     exit 0
 fi
+# It runs the code of anybody's pull request with the identity of the protected branch.
+[[ ${GITHUB_EVENT_NAME:-} != pull_request_target ]] || fail "\`on: pull_request_target\` is refused: use \`on: pull_request\`"
 # They become part of a marker in a comment.
 [[ $stack =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || fail "STACK must be the name of the stack, not \`$stack\`"
 [[ $environment =~ ^[A-Za-z0-9._-]*$ ]] || fail "ENVIRONMENT must be a name, not \`$environment\`"
@@ -78,6 +80,9 @@ if [[ -n ${NO_PLAN:-} ]]; then
     output changes false
     exit 0
 fi
+
+# Of a run that ends here, comments say that there is no result.
+[[ $command == apply ]] || note 1
 
 arguments=(--stack "$stack" --format markdown --report "markdown=$folder/keyless.md" --report "json=$folder/keyless.json")
 [[ -z $environment ]] || arguments+=(--env "$environment")
@@ -106,6 +111,7 @@ plan)
     [[ ${DISCLOSE:-} != true ]] || arguments+=(--disclose)
     [[ ${SAVE:-} != true ]] || arguments+=(--out "$folder/plan.json")
     ;;
+drift) arguments+=(--report "comment=$folder/comment.md") ;;
 esac
 
 code=0

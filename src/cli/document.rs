@@ -327,7 +327,9 @@ impl Document<'_> {
             // Refused when the run begins.
             (ReportFormat::Comment, Document::Statement(_)) => String::new(),
             (ReportFormat::OpenMetrics, document) => document.measured(),
-            (ReportFormat::CodeQuality, document) => json(&annotations::code_quality(&document.issues()))?,
+            (ReportFormat::CodeQuality, document) => {
+                json(&annotations::code_quality(&document.issues_beside_comments(options)))?
+            }
         })
     }
 
@@ -361,7 +363,22 @@ impl Document<'_> {
                 (false, false) => Much::Loud,
                 (false, true) => Much::All,
             };
-            output::commands(&annotations::annotations(&self.issues(), host, much));
+            output::commands(&annotations::annotations(&self.issues_beside_comments(options), host, much));
+        }
+    }
+
+    /// All issues, for places that whoever reads a comment reads too.
+    fn issues_beside_comments(&self, options: &Options) -> Vec<Issue> {
+        let folders = &folders();
+        match self {
+            _ if options.disclose => self.issues(),
+            Document::Plan(plan) => comment::issues(plan, Severity::Note, folders),
+            Document::Drift(plan) => comment::issues(plan, Severity::Warning, folders),
+            Document::Report(report, plan) => {
+                comment::issues_of_findings(&report.findings, Some(plan), folders)
+            }
+            Document::Statement(said) => comment::issues_of_findings(&said.issues(), None, folders),
+            Document::Findings(findings) => comment::issues_of_findings(findings, None, folders),
         }
     }
 

@@ -53,7 +53,7 @@ pub struct Options {
     /// Also write the result to a file, as human, json, markdown, comment, html, sarif, codequality or openmetrics
     #[arg(long, global = true, value_name = "FORMAT=FILE", env = "KEYLESS_REPORT", hide_env_values = true)]
     pub report: Vec<ReportFile>,
-    /// Show ids, addresses, sign-in names and targets in `--report comment=FILE` too
+    /// Show ids, addresses, sign-in names and targets in comments, annotations and code quality reports too
     #[arg(long, global = true, env = "KEYLESS_DISCLOSE", hide_env_values = true)]
     pub disclose: bool,
     /// Show findings at their lines in a pipeline

@@ -158,7 +158,8 @@ fn mend(caller: Uuid, right: &Right<'_>, given: &BTreeSet<GivenRole>) -> String 
     let ids: Vec<String> = needed.into_iter().collect();
     let part = |verb: &str, source: &str| {
         format!(
-            "((!(ActionMatches{{'Microsoft.Authorization/roleAssignments/{verb}'}})) OR (@{source}[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {{{}}}))",
+            // Where somebody types, shells replace a `!` between double quotes.
+            "((\"'!'\"(ActionMatches{{'Microsoft.Authorization/roleAssignments/{verb}'}})) OR (@{source}[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {{{}}}))",
             ids.join(", ")
         )
     };

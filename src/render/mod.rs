@@ -25,5 +25,6 @@ mod summary;
 mod tables;
 pub mod text;
 mod usage;
+mod veil;
 mod verify;
 mod words;

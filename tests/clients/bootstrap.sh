@@ -35,6 +35,7 @@ for each in planner:pull_request auditor:ref:refs/heads/main applier:environment
     principal=$("$AZ" identity show --resource-group rg-pipelines --name "keyless-${each%%:*}" --query principalId --output tsv)
     case ${each%%:*} in
     applier) roles='Cognitive Services Contributor Reader Role Based Access Control Administrator' ;;
+    auditor) roles='Monitoring Reader keyless auditor' ;;
     *) roles="keyless ${each%%:*}" ;;
     esac
     tsv "roles of ${each%%:*}" "$roles" 'sort([].roleDefinitionName)' role assignment list --all --assignee "$principal"

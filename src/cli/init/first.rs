@@ -122,27 +122,44 @@ pub(super) fn files(answers: &Answers, spec: &str) -> Vec<NewFile> {
         files.push(NewFile::new(SETTINGS, pretty(&settings)));
         files.push(NewFile::new(SCHEMA, pretty(&published_schema())));
     }
-    let stack = ("ml-platform", scalar(&answers.stack));
-    let pinned = |text: &str| match &answers.pinned {
-        Some(Pinned { repository, commit }) => {
-            let body = text.lines().skip_while(|line| line.starts_with('#'));
-            let body = body.fold(String::new(), |text, line| text + line + "\n");
-            PINNED.to_owned()
-                + &body
-                    .replace("ORG/keyless", repository)
-                    .replace("COMMIT", commit)
-                    .replace("refs/tags/TAG", &tag(commit))
-        }
-        None => text.to_owned(),
-    };
-    let group =
-        |text: &str| text.replace("resourceGroups/rg-ai", &format!("resourceGroups/{}", answers.group));
-    let filled =
-        |text: &str| group(&pinned(text)).replace(stack.0, &stack.1).replace(NOWHERE, &answers.subscription);
     if let Some((path, template)) = answers.host.pipeline() {
-        files.push(NewFile::new(path, filled(template)));
+        files.push(NewFile::new(path, pipeline(answers, template)));
     }
     files
+}
+
+/// A template with the answers in it. Markers are looked for in the template alone: an answer may contain one.
+fn pipeline(answers: &Answers, template: &str) -> String {
+    let group = format!("resourceGroups/{}", answers.group);
+    let mut values = vec![
+        ("ml-platform", scalar(&answers.stack)),
+        ("resourceGroups/rg-ai", group),
+        (NOWHERE, answers.subscription.clone()),
+    ];
+    let Some(Pinned { repository, commit }) = &answers.pinned else { return filled(template, &values) };
+    values.extend([
+        ("ORG/keyless", repository.clone()),
+        ("COMMIT", commit.clone()),
+        ("refs/tags/TAG", tag(commit)),
+    ]);
+    let body = template.lines().skip_while(|line| line.starts_with('#'));
+    let body = body.fold(String::new(), |text, line| text + line + "\n");
+    PINNED.to_owned() + &filled(&body, &values)
+}
+
+/// A text with values in the place of markers, in one pass.
+fn filled(template: &str, values: &[(&str, String)]) -> String {
+    let (mut text, mut rest) = (String::new(), template);
+    let next = |rest: &str| {
+        let found = values.iter().filter_map(|(marker, value)| Some((rest.find(marker)?, *marker, value)));
+        found.min_by_key(|(at, ..)| *at).map(|(at, marker, value)| (at, marker.len(), value.clone()))
+    };
+    while let Some((at, length, value)) = next(rest) {
+        text.push_str(&rest[..at]);
+        text.push_str(&value);
+        rest = &rest[at + length..];
+    }
+    text + rest
 }
 
 /// What stands above a pipeline that names a commit already.

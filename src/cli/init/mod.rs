@@ -3,10 +3,10 @@
 mod first;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, ErrorKind, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs, iter};
 
 use clap::ValueEnum;
 use uuid::Uuid;
@@ -18,7 +18,10 @@ use super::output::{self, Failure};
 use super::session::block_on;
 use super::{Exit, export, signals};
 use crate::export::Wanted;
+use crate::finding::{Finding, Severity};
+use crate::flow::Checked;
 use crate::id::ResourceId;
+use crate::spec::variables::VariableInputs;
 use crate::spec::{STACK_NAMES, is_group_name, is_stack_name};
 use first::{
     Answers, Editor, IGNORED, NewFile, Pinned, Platform, Scratch, files, ignoring, modeline, scratch,
@@ -93,17 +96,39 @@ fn location(text: &str) -> Result<String, String> {
 }
 
 fn pin(text: &str) -> Result<Pinned, String> {
-    let is_plain = |text: &str| {
-        !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_./".contains(&c))
+    let is_plain = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && part.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c))
     };
-    match text.split_once('@') {
-        Some((repository, commit))
-            if is_plain(repository) && is_plain(commit) && repository.contains('/') =>
-        {
-            Ok(Pinned { repository: repository.to_owned(), commit: commit.to_owned() })
-        }
-        _ => Err("expected OWNER/NAME@COMMIT".to_owned()),
+    let (repository, commit) = text.split_once('@').ok_or("expected OWNER/NAME@COMMIT")?;
+    let fits = repository.contains('/') && repository.split('/').chain(commit.split('/')).all(is_plain);
+    if !fits || repository.starts_with("ORG/") {
+        return Err("expected OWNER/NAME@COMMIT".to_owned());
     }
+    Ok(Pinned { repository: repository.to_owned(), commit: commit.to_owned() })
+}
+
+/// Fails if a pin is not what a host takes, or names something that others may move.
+fn lasting(host: Platform, pinned: Option<&Pinned>) -> Result<(), Failure> {
+    let Some(Pinned { repository, commit }) = pinned else { return Ok(()) };
+    let is_hash =
+        matches!(commit.len(), 40 | 64) && commit.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    let is_tag = commit != "TAG" && (!commit.starts_with("refs/") || commit.starts_with("refs/tags/"));
+    let (fits, hint) = match host {
+        Platform::None => return Ok(()),
+        Platform::AzurePipelines => (is_tag, "Azure Pipelines takes a tag; protect it from being moved"),
+        Platform::Github if repository.matches('/').count() != 1 => {
+            (false, "a repository of GitHub is OWNER/NAME")
+        }
+        Platform::Github | Platform::Gitlab => {
+            (is_hash, "give the whole hash of a commit: branches and tags can be moved")
+        }
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Failure::new(format!("cannot pin the pipeline to `{repository}@{commit}`; nothing was written"))
+        .hint(hint))
 }
 
 /// The first answers: all of them are known before anything is read or written.
@@ -115,14 +140,18 @@ struct Begun {
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let stack = stack(options)?;
     possible(args)?;
+    lasting(args.host.unwrap_or(Platform::None), args.pin.as_ref())?;
     options.reports_ready()?;
     signals::listen(&options.interrupt, Duration::from_secs(u64::from(options.grace)))?;
     let (begun, spec) = block_on(async {
         let begun = ask(options, args, stack).await?;
         // Before Azure is read: what stands there already ends the run anyway.
+        lasting(begun.answers.host, args.pin.as_ref())?;
+        at_root(begun.answers.host)?;
         free(&files(&begun.answers, ""))?;
+        undeclared(&begun.answers.stack)?;
         let spec = match begun.from {
-            From::Scratch => scratch(&begun.answers, &wanted(args)),
+            From::Scratch => valid(scratch(&begun.answers, &wanted(args)))?,
             From::Live => live(options, args, &begun.answers).await?,
         };
         Ok((begun, spec))
@@ -252,6 +281,49 @@ async fn live(options: &Options, args: &Args, answers: &Answers) -> Result<Strin
     };
     let text = export::whole(options, &wanted).await?;
     Ok(format!("{}{text}", modeline(answers.editor)))
+}
+
+/// A spec, if it has no mistake.
+fn valid(spec: String) -> Result<String, Failure> {
+    let checked = read(&["-"], &spec);
+    match checked.findings.into_iter().find(|finding| finding.severity == Severity::Error) {
+        Some(Finding { message, hint: Some(hint), .. }) => Err(Failure::new(message).hint(hint)),
+        Some(Finding { message, .. }) => Err(Failure::new(message)),
+        None => Ok(spec),
+    }
+}
+
+/// Fails if a spec that is there declares the stack: each file would revoke what the other grants.
+fn undeclared(stack: &str) -> Result<(), Failure> {
+    if !Path::new("specs").is_dir() {
+        return Ok(());
+    }
+    let checked = read(&["specs"], "");
+    let Some(loaded) = checked.stacks.iter().find(|loaded| loaded.spec.stack == stack) else { return Ok(()) };
+    let file = &checked.sources.file(loaded.document.value_span("/stack").file).name;
+    Err(Failure::new(format!("`{file}` already declares stack `{stack}`; nothing was written"))
+        .hint("`--stack NAME` gives the new spec another"))
+}
+
+fn read(paths: &[&str], stdin: &str) -> Checked {
+    let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
+    Checked::read(&paths, stdin.as_bytes(), &VariableInputs::new(Vec::new(), Vec::new(), iter::empty()))
+}
+
+/// Fails where a host would not find its pipeline: below the root of a git repository.
+fn at_root(host: Platform) -> Result<(), Failure> {
+    let Some(file) = host.file() else { return Ok(()) };
+    let here =
+        env::current_dir().map_err(|error| Failure::new("failed to find the current folder").cause(error))?;
+    // A working tree of its own has a file of this name.
+    match here.ancestors().find(|folder| folder.join(".git").exists()) {
+        Some(root) if root != here => Err(Failure::new(format!(
+            "this folder is inside the git repository `{}`, and the pipeline `{file}` belongs in its root; nothing was written",
+            root.display()
+        ))
+        .hint("run it in the root, or leave the pipeline out: `--host none`")),
+        _ => Ok(()),
+    }
 }
 
 /// Fails if one of the files exists.

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::cause;
 use super::drift::is_compared;
 use super::text::{label, worded};
+use super::veil::Withheld;
 use super::words::shortened;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
 use crate::finding::{Code, Severity, bounded};
@@ -39,6 +40,18 @@ pub struct Issue {
     pub(super) same: Option<String>,
     /// Stable between runs even if its line moves, and unique.
     pub(super) fingerprint: String,
+}
+
+impl Issue {
+    /// The same without what is withheld; its fingerprint stays.
+    pub(super) fn without(self, withheld: &Withheld) -> Self {
+        let veiled = |text: &String| withheld.plain(text);
+        Self {
+            said: self.said.iter().map(veiled).collect(),
+            resource: self.resource.as_ref().map(veiled),
+            ..self
+        }
+    }
 }
 
 /// The rule of an issue.

@@ -325,3 +325,83 @@ fn names_that_yaml_takes_for_something_else_stay_names() {
         assert_eq!(tree(&folder), [""; 0], "{wrong}");
     }
 }
+
+/// An answer may contain what a template calls something else.
+#[test]
+fn answers_stand_in_the_pipeline_as_they_were_given() {
+    let sha = "0123456789abcdef0123456789abcdef01234567";
+    for (host, file) in [
+        ("github", ".github/workflows/keyless.yml"),
+        ("gitlab", ".gitlab-ci.yml"),
+        ("azure-pipelines", "azure-pipelines.yml"),
+    ] {
+        let folder = Folder::new();
+        let more = format!("--pin ml-platform/keyless@{sha} --stack chat");
+        folder
+            .keyless(&format!(
+                "{} {more}",
+                flags("scratch", host).replace("-group rg", "-group rg-ml-platform")
+            ))
+            .exits(0);
+        let text = read(&folder, file);
+        assert!(text.contains("/resourceGroups/rg-ml-platform\n") && !text.contains("rg-rg-"), "{text}");
+        assert!(text.contains("ml-platform/keyless") && !text.contains("chat/keyless"), "{text}");
+        assert!(text.contains("stack: chat\n"), "{text}");
+    }
+    let folder = Folder::new();
+    folder.keyless(&format!("{} --pin g/COMMIT-TAG/rg-ai@{sha}", flags("scratch", "gitlab"))).exits(0);
+    let text = read(&folder, ".gitlab-ci.yml");
+    assert!(text.contains("project: g/COMMIT-TAG/rg-ai\n    ref: 0123"), "{text}");
+}
+
+#[test]
+fn what_would_not_validate_or_run_is_not_written() {
+    let sha = "0123456789abcdef0123456789abcdef01234567";
+    let long = "a".repeat(80);
+    for (host, more, said) in [
+        ("none", ["--account", "A_b!"], "`A_b!` cannot name an account"),
+        ("none", ["--account", "a"], "`a` cannot name an account"),
+        ("none", ["--account", "x: y"], "`x: y` cannot name an account"),
+        ("none", ["--account", &long], "cannot name an account"),
+        ("none", ["--account", "a_b"], "`a_b` cannot be a subdomain"),
+        ("github", ["--pin", "a/b@main"], "give the whole hash of a commit: branches and tags can be moved"),
+        ("gitlab", ["--pin", "a/b@v1"], "give the whole hash of a commit"),
+        ("github", ["--pin", &format!("a/b/c@{sha}")], "a repository of GitHub is OWNER/NAME"),
+        ("azure-pipelines", ["--pin", "a/b@refs/heads/main"], "Azure Pipelines takes a tag"),
+        ("azure-pipelines", ["--pin", "a/b@TAG"], "Azure Pipelines takes a tag"),
+        ("github", ["--pin", &format!("a/@{sha}")], "expected OWNER/NAME@COMMIT"),
+        ("github", ["--pin", "/@."], "expected OWNER/NAME@COMMIT"),
+        ("github", ["--pin", &format!("ORG/keyless@{sha}")], "expected OWNER/NAME@COMMIT"),
+        ("github", ["--pin", "ORG/keyless@COMMIT"], "expected OWNER/NAME@COMMIT"),
+    ] {
+        let folder = Folder::new();
+        let flags = flags("scratch", host);
+        folder.args(flags.split(' ').chain(more)).exits(1).complains(&[said]);
+        assert_eq!(tree(&folder), [""; 0], "{more:?}");
+    }
+    // A spec of the same stack, whatever its file is called.
+    let folder = Folder::new();
+    folder.write(
+        "specs/other.yaml",
+        format!("version: 1\nstack: rg\nsubscription: {SUB}\nresourceGroup: rg\naccounts: []\n"),
+    );
+    let before = tree(&folder);
+    folder
+        .keyless(&flags("scratch", "none"))
+        .exits(1)
+        .complains(&["`specs/other.yaml` already declares stack `rg`", "`--stack NAME`"]);
+    assert_eq!(tree(&folder), before);
+    // Hosts look for pipelines in the root of a repository.
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().join(".git")).unwrap();
+    std::fs::create_dir_all(folder.path().join("sub")).unwrap();
+    let within = |flags: &str| {
+        let mut command = folder.command(flags.split_whitespace());
+        command.current_dir(folder.path().join("sub"));
+        finish(command, b"")
+    };
+    within(&flags("scratch", "github")).exits(1).complains(&["belongs in its root", "`--host none`"]);
+    assert_eq!(tree(&folder), [".git", "sub"]);
+    within(&flags("scratch", "none")).exits(0);
+    folder.keyless(&flags("scratch", "github")).exits(0);
+}

@@ -24,6 +24,7 @@ const BLOCKS: &[(&str, &str, Where)] = &[
     ("docs/bootstrap.md", "az account set", In("tests/clients.sh")),
     ("docs/bootstrap.md", "identity() {", In("tests/clients.sh")),
     ("docs/bootstrap.md", "az role definition create", In("tests/clients.sh")),
+    ("docs/bootstrap.md", "Monitoring Reader", In("tests/clients.sh")),
     ("docs/bootstrap.md", "GIVES=", In("tests/clients.sh")),
     ("docs/bootstrap.md", "--for apply", In("tests/it/signing/doctor.rs")),
     ("docs/bootstrap.md", "of planner clientId", In("tests/clients.sh")),
@@ -67,7 +68,7 @@ const BLOCKS: &[(&str, &str, Where)] = &[
     (
         "docs/pipelines.md",
         "--out plan.json ",
-        Usage("its last two lines are alternatives; tests/it/product/saved.rs runs both"),
+        Usage("an approval lies between its two lines; tests/it/pipelines runs them as jobs do"),
     ),
     ("docs/sandbox.md", "until grep -q", Here),
     ("docs/sandbox.md", "curl -X PUT", Here),
@@ -128,6 +129,31 @@ fn every_block_of_commands_runs_somewhere_or_says_why_not() {
             Usage(why) => assert!(why.len() > 20, "{page}: `{part}`"),
         }
     }
+}
+
+/// An interactive shell takes a `!` between double quotes for something that was typed before.
+#[test]
+fn what_is_pasted_into_a_shell_keeps_its_exclamation_marks() {
+    let mut seen = 0;
+    for (_, text) in pages() {
+        let blocks = blocks(&text).into_iter().filter(|(language, _)| language == "sh");
+        let blocks: Vec<String> = blocks.map(|(_, block)| block).collect();
+        for line in blocks.iter().flat_map(|block| block.lines()).filter(|line| line.contains('!')) {
+            let Some((name, _)) =
+                line.split_once('=').filter(|(name, _)| name.bytes().all(|c| c.is_ascii_uppercase()))
+            else {
+                continue;
+            };
+            let script = format!(
+                "printf '%s\\n' '{}' 'echo \"kept ${name}\"' | bash --noprofile --norc -i 2>&1",
+                line.replace('\'', "'\\''")
+            );
+            let (_, said, _) = bash(&script, &Folder::new(), &[]);
+            assert!(said.contains("kept ((!(") && !said.contains("event not found"), "{said}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 2);
 }
 
 #[test]

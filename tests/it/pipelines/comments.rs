@@ -176,6 +176,58 @@ fn comments_leave_out_what_not_everybody_may_see_wherever_it_stands() {
     }
 }
 
+/// What stands beside the changed lines of a pull request is read by the same people.
+#[test]
+fn annotations_and_code_quality_leave_it_out_too() {
+    let private = &ROWS[0];
+    let azure = Azure::start();
+    let folder = world(&azure, private);
+    let more = "    restrictOutboundNetworkAccess: true\n    allowedFqdnList: [one.corp.example]\n    projects: [{name: p1}]\n";
+    let text = spec(private).replace("    networkAcls:", &format!("{more}    networkAcls:"));
+    folder.write(
+        "specs/one.yaml",
+        text.replace("category: CognitiveSearch", "category: CognitiveSearch, sharedUserList: [somebody]"),
+    );
+    let hidden = [
+        "203.0.0.0",
+        "198.51.100.7",
+        "100.64.9.9",
+        private.person,
+        private.host,
+        "one.corp.example",
+        "somebody",
+    ];
+    let mut told = 0;
+    for command in ["plan", "drift", "plan --allow network-range --allow grant"] {
+        for host in [("GITHUB_ACTIONS", "true"), ("TF_BUILD", "True")] {
+            let shown = |more: &str| {
+                let line = format!("{command} specs --report codequality=q.json{more} -v");
+                let run = folder.with_env(&line, &[host]);
+                let lines =
+                    run.stderr.lines().filter(|line| line.starts_with("::") || line.starts_with("##vso"));
+                let lines: String = lines.collect::<Vec<_>>().join("\n");
+                assert!(!lines.is_empty(), "{run}");
+                lines + &std::fs::read_to_string(folder.path().join("q.json")).unwrap()
+            };
+            let text = shown("");
+            for each in hidden {
+                assert!(!text.contains(each), "{command}: {each}\n{text}");
+            }
+            assert_eq!(guid_in(&text), None, "{command}\n{text}");
+            assert!(text.contains("chat") && text.contains("specs/one.yaml"), "{text}");
+            let whole = shown(" --disclose");
+            told += hidden.iter().filter(|each| whole.contains(**each)).count();
+            // A difference stays the same one, whatever is shown of it.
+            let prints = |text: &str| -> Vec<String> {
+                let found = text.split("\"fingerprint\": \"").skip(1);
+                found.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+            };
+            assert_eq!(prints(&text), prints(&whole));
+        }
+    }
+    assert!(told > 6, "{told}");
+}
+
 #[test]
 fn mistakes_in_specs_and_results_of_apply_leave_it_out_too() {
     let private = &ROWS[0];

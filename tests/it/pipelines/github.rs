@@ -153,7 +153,7 @@ fn what_is_applied_was_planned_on_main_in_the_same_run_before_the_approval() {
     assert!(!ran.goes_on(false), "the plan is made, and the environment is asked for");
     assert_eq!(ran.results(), ["plan-main: success"], "{}", ran.job("plan-main").log);
     assert!(ran.job("plan-main").summary.contains("2 to create"));
-    assert!(ran.artifact("keyless-plan-ml-platform-default").join("plan.json").is_file());
+    assert!(ran.artifact("keyless-plan-ml-platform").join("plan.json").is_file());
     let chat = format!("{}?api-version=2025-06-01", account("chat"));
     assert_eq!(cloud.send("GET", &chat, None).status, 404, "nothing before the approval");
     assert!(ran.goes_on(true));
@@ -319,7 +319,9 @@ fn a_busy_host_is_asked_again_and_a_refusal_is_told_without_the_token() {
     let (host, cloud) = (Host::start(), cloud());
     let repository = repository(&host, &cloud, &spec(&[ALICE]));
     host.with(|kept| {
-        kept.busy.push(("POST /graphql".to_owned(), 502, "0"));
+        kept.busy.push(("POST /graphql".to_owned(), 502, ""));
+        kept.busy.push(("GET /repos/team/estate/issues/5/comments".to_owned(), 500, ""));
+        kept.busy.push(("POST /repos/team/estate/issues/5/comments".to_owned(), 403, "reset"));
         kept.busy.push(("POST /repos/team/estate/issues/5/comments".to_owned(), 429, "0"));
     });
     run(&repository, Event::pull_request("1111111111", NAME));
@@ -339,7 +341,7 @@ fn commented(left: &[(&str, &str)]) -> String {
     let repository = repository(&host, &cloud, &spec(&[ALICE]));
     let only_comment = "permissions: {}\njobs:\n  comment:\n    permissions: {pull-requests: write}\n    steps:\n      - uses: ORG/keyless/deploy/github/comment@COMMIT\n";
     let mut posts = Run::of(&repository, only_comment, Event::pull_request("1111111111", NAME));
-    let artifact = posts.artifact("keyless-plan-ml-platform-default");
+    let artifact = posts.artifact("keyless-plan-ml-platform");
     std::fs::create_dir_all(&artifact).unwrap();
     let ran =
         json!({"command": "plan", "stack": "ml-platform", "environment": "", "exitCode": 2}).to_string();
@@ -368,6 +370,89 @@ fn a_comment_shows_nothing_but_what_was_written_for_it() {
     }
 }
 
+/// An artifact belongs to one stack and one environment.
+#[test]
+fn no_two_stacks_or_environments_share_an_artifact() {
+    let action = |name: &str| {
+        let path = format!("{}/deploy/github/{name}/action.yml", env!("CARGO_MANIFEST_DIR"));
+        super::runner::yaml(&std::fs::read_to_string(path).unwrap())
+    };
+    let names = |action: &Value, stack: &str, environment: &str| -> Vec<String> {
+        let context = json!({"inputs": {"stack": stack, "environment": environment}});
+        let steps = action["runs"]["steps"].as_array().unwrap().iter();
+        let named = steps.filter_map(|step| step["with"]["name"].as_str());
+        named.map(|name| super::expression::filled(name, &context)).collect()
+    };
+    let runs = [("ml", "prod-eu"), ("ml-prod", "eu"), ("ml", ""), ("ml", "default"), ("ml-default", "")];
+    for (name, count) in [("plan", 1), ("drift", 1), ("apply", 2)] {
+        let action = action(name);
+        let all: Vec<String> = runs.iter().flat_map(|(stack, of)| names(&action, stack, of)).collect();
+        let different: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!((all.len(), different.len()), (runs.len() * count, runs.len() * count), "{all:?}");
+    }
+    // What is applied is what was planned.
+    let [plan, apply] = ["plan", "apply"].map(|name| names(&action(name), "ml", "eu"));
+    assert_eq!((plan[0].as_str(), plan[0].as_str()), ("keyless-plan-ml@eu", apply[0].as_str()));
+}
+
+/// A comment that was made although its answer was lost.
+#[test]
+fn a_lost_answer_makes_no_second_comment_and_a_second_one_says_the_same() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let post = "POST /repos/team/estate/issues/5/comments".to_owned();
+    host.with(|kept| kept.lost.push(post));
+    let ran = run(&repository, Event::pull_request("1111111111", NAME));
+    assert_eq!(ran.results(), ["plan: success", "comment: success"], "{}", ran.job("comment").log);
+    assert_eq!(host.comments(5).len(), 1);
+    // Two of the bot's own, however that came: neither stays as it was.
+    host.say(5, BOT, &format!("{MARKER}\nold"));
+    run(&repository, Event::pull_request("2222222222", NAME));
+    let comments = host.comments(5);
+    assert!(
+        comments.len() == 2 && comments.iter().all(|(_, text)| text.contains("Commit 222222222")),
+        "{comments:?}"
+    );
+}
+
+#[test]
+fn a_late_run_leaves_the_comment_of_a_newer_commit() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let text = workflow();
+    let late = Run::of(&repository, &text, Event::pull_request("1111111111", NAME));
+    run(&repository, Event::pull_request("2222222222", NAME));
+    host.with(|kept| kept.head = "2222222222".to_owned());
+    let late = late.whole();
+    assert!(late.job("comment").log.contains("has a newer commit"), "{}", late.job("comment").log);
+    assert!(host.comments(5)[0].1.contains("Commit 222222222"));
+}
+
+#[test]
+fn whoever_lets_anybody_s_code_run_with_the_identity_of_main_is_refused() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let text = workflow()
+        .replace("github.event_name == 'pull_request' ||", "github.event_name == 'pull_request_target' ||");
+    let event = Event { name: "pull_request_target", ..Event::pull_request("1111111111", NAME) };
+    let ran = Run::of(&repository, &text, event).whole();
+    assert_eq!(ran.job("plan").result, "failure");
+    assert!(ran.job("plan").log.contains("`on: pull_request_target` is refused"), "{}", ran.job("plan").log);
+}
+
+/// A required check that never comes would block every merge.
+#[test]
+fn a_merge_queue_passes_without_a_plan() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    cloud.take_asked();
+    let reference = "refs/heads/gh-readonly-queue/main/pr-5-0";
+    let ran = run(&repository, Event { name: "merge_group", reference, ..Event::push("1111111111") });
+    assert_eq!(ran.results(), ["plan: success"]);
+    assert!(ran.job("plan").log.contains("No plan. A merge queue combines"), "{}", ran.job("plan").log);
+    assert_eq!(cloud.take_asked(), [""; 0], "nobody signed in");
+}
+
 #[test]
 fn a_limit_whose_variable_has_no_value_fails_the_job() {
     let (host, cloud) = (Host::start(), cloud());
@@ -382,6 +467,12 @@ fn a_limit_whose_variable_has_no_value_fails_the_job() {
             job.log.contains("WITHIN is empty: give it scopes, or `any` for no limit"),
             given != "any"
         );
+        // A run that ends before keyless does replaces the comment of the commit before.
+        host.say(5, BOT, &format!("{MARKER}\nthe plan of yesterday"));
+        Run::of(&repository, &text, Event::pull_request("2222222222", NAME)).whole();
+        let (_, comment) = host.comments(5).pop().unwrap();
+        assert_eq!(comment.contains("no result"), given != "any", "{comment}");
+        assert!(comment.contains("Commit 222222222") && !comment.contains("yesterday"), "{comment}");
     }
 }
 

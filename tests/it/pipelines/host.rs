@@ -1,5 +1,5 @@
-//! The API of a host of repositories, on loopback: comments, issues and commits of GitHub, notes of GitLab, threads of Azure DevOps, the
-//! tokens of jobs, and files to download.
+//! The API of a host of repositories, on loopback: comments, issues and commits of GitHub, notes of GitLab, threads and work items of Azure
+//! DevOps, the tokens of jobs, and files to download.
 //!
 //! A token says what its job may do, and the host holds it to that.
 
@@ -24,10 +24,16 @@ pub(crate) struct Kept {
     pub(crate) issues: Vec<Value>,
     /// What `compare` answers.
     pub(crate) compared: Value,
+    /// The newest commit of the pull request, and of the branch.
+    pub(crate) head: String,
+    /// Whether everybody reads the repository.
+    pub(crate) is_public: bool,
     /// `METHOD path`, in order.
     pub(crate) seen: Vec<String>,
-    /// Answers before any other, by `METHOD path`: status and `Retry-After`.
+    /// Answers before any other, by `METHOD path`: status and `Retry-After`; or, with `reset`, the time at which GitHub's own limit ends.
     pub(crate) busy: Vec<(String, u16, &'static str)>,
+    /// Requests that are done and answered 502 all the same, by `METHOD path`.
+    pub(crate) lost: Vec<String>,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Bodies that a webhook got.
     pub(crate) posted: Vec<Value>,
@@ -47,6 +53,7 @@ impl Host {
         let kept = Arc::new(Mutex::new(Kept {
             compared: json!({"status": "identical", "files": []}),
             next: 100,
+            head: "1111111111".to_owned(),
             ..Kept::default()
         }));
         let state = Arc::clone(&kept);
@@ -215,6 +222,10 @@ async fn serve(
     let found = github
         .or_else(|| gitlab(&mut kept, &method, &parts, &query, &headers, &sent))
         .or_else(|| azure_devops(&mut kept, &method, &parts, &headers, &sent));
+    if let Some(at) = kept.lost.iter().position(|lost| *lost == line) {
+        kept.lost.remove(at);
+        return answer(502, &json!({"message": "Bad Gateway"}), "");
+    }
     match found {
         Some((status, value)) => answer(status, &value, ""),
         None => answer(404, &json!({"message": "Not Found"}), ""),
@@ -246,6 +257,8 @@ fn github(
     let talks = may(headers, &["pull-requests: write", "issues: write"]);
     match (method.as_str(), rest) {
         ("GET", ["compare", ..]) if may(headers, &["contents: read"]) => Some((200, kept.compared.clone())),
+        ("GET", []) => Some((200, json!({"private": !kept.is_public}))),
+        ("GET", ["pulls", _]) if talks => Some((200, json!({"head": {"sha": kept.head}}))),
         ("GET", ["issues", number, "comments"]) if talks => {
             let of = |each: &&Value| is(&each["number"], number);
             Some((200, page(kept.comments.iter().filter(of).map(shown).collect(), query)))
@@ -290,7 +303,14 @@ fn gitlab(
     }
     match (method.as_str(), rest) {
         ("GET", ["user"]) => Some((200, json!({"id": BOT}))),
-        ("GET", ["projects", _, "merge_requests", number, "notes"]) => {
+        ("GET", ["projects", _]) => Some((200, json!({"visibility": "private"}))),
+        ("GET", ["projects", _, "merge_requests", _]) => Some((200, json!({"sha": kept.head}))),
+        ("GET", ["projects", _, "repository", "branches", "main"]) => {
+            Some((200, json!({"commit": {"id": kept.head}})))
+        }
+        ("GET", ["projects", _, "repository", "merge_base"]) => Some((200, json!({"id": "1111111111"}))),
+        ("GET", ["projects", _, "repository", "compare"]) => Some((200, kept.compared.clone())),
+        ("GET", ["projects", _, "merge_requests" | "issues", number, "notes"]) => {
             let of = |each: &&Value| is(&each["number"], number);
             Some((200, page(kept.comments.iter().filter(of).map(shown).collect(), query)))
         }
@@ -332,6 +352,17 @@ fn azure_devops(
     }
     match (method.as_str(), rest) {
         ("GET", ["_apis", "connectionData"]) => Some((200, json!({"authenticatedUser": {"id": BOT}}))),
+        ("GET", ["_apis", "projects", _]) => Some((200, json!({"visibility": "private"}))),
+        ("GET", [_, "_apis", "git", "repositories", _, "diffs", "commits"]) => {
+            let mut compared = kept.compared.clone();
+            if compared["commonCommit"].is_null() {
+                compared = json!({"commonCommit": kept.head, "changes": [], "allChangesIncluded": true});
+            }
+            Some((200, compared))
+        }
+        ("GET", [_, "_apis", "git", "repositories", _, "pullRequests", _]) => {
+            Some((200, json!({"lastMergeSourceCommit": {"commitId": kept.head}})))
+        }
         ("GET", [_, "_apis", "git", "repositories", _, "pullRequests", number, "threads"]) => {
             let of = |each: &&Value| is(&each["number"], number);
             // A comment of each thread has the number 1.
@@ -351,6 +382,85 @@ fn azure_devops(
             "PATCH",
             [_, "_apis", "git", "repositories", _, "pullRequests", _, "threads", id, "comments", "1"],
         ) => Some((200, kept.edit(id, sent["content"].as_str()?))),
+        (_, [_, "_apis", "wit", rest @ ..]) => work_items(kept, method, rest, headers, sent),
+        _ => None,
+    }
+}
+
+/// Work items of Azure DevOps, in a process of its own words: a Task ends as "Fertig". A description comes back without comments.
+fn work_items(
+    kept: &mut Kept,
+    method: &Method,
+    parts: &[&str],
+    headers: &HeaderMap,
+    sent: &Value,
+) -> Answered {
+    let patch = || {
+        assert_eq!(headers["content-type"], "application/json-patch+json");
+        let step = |one: &Value| (one["path"].as_str().unwrap().to_owned(), one["value"].clone());
+        let steps: BTreeMap<String, Value> = sent.as_array().unwrap().iter().map(step).collect();
+        let text = steps.contains_key("/fields/System.Description");
+        assert_eq!(text, steps.contains_key("/multilineFieldsFormat/System.Description"), "{steps:?}");
+        steps
+    };
+    match (method.as_str(), parts) {
+        ("GET", ["workitemtypes", "Task", "states"]) => {
+            let states = [("Neu", "Proposed"), ("Fertig", "Completed"), ("Verworfen", "Removed")];
+            Some((
+                200,
+                json!({"value": states.map(|(name, category)| json!({"name": name, "category": category}))}),
+            ))
+        }
+        ("POST", ["wiql"]) => {
+            let query = sent["query"].as_str()?;
+            let wanted = "[System.Tags] CONTAINS 'keyless' AND [System.WorkItemType] = 'Task' AND [System.State] NOT IN ('Fertig', 'Verworfen')";
+            assert!(query.contains(wanted), "{query}");
+            let open = |each: &&Value| each["state"] == "open";
+            let found: Vec<Value> =
+                kept.issues.iter().filter(open).map(|each| json!({"id": each["number"]})).collect();
+            Some((200, json!({"workItems": found})))
+        }
+        ("POST", ["workitemsbatch"]) => {
+            let wanted = |each: &&Value| sent["ids"].as_array().unwrap().contains(&each["number"]);
+            let shown = |each: &Value| {
+                let fields = json!({
+                    "System.CreatedBy": {"id": each["author"]}, "System.Description": each["body"], "System.Tags": each["labels"],
+                });
+                json!({"id": each["number"], "fields": fields})
+            };
+            let found: Vec<Value> = kept.issues.iter().filter(wanted).map(shown).collect();
+            Some((200, json!({"value": found})))
+        }
+        ("POST", ["workitems", "$Task"]) => {
+            let steps = patch();
+            let text = steps["/fields/System.Description"].as_str()?.to_owned();
+            assert!(!text.contains("<!--"), "{text}");
+            let made =
+                json!({"title": steps["/fields/System.Title"], "labels": steps["/fields/System.Tags"]});
+            Some((200, kept.open(&made, &text)))
+        }
+        ("PATCH", ["workitems", number]) => {
+            let steps = patch();
+            let item = kept.issue(number);
+            if let Some(text) = steps.get("/fields/System.Description") {
+                assert!(!text.as_str()?.contains("<!--"), "{text}");
+                item["body"] = text.clone();
+            }
+            if let Some(state) = steps.get("/fields/System.State") {
+                assert_eq!(state, "Fertig");
+                item["state"] = json!("closed");
+            }
+            Some((200, Value::Null))
+        }
+        ("GET", ["workItems", number, "comments"]) => {
+            let of = |each: &&Value| is(&each["number"], number);
+            let shown: Vec<Value> =
+                kept.comments.iter().filter(of).map(|each| json!({"text": each["body"]})).collect();
+            Some((200, json!({"comments": shown})))
+        }
+        ("POST", ["workItems", number, "comments"]) => {
+            Some((200, kept.comment(number.parse().unwrap(), BOT, sent["text"].as_str()?)))
+        }
         _ => None,
     }
 }
@@ -360,7 +470,11 @@ fn answer(status: u16, value: &Value, after: &str) -> Response<Body> {
         Response::new(Body::from(if value.is_null() { String::new() } else { value.to_string() }));
     *response.status_mut() = status.try_into().unwrap();
     response.headers_mut().insert("content-type", "application/json; charset=utf-8".parse().unwrap());
-    if !after.is_empty() {
+    if after == "reset" {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        response.headers_mut().insert("x-ratelimit-remaining", "0".parse().unwrap());
+        response.headers_mut().insert("x-ratelimit-reset", now.into());
+    } else if !after.is_empty() {
         response.headers_mut().insert("retry-after", after.parse().unwrap());
     }
     response

@@ -11,4 +11,5 @@ mod metrics;
 mod others;
 mod release;
 mod runner;
+mod scripts;
 mod week;

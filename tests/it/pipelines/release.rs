@@ -128,17 +128,19 @@ fn the_hook_checks_specs_and_nothing_else() {
         ] {
             assert_eq!(taken(name), is, "{name}");
         }
-        // As pre-commit runs it: the entry, and the names of the files that are committed.
+        // As pre-commit runs it: the entry and its arguments, without the names of the files that are committed.
+        assert_eq!(hook["pass_filenames"], false);
         let entry = hook["entry"].as_str().unwrap().strip_prefix("keyless ").unwrap();
+        let line = format!("{entry} {}", hook["args"][0].as_str().unwrap());
         let folder = Folder::new();
         folder.write("specs/a.yaml", one_account("a", "chat", ""));
         folder.write("specs/b.yaml", one_account("b", "talk", ""));
-        folder.keyless(&format!("{entry} specs/a.yaml specs/b.yaml")).exits(0);
+        folder.keyless(&line).exits(0);
         folder.write("specs/b.yaml", one_account("b", "talk", "locaton: x"));
-        folder
-            .keyless(&format!("{entry} specs/a.yaml specs/b.yaml"))
-            .exits(1)
-            .complains(&["specs/b.yaml:8:5"]);
+        folder.keyless(&line).exits(1).complains(&["specs/b.yaml:8:5"]);
+        // Only one of them is new, and it is both that make the mistake.
+        folder.write("specs/b.yaml", one_account("a", "talk", ""));
+        folder.keyless(&line).exits(1).complains(&["two files declare stack `a`"]);
     }
 }
 

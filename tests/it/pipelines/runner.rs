@@ -98,6 +98,7 @@ pub(crate) fn search_path() -> String {
 impl<'a> Run<'a> {
     pub(crate) fn of(repository: &'a Repository<'a>, workflow: &str, event: Event) -> Self {
         let artifacts = tempfile::tempdir().unwrap();
+        repository.host.with(|kept| event.sha.clone_into(&mut kept.head));
         Self { repository, event, workflow: yaml(workflow), artifacts, jobs: Vec::new() }
     }
 

@@ -184,9 +184,22 @@ fn only(roles: &str) -> String {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bootstrap.md")).unwrap();
     let part = |name: &str| {
         let line = page.lines().find_map(|line| line.strip_prefix(&format!("{name}=\""))).unwrap();
-        line.trim_end_matches('"').replace("$ROLES", roles)
+        line.trim_end_matches('"').replace("$ROLES", roles).replace("\"'!'\"", "!")
     };
     format!("{} AND {}", part("GIVES"), part("TAKES"))
+}
+
+/// Without it, every plan would warn of a condition that is not declared.
+#[test]
+fn the_page_declares_the_condition_that_it_gives() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bootstrap.md")).unwrap();
+    let block = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let sample: Value = serde_saphyr::from_str(block).unwrap();
+    let declared = sample["roleAssignments"][1]["condition"].as_str().unwrap();
+    assert_eq!(declared, only(crate::common::CS_USER));
+    let folder = crate::common::Folder::new();
+    folder.write("a.yaml", crate::common::head("team-a") + block);
+    folder.keyless("validate a.yaml").exits(0);
 }
 
 #[test]
@@ -214,7 +227,8 @@ fn an_applier_may_assign_the_roles_of_the_specs_and_no_other() {
     ]);
     // What the hint says to do is what the page of the identities says, and it mends.
     let users = crate::common::CS_USER;
-    assert!(wide.stdout.contains(&only(users)), "{wide}");
+    assert!(wide.stdout.replace("\"'!'\"", "!").contains(&only(users)), "{wide}");
+    assert!(!wide.stdout.contains("((!("), "where somebody types, a shell would replace it: {wide}");
     on_group(&cloud, &principal, ADMINISTRATOR, Some(&only(users)));
     doctor(&folder, "--for apply").exits(0).says(&[
         "ok      delegation",

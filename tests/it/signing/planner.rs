@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use keyless::kinds::KINDS;
 use serde_json::{Value, json};
 
 use super::APP;
@@ -27,6 +28,8 @@ fn before() -> String {
 accounts:
   - name: chat
     disableLocalAuth: true
+    defenderForAISettings: {{state: Enabled}}
+    raiBlocklists: [{{name: words, items: [{{name: one, pattern: secret}}]}}]
     raiPolicies: [{{name: strict, basePolicyName: Microsoft.DefaultV2}}]
     deployments:
       - name: gpt
@@ -78,6 +81,15 @@ fn documented() -> Vec<String> {
     let role: Value = serde_json::from_str(role).unwrap();
     assert_eq!(role["Name"], "keyless planner");
     role["Actions"].as_array().unwrap().iter().map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+/// Kinds that were added later than the role.
+#[test]
+fn the_documented_planner_role_reads_every_kind() {
+    let actions = documented();
+    for name in KINDS.iter().flat_map(|kind| kind.types()) {
+        assert!(actions.contains(&format!("{name}/read")), "{name}");
+    }
 }
 
 fn sign_in(cloud: &Cloud, app: &str) -> Folder {

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use super::drift;
@@ -99,6 +100,15 @@ fn may_lead_somewhere(text: &str) -> bool {
     text.contains(|c: char| !c.is_alphanumeric() && !" -_".contains(c))
 }
 
+/// Whether a text in what describes a connection is one that templates give: a kind of API, a version, a yes or no. Any other word may be the
+/// name of a host.
+fn is_common(text: &str) -> bool {
+    let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit() || ".-".contains(c));
+    let words = ["azure", "true", "false"];
+    let version = text.strip_suffix("-preview").unwrap_or(text);
+    is_number || words.iter().any(|word| word.eq_ignore_ascii_case(text)) || version.parse::<Date>().is_ok()
+}
+
 /// A value of a field with this name, beside the one that it replaces.
 fn shown(name: &str, value: &Value, replaced: Option<&Value>) -> Value {
     let of = |member: &str| replaced.and_then(|value| value.get(member));
@@ -113,7 +123,9 @@ fn shown(name: &str, value: &Value, replaced: Option<&Value>) -> Value {
                 _ => format!("{count} {noun}"),
             })
         }
-        (name, Value::String(target)) if is_target(name, target) => {
+        (name, Value::String(target))
+            if is_target(name, target) || name == METADATA && !is_common(target) =>
+        {
             let is_other = replaced.and_then(Value::as_str).is_some_and(|old| old != target);
             Value::String(if is_other { ANOTHER } else { TARGET }.to_owned())
         }
@@ -167,8 +179,12 @@ impl Withheld {
         let mut veiled = String::with_capacity(text.len() + NOTE.len());
         let mut at = 0;
         while let Some(letter) = letters.get(at) {
-            let is_start = at == 0 || !letters[at - 1].read.is_alphanumeric();
-            match if is_start { self.hidden(&letters[at..]) } else { None } {
+            let before = at.checked_sub(1).map(|at| letters[at].read);
+            let found = match before.filter(|before| before.is_alphanumeric()) {
+                None => self.hidden(&letters[at..]),
+                Some(before) => within_word(&letters[at..], before),
+            };
+            match found {
                 Some((length, word)) => {
                     veiled.push_str(&word);
                     at += length;
@@ -303,16 +319,24 @@ fn sign_in_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
     is_name.then(|| (name + 1 + bare.chars().count(), USER.to_owned()))
 }
 
-/// A GUID, or another long number in hexadecimal digits: its first eight stay.
+/// A number that is left out even where a letter stands directly before it.
+fn within_word(text: &[Letter<'_>], before: char) -> Option<(usize, String)> {
+    let guid = guid(text);
+    let id = if before.is_ascii_hexdigit() { None } else { id(text) };
+    let address = if before.is_ascii_digit() { None } else { dotted(text) };
+    guid.or(id).or(address)
+}
+
+/// A GUID: its first eight digits stay.
+fn guid(text: &[Letter<'_>]) -> Option<(usize, String)> {
+    let whole = read(text.get(..36)?);
+    uuid::Uuid::try_parse(&whole).is_ok().then(|| (36, short(&whole)))
+}
+
+/// A GUID, or another long number in hexadecimal digits.
 fn id(text: &[Letter<'_>]) -> Option<(usize, String)> {
-    let length = run(text, |c| c.is_ascii_hexdigit() || c == '-');
-    let whole = read(&text[..length]);
-    let is_guid = |text: &str| uuid::Uuid::try_parse(text).is_ok() && text.len() == 36;
-    let end = text.get(length).is_none_or(|next| !next.read.is_alphanumeric());
-    if whole.get(..36).is_some_and(is_guid) {
-        return Some((36, short(&whole)));
-    }
-    (length >= 32 && end && !whole.contains('-')).then(|| (length, short(&whole)))
+    let length = run(text, |c| c.is_ascii_hexdigit());
+    guid(text).or_else(|| (length >= 32).then(|| (length, short(&read(&text[..length])))))
 }
 
 fn short(id: &str) -> String {
@@ -320,8 +344,35 @@ fn short(id: &str) -> String {
     format!("{digits}…")
 }
 
+/// Four numbers with dots, also if they are too large for an address: a part of what was written may be one.
+fn dotted(letters: &[Letter<'_>]) -> Option<(usize, String)> {
+    let mut length = 0;
+    for part in 0..4 {
+        if part > 0 {
+            letters.get(length).filter(|next| next.read == '.')?;
+            length += 1;
+        }
+        let digits = run(&letters[length..], |c| c.is_ascii_digit());
+        (1..=3).contains(&digits).then_some(())?;
+        length += digits;
+    }
+    Some((length + bits(&letters[length..]), ADDRESS.to_owned()))
+}
+
+/// The length of the end of a range: `/24`.
+fn bits(letters: &[Letter<'_>]) -> usize {
+    if letters.first().is_none_or(|next| next.read != '/') {
+        return 0;
+    }
+    let digits = run(&letters[1..], |c| c.is_ascii_digit());
+    if digits > 0 { 1 + digits } else { 0 }
+}
+
 /// An address or a range of them.
 fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
+    if let Some(found) = dotted(letters) {
+        return Some(found);
+    }
     let length = run(letters, |c| c.is_ascii_hexdigit() || ".:".contains(c));
     let whole = read(&letters[..length]);
     let bare = whole.trim_end_matches(['.', ':']);
@@ -332,12 +383,7 @@ fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
         next.is_none_or(|next| !next.is_alphanumeric()) && (*text != "::" || next == Some('/'))
     };
     let found = found.into_iter().filter(is_whole).find(|text| text.parse::<IpAddr>().is_ok())?;
-    let mut length = found.len();
-    if letters.get(length).is_some_and(|next| next.read == '/') {
-        let bits = run(&letters[length + 1..], |c| c.is_ascii_digit());
-        length += if bits > 0 { 1 + bits } else { 0 };
-    }
-    Some((length, ADDRESS.to_owned()))
+    Some((found.len() + bits(&letters[found.len()..]), ADDRESS.to_owned()))
 }
 
 #[cfg(test)]
@@ -365,6 +411,11 @@ mod tests {
             ("`203.0.113.0/24`", "`(address withheld)`"),
             ("203&#46;0.113.7: x", "(address withheld): x"),
             ("from 2001:db8::1/48.", "from (address withheld)."),
+            ("v203.0.113.10 203.0.113.11_a", "v(address withheld) (address withheld)_a"),
+            ("`203.0.113.999`, 203.0.113.16:80a", "`(address withheld)`, (address withheld):80a"),
+            ("1.2.3 and 1.2.3.", "1.2.3 and 1.2.3."),
+            (&format!("x{guid} a{guid}z {guid}_"), "x0a1b2c3d… a0a1b2c3d…z 0a1b2c3d…_"),
+            (&format!("0x{}z", guid.replace('-', "")), "0x0a1b2c3d…z"),
             ("10.0.0.1-10.0.0.9", "(address withheld)-(address withheld)"),
             ("https&#58;//a.search.windows.net/x?y=1 z", "(target withheld) z"),
             ("https://learn.microsoft.com/azure (a page)", "https://learn.microsoft.com/azure (a page)"),
@@ -391,6 +442,13 @@ mod tests {
             let mut known = Vec::new();
             targets("", &before, &mut known);
             assert!(known.iter().any(|(known, _)| known == text), "{known:?}");
+        }
+        for text in ["metadb6", "server", "db-prod", "my search_1"] {
+            let value = serde_json::json!({"metadata": {"Server": text}});
+            assert_eq!(shown("", &value, None)["metadata"]["Server"], TARGET);
+        }
+        for text in ["Azure", "2024-05-01", "2024-05-01-preview", "true", "1.0"] {
+            assert!(is_common(text), "{text}");
         }
         for text in ["Azure", "2024-05-01", "my search_1"] {
             assert!(!may_lead_somewhere(text), "{text}");

@@ -54,7 +54,9 @@ impl Azure {
         // Records carry Azure's time.
         let window = Window { days, now: self.client.azure_time() };
         let mut snapshot = Snapshot::default();
-        let open = |known: &Snapshot| usage::queries(&subjects, window, known);
+        let open = |known: &Snapshot| {
+            [usage::queries(&subjects, window, known), usage::fetches(&subjects, window)].concat()
+        };
         self.ask("reading settings, metrics and logs", &open, &mut snapshot).await?;
         let (mut accounts, mut findings): (Vec<AccountUsage>, Vec<Finding>) = (Vec::new(), Vec::new());
         for subject in &subjects {

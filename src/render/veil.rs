@@ -46,7 +46,11 @@ impl Withheld {
         let mut at = 0;
         while let Some(letter) = letters.get(at) {
             let is_start = at == 0 || !letters[at - 1].read.is_alphanumeric() || is_encoded(&letters[..at]);
-            let found = if is_start { self.hidden(&letters[at..]) } else { guid(&letters[at..]) };
+            let found = if is_start {
+                self.hidden(&letters[at..])
+            } else {
+                within_word(&letters[at..], letters[at - 1].read)
+            };
             match found {
                 Some((length, word)) => {
                     veiled.push_str(&word);
@@ -174,6 +178,12 @@ fn is_encoded(before: &[Letter<'_>]) -> bool {
     percent.read == '%' && one.read.is_ascii_hexdigit() && two.read.is_ascii_hexdigit()
 }
 
+/// What is left out even where a letter stands directly before it.
+fn within_word(text: &[Letter<'_>], before: char) -> Option<(usize, String)> {
+    let address = || if before.is_ascii_digit() { None } else { address_of_numbers(text) };
+    guid(text).or_else(address)
+}
+
 /// A GUID, whatever it is glued to: its first eight digits stay.
 fn guid(text: &[Letter<'_>]) -> Option<(usize, String)> {
     if text.get(8).is_none_or(|letter| letter.read != '-') {
@@ -209,12 +219,21 @@ fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
         !is_any && text.parse::<IpAddr>().is_ok()
     };
     let whole = (2..=most).rev().filter(ends).find(is_address);
-    let mut length = whole.or_else(|| dotted(letters))?;
+    let length = whole.or_else(|| dotted(letters))?;
+    Some(with_bits(letters, length))
+}
+
+fn address_of_numbers(letters: &[Letter<'_>]) -> Option<(usize, String)> {
+    Some(with_bits(letters, dotted(letters)?))
+}
+
+/// An address of this length, with the number of its bits, if it is a range.
+fn with_bits(letters: &[Letter<'_>], mut length: usize) -> (usize, String) {
     if letters.get(length).is_some_and(|next| next.read == '/') {
         let bits = run(&letters[length + 1..], |c| c.is_ascii_digit());
         length += if bits > 0 { 1 + bits } else { 0 };
     }
-    Some((length, ADDRESS.to_owned()))
+    (length, ADDRESS.to_owned())
 }
 
 /// No address is longer.
@@ -292,6 +311,7 @@ mod tests {
             ),
             ("1.2.3 of 1.5. 2.0.x86, 1.2.3/x and 4.*", "1.2.3 of 1.5. 2.0.x86, 1.2.3/x and 4.*"),
             (&format!("x{guid}, subscriptions%2F{guid}y"), "x0a1b2c3d…, subscriptions%2F0a1b2c3d…y"),
+            ("v203.0.113.10 203.0.113.11_a", "v(address withheld) (address withheld)_a"),
             ("owner%3Dalice@contoso.com", "(name withheld)"),
             ("by CORP\\\\alice.o, C:\\\\x", "by (name withheld), C:\\\\x"),
             ("gpt-4o 2024-08-06, 1.5 @team #7 a: :b", "gpt-4o 2024-08-06, 1.5 @team #7 a: :b"),

@@ -46,6 +46,8 @@ CASES = {
         [{**record("1"), "properties_s": json.dumps(json.dumps({"objectId": ALICE}))}],
         [("token", 1, 0, [ALICE], 0)],
     ),
+    "an id that is not the caller's": ([record("1", assistantObjectId=ALICE, objectId="")], [("key", 1, 0, [], 0)]),
+    "only an id that is not the caller's": ([record("1", assistantObjectId=ALICE)], [("key", 1, 1, [], 0)]),
     "an id of zeros is none": ([record("1", objectId="00000000-0000-0000-0000-000000000000")], [("key", 1, 0, [], 0)]),
     "no field": ([record("1")], [("key", 1, 1, [], 0)]),
     "twins, the empty one first": ([record("1"), record("1", callerObjectId=ALICE)], [("token", 1, 0, [ALICE], 0)]),

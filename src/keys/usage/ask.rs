@@ -1,10 +1,13 @@
-//! What is asked about accounts, cheapest first: settings and metrics of each account, then the log where it can decide anything, with one
+//! What is asked about accounts, cheapest first: settings and metrics of each account, then the log where it goes to a workspace, with one
 //! query for all accounts of a resource group. An account that the answer about its group does not settle is asked about alone, and a busy
 //! one day by day if Azure cannot answer at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::log::{self, LogGap, RequestLog};
+use super::metrics::MetricCounts;
 use super::settings::{self, Sinks};
 use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, begin, fetched, metrics};
 use crate::id::ResourceId;
@@ -21,7 +24,6 @@ pub fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snapshot) -
     for subject in &asked {
         queries.push(settings::settings(&subject.id));
         queries.extend(metrics::queries(&subject.id, window));
-        queries.push(fetched::query(&subject.id, window));
     }
     if queries.iter().any(|query| snapshot.get(query).is_none()) {
         return queries;
@@ -33,26 +35,39 @@ pub fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snapshot) -
             }
             queries.extend(sinks.workspaces.iter().map(settings::table));
         }
+        if counts(&subject.id, window, snapshot).is_ok_and(|counts| counts.overlap()) {
+            queries.extend(metrics::queries_by_api(&subject.id, window));
+        }
     }
     if queries.iter().any(|query| snapshot.get(query).is_none()) {
         return queries;
     }
     let wanting: Vec<&AskedAccount> =
-        asked.into_iter().filter(|subject| wants_log(subject, window, snapshot)).collect();
+        asked.into_iter().filter(|subject| may_have_log(subject, snapshot)).collect();
     for (group, mut subjects) in by_group(&wanting) {
         if subjects.len() > 1 {
             let together = whole(&group, window);
             let answer = snapshot.get(&together);
             queries.push(together);
-            // Those that this does not settle are asked about alone, in the next round.
+            // Those that this does not settle are asked about alone, in the next round, unless the metrics prove that nobody called.
             let Some(answer) = answer else { continue };
-            subjects.retain(|subject| !log::settles(&log::read(answer, &subject.id)));
+            let is_idle = |subject: &AskedAccount| {
+                counted(&subject.id, window, snapshot).is_ok_and(|metrics| metrics.total() == 0)
+            };
+            subjects.retain(|subject| !log::settles(&log::read(answer, &subject.id)) && !is_idle(subject));
         }
         for subject in subjects {
             queries.extend(alone(subject, window, snapshot));
         }
     }
     queries
+}
+
+/// The queries about who fetched keys, which is shown beside a verdict and has no part in it.
+#[must_use]
+pub fn fetches(subjects: &[AskedAccount], window: Window) -> Vec<Query> {
+    let asked = subjects.iter().filter(|subject| subject.takes_keys);
+    asked.map(|subject| fetched::query(&subject.id, window)).collect()
 }
 
 /// The query for the whole period.
@@ -71,11 +86,9 @@ fn by_group<'a>(subjects: &[&'a AskedAccount]) -> BTreeMap<ResourceId, Vec<&'a A
     groups
 }
 
-/// Whether the log can change what is said about an account: somebody may have called it, and the log may be there.
-fn wants_log(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> bool {
-    let idle = counted(&subject.id, window, snapshot).is_ok_and(|metrics| metrics.total() == 0);
-    let sent = sinks(&subject.id, snapshot).map_or(true, |sinks| !sinks.workspaces.is_empty());
-    !idle && sent
+/// Whether the log may be there. An account that nobody called by its metrics may have been asked for what they do not count.
+fn may_have_log(subject: &AskedAccount, snapshot: &Snapshot) -> bool {
+    sinks(&subject.id, snapshot).map_or(true, |sinks| !sinks.workspaces.is_empty())
 }
 
 /// The queries about one account.
@@ -126,8 +139,8 @@ fn sinks(account: &ResourceId, snapshot: &Snapshot) -> Result<Sinks, Refusal> {
     Ok(settings::read(snapshot.items(&query).map(AsRef::as_ref), groups.as_deref()))
 }
 
-/// The metrics of an account.
-fn counted(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<Metrics, Refusal> {
+/// What each metric of an account counts.
+fn counts(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<MetricCounts, Refusal> {
     let mut bodies = Vec::new();
     for query in metrics::queries(account, window) {
         match snapshot.get(&query) {
@@ -140,10 +153,21 @@ fn counted(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<
             None => return Err(Refusal { message: "the metrics were not read".to_owned(), hint: None }),
         }
     }
-    metrics::read(bodies).ok_or_else(|| Refusal {
+    metrics::read(bodies, window).ok_or_else(|| Refusal {
         message: "Azure's answer does not have all metrics that were asked for".to_owned(),
         hint: None,
     })
+}
+
+/// The calls of an account.
+fn counted(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<Metrics, Refusal> {
+    let counts = counts(account, window, snapshot)?;
+    let body = |query: &Query| match snapshot.get(query) {
+        Some(Answer::Found(found)) => found.first().map(AsRef::as_ref),
+        _ => None,
+    };
+    let bodies: Option<Vec<&Value>> = metrics::queries_by_api(account, window).iter().map(body).collect();
+    Ok(counts.told_apart(bodies.and_then(metrics::read_by_api).as_ref()))
 }
 
 /// The log of an account, from the answer that says most.

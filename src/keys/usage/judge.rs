@@ -2,10 +2,12 @@
 //!
 //! The order matters: proof of use counts even if the log is incomplete, and what is missing counts before anything is said to be quiet. A
 //! day is covered if the metrics count no call, or if the log has as many as they count. So a setting made last week, a short retention, a
-//! daily cap and a workspace that was left out all show as days that are not covered.
+//! daily cap and a workspace that was left out all show as days that are not covered. Whatever could stand in the log for a call that it
+//! lost (reads of catalogues, refused calls, calls of another day) counts for it only if the metrics count it too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::coverage::{ShortDay, coverage, not_yet};
 use super::log::{LogGap, LoggedCalls, RequestLog};
 use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, date};
 use crate::document::usage::{AccountUsage, CallKind, Calls, KeyVerdict, MissingEvidence};
@@ -21,8 +23,6 @@ const NAMING: [&str; 5] = [
     "Embeddings_Create",
     "ImageGenerations_Create",
 ];
-/// The end of operations that read catalogues, which the metrics of calls do not count.
-const CATALOGUE: &str = "_List";
 /// How many days the docs recommend: more than a month, so that a month's end is among them.
 const MONTH: u32 = 35;
 
@@ -65,14 +65,6 @@ pub fn judge(
         calls: calls(rows),
         keys_fetched: evidence.fetched.as_ref().map(|fetches| fetches.all.clone()).unwrap_or_default(),
     }
-}
-
-/// A day of which the log does not have all calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct ShortDay {
-    day: Day,
-    counted: u64,
-    logged: u64,
 }
 
 /// The verdict, and why it is not stronger.
@@ -129,8 +121,9 @@ fn conclude(
 /// known to fill it.
 fn is_key_use(row: &LoggedCalls, rows: &[LoggedCalls]) -> bool {
     let names = || {
-        let here = |other: &LoggedCalls| other.how == CallKind::Token && other.operation == row.operation;
-        NAMING.contains(&row.operation.as_str()) || rows.iter().any(here)
+        let is = |name: &str| name.eq_ignore_ascii_case(&row.operation);
+        let here = |other: &LoggedCalls| other.how == CallKind::Token && is(&other.operation);
+        NAMING.iter().any(|name| is(name)) || rows.iter().any(here)
     };
     row.how == CallKind::Key && row.without_field < row.calls && names()
 }
@@ -268,56 +261,34 @@ fn too_short(
     let days = |count: u32| some(u64::from(count), "day");
     let mut message =
         format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
-    if let Some(ShortDay { day, counted, logged }) = hole {
+    if let Some(ShortDay { day, counted, logged, .. }) = hole {
         message = format!(
             "{message}: on {} the metrics count {}, and the log has {logged}",
             date(day),
             some(counted, "call")
         );
     }
-    let hint = match evidence.retention {
-        Some(kept) if kept < subject.quiet_days => {
+    let may_be_twice = evidence.metrics.as_ref().is_ok_and(|metrics| metrics.may_be_twice);
+    let hint = match (evidence.retention, hole) {
+        (_, Some(hole)) if hole.logged > hole.counted => {
+            "the metrics do not count all calls of this account, so they cannot show that the log has them"
+                .to_owned()
+        }
+        _ if may_be_twice => {
+            "several metrics count calls, and Azure did not say for which API: calls may be counted twice"
+                .to_owned()
+        }
+        (Some(kept), _) if kept < subject.quiet_days => {
             format!("the workspace keeps the log for {}: keep it longer", days(kept))
+        }
+        (_, Some(hole)) if hole.counted - hole.logged <= hole.after => {
+            "the metrics may have counted calls shortly after midnight on the day before: run the command again tomorrow"
+                .to_owned()
         }
         _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops calls"
             .to_owned(),
     };
     MissingEvidence { message, cause: None, hint: Some(hint), denied: false }
-}
-
-/// For how many days up to today the log has every call that the metrics count, and the day before those.
-fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Option<ShortDay>) {
-    let mut logged: BTreeMap<Day, (u64, u64)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| !row.operation.ends_with(CATALOGUE)) {
-        let (calls, at_midnight) = logged.entry(row.day).or_default();
-        *calls += row.calls;
-        *at_midnight += row.at_midnight;
-    }
-    let counted = |day: Day| metrics.calls.get(&day).copied().unwrap_or_default();
-    let logged = |day: Day| logged.get(&day).copied().unwrap_or_default();
-    // A call at midnight may be on the other side of it in the metrics. Today's metrics are late, so they show no surplus.
-    let lendable = |day: Day| {
-        let (calls, at_midnight) = logged(day);
-        let surplus = if day < window.today() { calls.saturating_sub(counted(day)) } else { calls };
-        at_midnight.min(surplus)
-    };
-    let mut lent: BTreeMap<Day, u64> = BTreeMap::new();
-    let mut covered = 0;
-    for day in window.full_days() {
-        let mut missing = counted(day).saturating_sub(logged(day).0);
-        // The later day first: the earlier one can still lend to the day before it.
-        for neighbour in [day + 1, day - 1] {
-            let gone = lent.entry(neighbour).or_default();
-            let part = missing.min(lendable(neighbour).saturating_sub(*gone));
-            *gone += part;
-            missing -= part;
-        }
-        if missing > 0 {
-            return (covered, Some(ShortDay { day, counted: counted(day), logged: logged(day).0 }));
-        }
-        covered += 1;
-    }
-    (covered, None)
 }
 
 /// `1 call`, `2 calls`.
@@ -330,6 +301,12 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
     let mut notes = Vec::new();
     if verdict == KeyVerdict::NoCall {
         notes.push("a standby application that is not running looks the same".to_owned());
+        if !matches!(&evidence.log, RequestLog::Read { flaws, .. } if flaws.is_empty()) {
+            notes.push(
+                "an application that only lists models is not in the metrics, and there is no log to look for it"
+                    .to_owned(),
+            );
+        }
     }
     if verdict == KeyVerdict::NoKeyCallSeen {
         if window.days < MONTH {
@@ -339,6 +316,13 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
                 "jobs that run once a quarter, and standby applications, may fall outside of this time"
                     .to_owned(),
             );
+        }
+        let not_yet = evidence.metrics.as_ref().map_or(0, |metrics| not_yet(metrics, rows, window));
+        if not_yet > 0 {
+            notes.push(format!(
+                "the metrics count {} of today that the log does not have yet",
+                some(not_yet, "call")
+            ));
         }
         let callers: BTreeSet<&String> = rows.iter().flat_map(|row| &row.callers).collect();
         let one = callers.len() == 1 && rows.iter().any(|row| row.how == CallKind::Token);

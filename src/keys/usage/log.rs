@@ -8,7 +8,7 @@
 //! Workspaces that the caller may not read are left out without an error, so the answer is asked to list them
 //! (<https://learn.microsoft.com/azure/azure-monitor/logs/api/azure-resource-queries>).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::snapshot::{Answer, Query, Refusal, Shape};
 /// The query. `{since}` and `{until}` are times; records of a call on their border are found on both sides, and the call counts once.
 const QUERY: &str = r#"let since = datetime({since});
 let until = datetime({until});
-let guid = @'(?i)object_?id\\*"\s*:\s*\\*"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})';
+let guid = @'(?i)"(?:caller_?)?object_?id(?:_[gs])?\\*"\s*:\s*\\*"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})';
 AzureDiagnostics
 | where TimeGenerated >= since - 5m and TimeGenerated < until + 5m
 | where ResourceProvider =~ "MICROSOFT.COGNITIVESERVICES" and Category =~ "RequestResponse"
@@ -36,7 +36,7 @@ AzureDiagnostics
     Column = coalesce(tostring(column_ifexists("callerObjectId_g", guid(null))), tostring(column_ifexists("objectId_g", guid(null))))
 | extend
     Caller = tolower(coalesce(extract(guid, 1, Bag), Column)),
-    HasField = isnotempty(Column) or Bag matches regex @'(?i)object_?id\\*"\s*:',
+    HasField = isnotempty(Column) or Bag matches regex @'(?i)"(?:caller_?)?object_?id(?:_[gs])?\\*"\s*:',
     Deployment = extract(@'(?i)modelDeploymentName\\*"\s*:\s*\\*"([^"\\]+)', 1, Bag),
     Call = iff(isempty(Correlation), strcat(tostring(Time), " ", Operation, " ", Address), Correlation)
 | extend Caller = iff(Caller == "00000000-0000-0000-0000-000000000000", "", Caller)
@@ -249,14 +249,28 @@ fn flaws(body: &Value, account: &ResourceId) -> Vec<LogGap> {
     let is = |source: &Value, id: &str| {
         field(source, "resourceId").as_str().is_some_and(|found| found.eq_ignore_ascii_case(id))
     };
-    let can_read = |id: &str| readable.iter().any(|source| is(source, id) && !denies(source));
-    let Some(own) = resources.iter().find(|resource| is(resource, account.as_str())) else {
-        flaws.push(LogGap::Unsaid);
-        return flaws;
+    // What is listed twice is readable if both say so.
+    let can_read = |id: &str| {
+        let mut listed = readable.iter().filter(|source| is(source, id)).peekable();
+        listed.peek().is_some() && listed.all(|source| !denies(source))
     };
-    let sources = field(own, "dataSources").as_array().into_iter().flatten().filter_map(Value::as_str);
-    let hidden = sources.filter(|id| denies(own) || !can_read(id));
-    flaws.extend(hidden.map(|id| LogGap::Hidden(id.to_owned())));
+    let own: Vec<&Value> = resources.iter().filter(|resource| is(resource, account.as_str())).collect();
+    let mut sources = BTreeSet::new();
+    for resource in &own {
+        let Some(listed) = field(resource, "dataSources").as_array() else { continue };
+        for source in listed {
+            match source.as_str() {
+                Some(id) => _ = sources.insert((id, denies(resource))),
+                None => flaws.push(LogGap::Unsaid),
+            }
+        }
+    }
+    if sources.is_empty() {
+        flaws.push(LogGap::Unsaid);
+    }
+    flaws.dedup();
+    let hidden = sources.into_iter().filter(|(id, denied)| *denied || !can_read(id));
+    flaws.extend(hidden.map(|(id, _)| LogGap::Hidden(id.to_owned())));
     flaws
 }
 

@@ -1,10 +1,12 @@
 //! How many calls an account had on each day, by Azure's metrics: always on, kept for 93 days.
 //!
-//! No metric says how a call was authenticated. `AzureOpenAIRequests` and `ModelRequests` count calls of models, `TotalCalls` those of the
-//! other services; they overlap, so the largest one counts. `SuccessfulCalls` matters where only keys can succeed.
+//! No metric says how a call was authenticated. `AzureOpenAIRequests` and `ModelRequests` count calls of models; `TotalCalls` is older and
+//! belongs to all services. Whether a call is in one of them or in several is not documented. So where more than one counts, they are asked
+//! for each API: of one API the largest counts, and the APIs are added. What a metric assigns to no API is added too, so that no call can
+//! hide behind another one; a call may be counted twice instead. `SuccessfulCalls` matters where only keys can succeed.
 //! <https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-cognitiveservices-accounts-metrics>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -12,13 +14,18 @@ use serde_json::Value;
 use super::{DAY, Day, Window, begin, second};
 use crate::id::ResourceId;
 use crate::snapshot::{Query, Shape};
+use crate::text::query::encoded;
 
 /// Metrics that count calls, each with all calls that it knows.
 const CALLS: [&str; 3] = ["AzureOpenAIRequests", "ModelRequests", "TotalCalls"];
 /// The metric that counts calls that succeeded.
 const SUCCESSFUL: &str = "SuccessfulCalls";
+/// The dimension by which metrics are told apart.
+const API: &str = "ApiName";
 /// How many days one query covers.
 const AT_ONCE: i64 = 31;
+/// Most series of an answer by API; Azure returns ten if nothing is said.
+const MOST_SERIES: u32 = 1000;
 
 /// The number of calls by day. A day that is not there had none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +34,8 @@ pub struct Metrics {
     pub calls: BTreeMap<Day, u64>,
     /// Those that certainly succeeded.
     pub successful: BTreeMap<Day, u64>,
+    /// Whether calls may be counted twice, since Azure did not say which API each metric counts.
+    pub may_be_twice: bool,
 }
 
 impl Metrics {
@@ -37,67 +46,157 @@ impl Metrics {
     }
 }
 
-/// The queries for an account, which cover the period one after another.
-pub(super) fn queries(account: &ResourceId, window: Window) -> Vec<Query> {
-    let names = [&CALLS[..], &[SUCCESSFUL]].concat().join(",");
-    let end = window.today() + 1;
+/// What each metric counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct MetricCounts {
+    calls: [BTreeMap<Day, u64>; CALLS.len()],
+    successful: BTreeMap<Day, u64>,
+}
+
+impl MetricCounts {
+    /// Whether more than one metric counts calls, so that it matters whether they count the same ones.
+    pub(super) fn overlap(&self) -> bool {
+        self.calls.iter().filter(|days| !days.is_empty()).count() > 1
+    }
+
+    /// The calls of each day, told apart by API if that is known: otherwise the metrics are added.
+    pub(super) fn told_apart(self, by_api: Option<&ByApi>) -> Metrics {
+        let overlap = self.overlap();
+        let mut may_be_twice = false;
+        let days: BTreeSet<Day> = self.calls.iter().flat_map(BTreeMap::keys).copied().collect();
+        let mut calls = BTreeMap::new();
+        for day in days {
+            let mut largest: BTreeMap<&str, u64> = BTreeMap::new();
+            let mut of_no_api = 0;
+            for (metric, all) in self.calls.iter().enumerate() {
+                let mut rest = all.get(&day).copied().unwrap_or_default();
+                for (api, count) in by_api.and_then(|known| known.get(&(metric, day))).into_iter().flatten() {
+                    rest = rest.saturating_sub(*count);
+                    let most = largest.entry(api).or_default();
+                    *most = (*most).max(*count);
+                }
+                of_no_api += rest;
+            }
+            may_be_twice |= overlap && of_no_api > 0;
+            calls.insert(day, largest.values().sum::<u64>() + of_no_api);
+        }
+        Metrics { calls, successful: self.successful, may_be_twice }
+    }
+}
+
+/// The calls of each metric (by its place) on each day, by API.
+pub(super) type ByApi = BTreeMap<(usize, Day), BTreeMap<String, u64>>;
+
+/// The days that each query covers: from the first one up to the second.
+fn spans(window: Window) -> impl Iterator<Item = (Day, Day)> {
+    let end = window.last() + 1;
     let starts = (window.first()..end).step_by(usize::try_from(AT_ONCE).unwrap_or(1));
-    let query = |first: Day| Query {
+    starts.map(move |first| (first, (first + AT_ONCE).min(end)))
+}
+
+fn asked(account: &ResourceId, window: Window, names: &str, more: &str) -> Vec<Query> {
+    let query = |(first, end): (Day, Day)| Query {
         path: format!(
-            "{account}/providers/Microsoft.Insights/metrics?api-version=2018-01-01&metricnames={names}&timespan={}/{}&interval=P1D&aggregation=Total",
+            "{account}/providers/Microsoft.Insights/metrics?api-version=2018-01-01&metricnames={names}&timespan={}/{}&interval=P1D&aggregation=Total{more}",
             second(begin(first)),
-            second(begin((first + AT_ONCE).min(end)))
+            second(begin(end))
         ),
         shape: Shape::One,
         scope: account.clone(),
         project: |body| body,
     };
-    starts.map(query).collect()
+    spans(window).map(query).collect()
 }
 
-/// Reads the answers. `None` if one of them does not have every metric: a missing one is not zero.
-pub(super) fn read<'a>(answers: impl IntoIterator<Item = &'a Value>) -> Option<Metrics> {
-    let mut metrics = Metrics::default();
-    for answer in answers {
-        let found: Vec<&Value> = answer["value"].as_array()?.iter().collect();
-        let named = |name: &str| {
-            found.iter().find(|metric| {
-                metric["name"]["value"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
-            })
-        };
-        for name in CALLS {
-            for (day, count) in by_day(named(name)?)? {
-                let most = metrics.calls.entry(day).or_default();
-                *most = (*most).max(count);
+/// The queries for an account, which cover the period one after another.
+pub(super) fn queries(account: &ResourceId, window: Window) -> Vec<Query> {
+    asked(account, window, &[&CALLS[..], &[SUCCESSFUL]].concat().join(","), "")
+}
+
+/// The queries that tell the metrics of an account apart by API.
+pub(super) fn queries_by_api(account: &ResourceId, window: Window) -> Vec<Query> {
+    let filter = encoded(&format!("{API} eq '*'"));
+    asked(account, window, &CALLS.join(","), &format!("&$filter={filter}&top={MOST_SERIES}"))
+}
+
+/// Reads the answers. `None` if one of them does not have every metric of its days: what is missing is not zero.
+pub(super) fn read<'a>(answers: impl IntoIterator<Item = &'a Value>, window: Window) -> Option<MetricCounts> {
+    let mut counts = MetricCounts::default();
+    for (answer, span) in answers.into_iter().zip(spans(window)) {
+        covers(answer, span, window).then_some(())?;
+        for (metric, name) in CALLS.iter().enumerate() {
+            for (_, day, count) in series(answer, name)? {
+                *counts.calls[metric].entry(day).or_default() += count;
             }
         }
-        for (day, count) in by_day(named(SUCCESSFUL)?)? {
-            *metrics.successful.entry(day).or_default() += count;
+        for (_, day, count) in series(answer, SUCCESSFUL)? {
+            *counts.successful.entry(day).or_default() += count;
         }
     }
-    metrics.calls.retain(|_, count| *count > 0);
-    metrics.successful.retain(|_, count| *count > 0);
-    Some(metrics)
+    counts.calls.iter_mut().for_each(|days| days.retain(|_, count| *count > 0));
+    counts.successful.retain(|_, count| *count > 0);
+    Some(counts)
 }
 
-/// A metric by day. No series, and no number for a day, mean no call.
-fn by_day(metric: &Value) -> Option<BTreeMap<Day, u64>> {
+/// Reads the answers by API.
+pub(super) fn read_by_api<'a>(answers: impl IntoIterator<Item = &'a Value>) -> Option<ByApi> {
+    let mut by_api = ByApi::new();
+    for answer in answers {
+        for (metric, name) in CALLS.iter().enumerate() {
+            for (api, day, count) in series(answer, name)? {
+                if let Some(api) = api {
+                    *by_api.entry((metric, day)).or_default().entry(api).or_default() += count;
+                }
+            }
+        }
+    }
+    Some(by_api)
+}
+
+/// Whether an answer is about the days that were asked about, as far as it says so. Days that have not begun may be left out.
+fn covers(answer: &Value, (first, end): (Day, Day), window: Window) -> bool {
+    let Some((from, to)) = answer["timespan"].as_str().and_then(|span| span.split_once('/')) else {
+        return true;
+    };
+    let at = |time: &str| time.parse::<Timestamp>().ok();
+    let end = begin(end.min(window.today()));
+    at(from).is_some_and(|from| from <= begin(first)) && at(to).is_some_and(|to| to >= end)
+}
+
+/// The numbers of a metric, each with its API, if one is named, and its day. No series, and no number for a day, mean no call.
+fn series(answer: &Value, name: &str) -> Option<Vec<(Option<String>, Day, u64)>> {
+    let metric = answer["value"].as_array()?.iter().find(|metric| {
+        metric["name"]["value"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
+    })?;
     let code = metric["errorCode"].as_str().unwrap_or("Success");
     if !code.eq_ignore_ascii_case("Success") {
         return None;
     }
-    let mut days = BTreeMap::new();
+    let mut numbers = Vec::new();
     for series in metric["timeseries"].as_array()? {
+        let api = api(series);
         for point in series["data"].as_array().into_iter().flatten() {
             let at: Timestamp = point["timeStamp"].as_str()?.parse().ok()?;
             let count = match &point["total"] {
                 Value::Null => 0,
                 total => whole(total.as_f64()?)?,
             };
-            *days.entry(at.as_second().div_euclid(DAY)).or_default() += count;
+            numbers.push((api.clone(), at.as_second().div_euclid(DAY), count));
         }
     }
-    Some(days)
+    Some(numbers)
+}
+
+/// The API of a series. The versions of Azure OpenAI are one API, since not every metric names them.
+fn api(series: &Value) -> Option<String> {
+    let values = series["metadatavalues"].as_array()?;
+    let is_api =
+        |value: &&Value| value["name"]["value"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(API));
+    let name = values.iter().find(is_api)?["value"].as_str()?.trim().to_lowercase();
+    if name.contains("openai") {
+        return Some("openai".to_owned());
+    }
+    (!name.is_empty()).then_some(name)
 }
 
 /// A count, which Azure writes with a decimal point.
@@ -112,12 +211,21 @@ mod tests {
 
     use super::*;
 
+    fn window() -> Window {
+        Window { days: 2, now: "2026-11-03T13:00:00Z".parse().unwrap() }
+    }
+
+    fn first() -> Day {
+        "2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second() / DAY
+    }
+
+    fn points(totals: &[Value]) -> Value {
+        let point = |(day, total): (usize, &Value)| json!({"timeStamp": format!("2026-11-{:02}T00:00:00Z", day + 1), "total": total});
+        totals.iter().enumerate().map(point).collect()
+    }
+
     fn metric(name: &str, totals: &[Value]) -> Value {
-        let data: Vec<Value> = totals
-            .iter()
-            .enumerate()
-            .map(|(day, total)| json!({"timeStamp": format!("2026-11-{:02}T00:00:00Z", day + 1), "total": total}))
-            .collect();
+        let data = points(totals);
         json!({"name": {"value": name, "localizedValue": name}, "errorCode": "Success", "timeseries": [{"metadatavalues": [], "data": data}]})
     }
 
@@ -130,12 +238,58 @@ mod tests {
         ]})
     }
 
+    /// Series of a metric by API, on the first day.
+    fn split(name: &str, apis: &[(&str, u64)]) -> Value {
+        let series = |(api, count): &(&str, u64)| json!({"metadatavalues": [{"name": {"value": "apiname"}, "value": api}], "data": points(&[json!(count)])});
+        json!({"name": {"value": name}, "timeseries": apis.iter().map(series).collect::<Vec<_>>()})
+    }
+
+    /// The calls of the first day, by metrics that count so many, told apart like this.
+    fn told(counts: [u64; 3], apis: [&[(&str, u64)]; 3]) -> u64 {
+        let mut value: Vec<Value> =
+            CALLS.iter().zip(counts).map(|(name, count)| metric(name, &[json!(count)])).collect();
+        value.push(metric(SUCCESSFUL, &[]));
+        let counts = read([&json!({"value": value})], window()).unwrap();
+        let split: Vec<Value> = CALLS.iter().zip(apis).map(|(name, apis)| split(name, apis)).collect();
+        let by_api = read_by_api([&json!({"value": split})]).unwrap();
+        counts.told_apart(Some(&by_api)).calls.get(&first()).copied().unwrap_or_default()
+    }
+
     #[test]
-    fn the_largest_metric_of_a_day_counts() {
-        let first = "2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second() / DAY;
-        let found = read([&answer()]).unwrap();
-        assert_eq!(found.calls, BTreeMap::from([(first, 4)]));
-        assert_eq!(found.successful, BTreeMap::from([(first, 1)]));
+    fn of_one_api_the_largest_metric_counts_and_apis_are_added() {
+        let openai = "Azure OpenAI API version 2024-10-21";
+        for (counts, apis, calls) in [
+            // `TotalCalls` counts models too, or does not.
+            (
+                [10, 10, 14],
+                [&[(openai, 10)][..], &[(openai, 10)], &[("Azure OpenAI", 10), ("Speech", 4)]],
+                14,
+            ),
+            ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("Speech", 10)]], 20),
+            ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("azure openai", 10)]], 10),
+            // One metric counts other models only.
+            ([10, 10, 0], [&[(openai, 10)], &[("Anthropic", 10)], &[]], 20),
+            ([10, 14, 0], [&[(openai, 10)], &[(openai, 10), ("Anthropic", 4)], &[]], 14),
+            // What no API is named for may be calls of any.
+            ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("Azure OpenAI", 7), ("", 3)]], 13),
+            ([10, 10, 10], [&[(openai, 10)], &[], &[]], 30),
+            ([10, 0, 0], [&[], &[], &[]], 10),
+        ] {
+            assert_eq!(told(counts, apis), calls, "{counts:?} {apis:?}");
+        }
+    }
+
+    #[test]
+    fn metrics_that_cannot_be_told_apart_are_added() {
+        let found = read([&answer()], window()).unwrap().told_apart(None);
+        assert_eq!(found.calls, BTreeMap::from([(first(), 7)]));
+        assert_eq!(found.successful, BTreeMap::from([(first(), 1)]));
+        assert!(found.may_be_twice);
+        let mut one = answer();
+        one["value"][1]["timeseries"] = json!([]);
+        let one = read([&one], window()).unwrap();
+        assert!(!one.overlap());
+        assert_eq!(one.told_apart(None).calls, BTreeMap::from([(first(), 3)]));
     }
 
     #[test]
@@ -150,7 +304,23 @@ mod tests {
                 "errorCode" => answer["value"][0]["errorCode"] = json!("Throttled"),
                 _ => answer["value"][1]["timeseries"] = json!(null),
             }
-            assert_eq!(read([&answer]), None, "{broken}");
+            assert_eq!(read([&answer], window()), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn an_answer_about_fewer_days_than_were_asked_about_is_none() {
+        for (span, is_read) in [
+            ("2026-11-01T00:00:00Z/2026-11-04T00:00:00Z", true),
+            ("2026-10-31T00:00:00Z/2026-11-03T13:00:00Z", true),
+            ("2026-11-02T00:00:00Z/2026-11-04T00:00:00Z", false),
+            ("2026-11-01T00:00:01Z/2026-11-04T00:00:00Z", false),
+            ("2026-11-01T00:00:00Z/2026-11-02T23:00:00Z", false),
+            ("all/2026-11-04T00:00:00Z", false),
+        ] {
+            let mut answer = answer();
+            answer["timespan"] = json!(span);
+            assert_eq!(read([&answer], window()).is_some(), is_read, "{span}");
         }
     }
 
@@ -169,12 +339,18 @@ mod tests {
                 ],
             ),
         ] {
-            let queries = queries(&account, Window { days, now });
-            let found: Vec<&str> = queries
-                .iter()
-                .filter_map(|query| query.path.split("timespan=").nth(1)?.split('&').next())
-                .collect();
-            assert_eq!(found, spans, "{days}");
+            for queries in [queries, queries_by_api] {
+                let queries = queries(&account, Window { days, now });
+                let found: Vec<&str> = queries
+                    .iter()
+                    .filter_map(|query| query.path.split("timespan=").nth(1)?.split('&').next())
+                    .collect();
+                assert_eq!(found, spans, "{days}");
+            }
         }
+        // Shortly after midnight yesterday is not over yet, and calls of today are counted all the same.
+        let now = "2026-11-26T00:30:00Z".parse().unwrap();
+        let queries = queries(&account, Window { days: 1, now });
+        assert!(queries[0].path.contains("2026-11-24T00:00:00Z/2026-11-27T00:00:00Z"), "{}", queries[0].path);
     }
 }

@@ -8,6 +8,7 @@
 //! "Nobody uses keys" is never concluded: only that no call with a key was seen on so many days.
 
 mod ask;
+mod coverage;
 mod fetched;
 mod judge;
 mod log;
@@ -20,7 +21,7 @@ mod worlds;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-pub use ask::{evidence, queries};
+pub use ask::{evidence, fetches, queries};
 pub use fetched::Fetches;
 pub use judge::{findings, judge};
 pub use log::{LogGap, LoggedCalls, Meaning, RequestLog, meaning};
@@ -36,6 +37,8 @@ use crate::text::source::Span;
 
 /// The number of seconds in a day.
 const DAY: i64 = 24 * 3600;
+/// After how many seconds a call is in the log and the metrics. Azure says minutes.
+const LATE: i64 = 3600;
 /// Metrics are kept for 93 days (learn.microsoft.com, "Azure Monitor Metrics data platform").
 pub const MOST_DAYS: u32 = MOST_QUIET_DAYS;
 
@@ -85,9 +88,14 @@ pub struct Window {
 }
 
 impl Window {
-    /// Today.
+    /// Today: the first day that is not judged. Shortly after midnight that is still yesterday, since logs and metrics are late.
     #[must_use]
     pub fn today(self) -> Day {
+        self.now.as_second().saturating_sub(LATE).div_euclid(DAY)
+    }
+
+    /// The day of the newest calls.
+    fn last(self) -> Day {
         self.now.as_second().div_euclid(DAY)
     }
 

@@ -45,6 +45,12 @@ struct PastCalls {
     /// Whether the records have no field for the caller.
     #[serde(default)]
     silent: bool,
+    /// At which second of the day; otherwise at noon, and just now for today.
+    #[serde(default)]
+    second: Option<i64>,
+    /// Whether metrics count the calls.
+    #[serde(default = "yes")]
+    counted: bool,
     /// Whether there are records: otherwise only metrics count the calls.
     #[serde(default = "yes")]
     logged: bool,
@@ -91,8 +97,12 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
         // At noon of a day in the past, and just now today, so that no call is in the future.
         let now = world.now.as_microsecond();
         let day = 24 * 3600 * SECOND;
-        let noon = (now.div_euclid(day) - i64::from(calls.days_ago)) * day + day / 2;
-        let at = if calls.days_ago == 0 { now - SECOND } else { noon };
+        let begin = (now.div_euclid(day) - i64::from(calls.days_ago)) * day;
+        let at = match calls.second {
+            Some(second) => begin + second * SECOND,
+            None if calls.days_ago == 0 => now - SECOND,
+            None => begin + day / 2,
+        };
         for number in 0..calls.count {
             let call = ModelCall {
                 at: at + i64::from(number),
@@ -101,6 +111,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Reply {
                 status: calls.status,
                 caller: calls.caller.clone(),
                 silent: calls.silent,
+                uncounted: !calls.counted,
                 sinks: if calls.logged { sinks.clone() } else { Vec::new() },
             };
             monitor::remember(world, &account, call);

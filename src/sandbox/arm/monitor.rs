@@ -16,7 +16,7 @@ use crate::sandbox::state::{DiagnosticSetting, ModelCall, Monitoring, World};
 
 /// SHA-256 of the one query that is answered, without its times. Whoever changes the query has to change what `logs` makes of the calls,
 /// and then this.
-const QUERY: &str = "310f15f49224f824d09f5628ba5f737bf3a620f66c25c1abc29e9f8646edb14a";
+const QUERY: &str = "7b957620b5364431b35a3b51af8a88114d3d843b8fa70bee97dea28bcbb1a1cc";
 /// Microseconds in a day, and in a minute.
 const DAY: i64 = 24 * 3600 * 1_000_000;
 const MINUTE: i64 = 60 * 1_000_000;
@@ -197,29 +197,44 @@ pub(crate) fn metrics(world: &World, request: &Request, account: &str) -> Result
     if request.query("interval") != Some("P1D") || request.query("aggregation") != Some("Total") {
         return Err(wrong("The sandbox has totals by day (interval=P1D, aggregation=Total)."));
     }
+    let by_api = match request.query("$filter") {
+        None => false,
+        Some("ApiName eq '*'") => true,
+        Some(_) => return Err(wrong("The sandbox tells metrics apart by API only (ApiName eq '*').")),
+    };
+    let how = world.state.monitoring.get(&account.to_lowercase()).cloned().unwrap_or_default();
+    let is_model = |call: &ModelCall| call.operation.ends_with("_Create");
     let mut value = Vec::new();
     for name in request.query("metricnames").unwrap_or_default().split(',') {
-        let counts: fn(&ModelCall) -> bool = match name {
-            "AzureOpenAIRequests" | "ModelRequests" => |call| call.operation.ends_with("_Create"),
-            "TotalCalls" => |_| true,
-            "SuccessfulCalls" => |call| (200..300).contains(&call.status),
-            _ => {
-                let what = format!(
-                    "Failed to find metric configuration for provider: Microsoft.CognitiveServices, resource Type: accounts, metric: {name}."
-                );
-                return Err(wrong(&what));
-            }
+        let counts = |call: &ModelCall| match name {
+            "AzureOpenAIRequests" | "ModelRequests" => is_model(call),
+            "TotalCalls" => !(how.total_without_models && is_model(call)),
+            _ => (200..300).contains(&call.status),
         };
-        let mut days: BTreeMap<i64, u64> = BTreeMap::new();
-        for call in calls(world, account).filter(|call| (from..to).contains(&call.at)) {
+        if !["AzureOpenAIRequests", "ModelRequests", "TotalCalls", "SuccessfulCalls"].contains(&name) {
+            let what = format!(
+                "Failed to find metric configuration for provider: Microsoft.CognitiveServices, resource Type: accounts, metric: {name}."
+            );
+            return Err(wrong(&what));
+        }
+        let mut series: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+        for call in calls(world, account).filter(|call| (from..to).contains(&call.at) && !call.uncounted) {
             // Metrics do not count what reads a catalogue.
             if counts(call) && !call.operation.ends_with("_List") {
-                *days.entry(call.at.div_euclid(DAY)).or_default() += 1;
+                let api = if by_api && !how.nameless_metrics { api_of(call) } else { String::new() };
+                *series.entry(api).or_default().entry(call.at.div_euclid(DAY)).or_default() += 1;
             }
         }
-        let point = |day: i64| json!({"timeStamp": time(day * DAY), "total": days.get(&day).copied().unwrap_or_default()});
-        let data: Vec<Value> = (from.div_euclid(DAY)..(to + DAY - 1).div_euclid(DAY)).map(point).collect();
-        let series = if days.is_empty() { json!([]) } else { json!([{"metadatavalues": [], "data": data}]) };
+        let series: Vec<Value> = series
+            .iter()
+            .map(|(api, days)| {
+                let point = |day: i64| json!({"timeStamp": time(day * DAY), "total": days.get(&day).copied().unwrap_or_default()});
+                let data: Vec<Value> = (from.div_euclid(DAY)..(to + DAY - 1).div_euclid(DAY)).map(point).collect();
+                let named = json!({"name": {"value": "apiname", "localizedValue": "apiname"}, "value": api});
+                let of = if api.is_empty() { json!([]) } else { json!([named]) };
+                json!({"metadatavalues": of, "data": data})
+            })
+            .collect();
         value.push(json!({
             "id": format!("{account}/providers/Microsoft.Insights/metrics/{name}"),
             "type": "Microsoft.Insights/metrics",
@@ -237,6 +252,15 @@ pub(crate) fn metrics(world: &World, request: &Request, account: &str) -> Result
         "value": value,
     });
     Ok(Reply::json(200, &body))
+}
+
+/// The API of a call, as the metrics name it.
+fn api_of(call: &ModelCall) -> String {
+    match call.operation.split_once('_') {
+        Some((_, "Create")) => "Azure OpenAI API version 2024-10-21".to_owned(),
+        Some((service, _)) => format!("{service} API"),
+        None => format!("{} API", call.operation),
+    }
 }
 
 fn time(micros: i64) -> String {

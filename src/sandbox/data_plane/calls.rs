@@ -174,6 +174,7 @@ fn note(world: &mut World, request: &Request, call: &Call, status: u16) {
         status,
         caller: caller.map(|caller| caller.object_id),
         silent: false,
+        uncounted: false,
         sinks: Vec::new(),
     };
     let key = account.key();

@@ -27,6 +27,9 @@ pub(crate) struct ModelCall {
     /// Whether its record has no field for the caller.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) silent: bool,
+    /// Whether no metric counts it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) uncounted: bool,
     /// Workspaces to which its record went.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) sinks: Vec<String>,
@@ -58,6 +61,12 @@ pub(crate) struct Monitoring {
     /// Whether each call has a second record, which is nearly empty.
     #[serde(default)]
     pub(crate) twins: bool,
+    /// Whether `TotalCalls` does not count calls of models.
+    #[serde(default)]
+    pub(crate) total_without_models: bool,
+    /// Whether metrics name no API.
+    #[serde(default)]
+    pub(crate) nameless_metrics: bool,
     /// For how many days records are kept; 30 if nothing is said, as in Azure.
     #[serde(default)]
     pub(crate) retention_days: Option<u32>,

@@ -17,6 +17,7 @@ fn advance(azure: &Azure, days: u32) {
 #[ignore = "slow: tests/slow.sh"]
 fn keys_are_found_moved_from_turned_off_and_proven_off() {
     let azure = Azure::start();
+    azure.leave_midnight();
     let folder = azure.folder();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
     let workspace = format!(

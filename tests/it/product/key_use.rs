@@ -10,6 +10,7 @@ const DAY: u32 = 24 * 3600;
 /// An account with keys on, whose request log goes to a workspace that keeps it for 90 days.
 fn live(calls: &Value) -> (Azure, Folder) {
     let azure = Azure::start();
+    azure.leave_midnight();
     azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
     let workspace = format!(
         "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/w"
@@ -65,7 +66,13 @@ fn after_the_quiet_days_keys_go_off_and_in_sync_nothing_is_asked() {
     let (azure, folder) = live(&calls(Some(20)));
     // Fewer days are enough here, and the key was used before them.
     folder.write("a.yaml", spec("keyUsage: {quietDays: 14}\n"));
+    azure.take_seen();
     folder.keyless("plan a.yaml").exits(0).says(&["no key call seen in 14 of 14 days before today"]);
+    let seen = azure.take_seen();
+    assert!(
+        !seen.iter().any(|seen| seen.target.contains("/eventtypes/")),
+        "who fetched keys decides nothing"
+    );
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.take_seen();
     folder.keyless("apply a.yaml --yes").exits(0);

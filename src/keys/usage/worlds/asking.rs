@@ -6,7 +6,8 @@ use super::*;
 fn the_log_is_asked_only_where_it_can_decide() {
     for (world, asked) in [
         (UsageWorld::of(tokens()), true),
-        (UsageWorld::of(vec![]), false),
+        (UsageWorld::of(vec![]), true),
+        (UsageWorld { setting: Setting::None, ..UsageWorld::of(vec![]) }, false),
         (UsageWorld { setting: Setting::None, ..UsageWorld::of(tokens()) }, false),
         (UsageWorld { metrics: MetricAnswer::Denied, ..UsageWorld::of(vec![]) }, true),
         (UsageWorld { takes_keys: false, ..UsageWorld::of(tokens()) }, false),

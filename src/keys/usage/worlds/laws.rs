@@ -10,7 +10,7 @@ fn thousands_of_worlds_obey_the_laws() {
         (state >> 33) % limit
     };
     let mut verdicts = std::collections::BTreeMap::new();
-    for _ in 0..4000 {
+    for _ in 0..8000 {
         let mut traffic = Vec::new();
         for _ in 0..below(6) {
             let who = [
@@ -27,11 +27,12 @@ fn thousands_of_worlds_obey_the_laws() {
                 0 => who[below(5) as usize],
                 _ => tokens[below(2) as usize],
             };
-            let operation = if matches!(who, TrafficCaller::KeySilent | TrafficCaller::TokenSilent) {
-                SPEECH
-            } else {
-                CHAT
-            };
+            let operation =
+                if matches!(who, TrafficCaller::KeySilent | TrafficCaller::TokenSilent) || below(8) == 0 {
+                    SPEECH
+                } else {
+                    CHAT
+                };
             #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
             traffic.push(of(operation, on(below(31) as i64, who, calls)));
         }
@@ -55,8 +56,22 @@ fn thousands_of_worlds_obey_the_laws() {
             world.late = (below(2) == 0).then_some((call.ago, 1));
         }
         if below(6) == 0 {
-            world.metrics = [MetricAnswer::Denied, MetricAnswer::OneMissing, MetricAnswer::Failed]
+            world.metrics =
+                [MetricAnswer::Denied, MetricAnswer::OneMissing, MetricAnswer::Failed, MetricAnswer::Shorter]
+                    [usize::try_from(below(4)).unwrap()];
+        }
+        world.total_has_models = below(2) == 0;
+        if below(3) == 0 {
+            world.apis = [ApiAnswer::NamedOtherwise, ApiAnswer::Nameless, ApiAnswer::Denied]
                 [usize::try_from(below(3)).unwrap()];
+        }
+        if below(4) == 0 {
+            #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
+            let reads = of(
+                ["Models_List", "models_list"][usize::try_from(below(2)).unwrap()],
+                on(below(31) as i64, TrafficCaller::Token(BOB), 3),
+            );
+            world.traffic.insert(0, reads);
         }
         if below(6) == 0 {
             world.setting =
@@ -73,9 +88,13 @@ fn thousands_of_worlds_obey_the_laws() {
                 QueryAnswer::DeniedHere,
                 QueryAnswer::Unsaid,
                 QueryAnswer::OfAnother,
+                QueryAnswer::ListedTwice,
+                QueryAnswer::ReadableTwice,
+                QueryAnswer::NoSources,
+                QueryAnswer::OddSources,
                 QueryAnswer::Broken,
             ];
-            world.log = answers[usize::try_from(below(10)).unwrap()];
+            world.log = answers[usize::try_from(below(14)).unwrap()];
         }
         world.quiet_days = u32::try_from(below(30) + 1).unwrap();
         let usage = world.judged();

@@ -135,7 +135,7 @@ codes! {
     ForeignMark = "foreign-mark", "a declared resource, or one that a saved plan would write, has another stack's mark";
     Waiting = "waits-for-grants", "something is not changed because it waits for something declared that cannot be read or made. Turning keys off and revoking a role wait for declared role assignments, and keys also for deployments of the account. Deleting an account, a project or a deployment waits for everything that its stack declares";
     StillDeclared = "still-declared", "the plan would delete an account or project on or in which something is still declared";
-    OlderVersion = "older-version", "the cloud does not have the newest api-version that keyless knows: a note which one is used, and an error at each declared field that it lacks";
+    OlderVersion = "older-version", "the cloud, or a region for its lists of models and quota, does not have the newest api-version that keyless knows: a note which one is used, and an error at each declared field that it lacks";
     NotOurs = "not-ours", "a resource without the stack's mark: a declared one that removing its line will not delete, or one that stays while what the stack made in it is deleted";
     OrphanedAssignment = "orphaned-assignment", "a live role assignment whose principal no longer exists";
     TemporaryAssignment = "temporary-assignment", "a live role assignment that ends by itself (Privileged Identity Management). A warning if it is declared and should have ended: if Azure still refuses the declared one, run `az role assignment delete --ids ID`, or wait some minutes";
@@ -158,6 +158,7 @@ codes! {
     PolicyRefusal = "policy-refusal", "a policy would refuse a write";
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
     MissingPermission = "missing-permission", "the caller lacks a permission for a step: a note in `plan`, an error in `apply`";
+    NotCompared = "not-compared", "a declared field that Azure does not show, so that nobody can tell whether it is as declared; `--rotate ADDRESS` sends it again";
     NotChecked = "not-checked", "a check that could not be made";
     // Consequences: what a plan takes from somebody or brings back, and no guard judges.
     ClosedNetwork = "closed-network", "a plan closes an existing account to every public address";

@@ -195,6 +195,8 @@ pub struct Snapshot {
     pub now: Option<Timestamp>,
     /// The api-version of Microsoft.CognitiveServices that the queries used, if the cloud does not have the newest.
     pub older_version: Option<&'static str>,
+    /// The regions whose own lists were queried with an older one than the rest.
+    pub older_regions: Vec<(String, &'static str)>,
     /// The role definitions among the answers, computed on first use.
     roles: OnceLock<Catalogue>,
     /// The durations of role assignments in the answers, computed on first use.

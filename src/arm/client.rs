@@ -127,6 +127,12 @@ impl Client {
         self.0.versions.older()
     }
 
+    /// The regions whose own lists it asks for with an older one.
+    #[must_use]
+    pub fn older_regions(&self) -> Vec<(String, &'static str)> {
+        self.0.versions.older_regions()
+    }
+
     /// The time by Azure's clock, as its last answer showed it; before that, this machine's.
     #[must_use]
     pub fn azure_time(&self) -> jiff::Timestamp {
@@ -258,7 +264,7 @@ impl Client {
         let start =
             if matches!(target, CallTarget::Once(_)) { Exchange::start_once } else { Exchange::start };
         loop {
-            let version = self.0.versions.at();
+            let version = self.0.versions.at(target.text());
             let path = self.0.versions.rewritten(target.text());
             self.0.versions.note(method);
             let (limits, seed) = (self.0.options.limits.clone(), seed());

@@ -1,10 +1,13 @@
 //! The api-versions of Microsoft.CognitiveServices that keyless knows, and the one that a run uses.
 //!
 //! Everything asks with the newest one. A cloud that does not have it names those that it has; from then on, the newest of them that keyless
-//! knows is used for the rest of the run. What an older version lacks stands in the kinds' tables.
+//! knows is used for the rest of the run. What an older version lacks stands in the kinds' tables. A region may be behind: what it refuses of
+//! its own lists (`/locations/REGION/`) lowers the version for these alone.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::error::Error;
 use super::exchange::Method;
@@ -30,14 +33,27 @@ pub(crate) fn lacks_newer(version: &str) -> bool {
 pub(super) struct Versions {
     /// Its place in [`KNOWN`].
     at: AtomicUsize,
+    /// The same for the lists of single regions, by name in lower case.
+    regions: Mutex<BTreeMap<String, usize>>,
     /// Whether a write was sent. What is written was planned for the version in use by then: an older one would lose fields of it.
     has_written: AtomicBool,
 }
 
 impl Versions {
-    /// The place in [`KNOWN`] of the version in use.
-    pub(super) fn at(&self) -> usize {
-        self.at.load(Ordering::Relaxed)
+    /// The place in [`KNOWN`] of the version in use for a path.
+    pub(super) fn at(&self, path: &str) -> usize {
+        let everywhere = self.at.load(Ordering::Relaxed);
+        let Some(region) = region(path) else { return everywhere };
+        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        regions.get(&region).copied().unwrap_or_default().max(everywhere)
+    }
+
+    /// The regions that use another version for their own lists.
+    pub(super) fn older_regions(&self) -> Vec<(String, &'static str)> {
+        let everywhere = self.at.load(Ordering::Relaxed);
+        let regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = regions.iter().filter(|(_, at)| **at > everywhere);
+        older.filter_map(|(region, at)| Some((region.clone(), *KNOWN.get(*at)?))).collect()
     }
 
     /// Notes that a request is sent.
@@ -54,12 +70,12 @@ impl Versions {
 
     /// The version in use, if it is not the newest.
     pub(super) fn older(&self) -> Option<&'static str> {
-        KNOWN.get(self.at()).copied().filter(|version| *version != NEWEST)
+        KNOWN.get(self.at.load(Ordering::Relaxed)).copied().filter(|version| *version != NEWEST)
     }
 
     /// A path with the version in use.
     pub(super) fn rewritten<'a>(&self, path: &'a str) -> Cow<'a, str> {
-        match self.older() {
+        match KNOWN.get(self.at(path)).filter(|version| **version != NEWEST) {
             Some(version) if is_concerned(path) => Cow::Owned(path.replace(&asked(NEWEST), &asked(version))),
             _ => Cow::Borrowed(path),
         }
@@ -78,8 +94,16 @@ impl Versions {
             offered.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).any(|word| word == version)
         };
         let older = (at + 1..KNOWN.len()).find(|at| is_offered(KNOWN[*at]));
-        self.at.fetch_max(older.unwrap_or_default(), Ordering::Relaxed);
-        self.at() > at
+        let older = older.unwrap_or_default();
+        match region(path) {
+            Some(region) => {
+                let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+                let known = regions.entry(region).or_default();
+                *known = older.max(*known);
+            }
+            None => _ = self.at.fetch_max(older, Ordering::Relaxed),
+        }
+        self.at(path) > at
     }
 
     /// What to do about a refusal that names no version that keyless knows.
@@ -90,6 +114,12 @@ impl Versions {
             format!("keyless needs api-version {oldest} of Microsoft.CognitiveServices or a newer one, and this cloud or region offers none that it knows")
         })
     }
+}
+
+/// The region whose list a path asks for.
+fn region(path: &str) -> Option<String> {
+    let (_, rest) = path.split_once("/locations/")?;
+    rest.split_once('/').map(|(region, _)| region.to_lowercase())
 }
 
 /// No other resource provider has a version of this date.
@@ -152,7 +182,29 @@ mod tests {
         // Whoever was refused at the same time uses what another request has learnt.
         assert!(versions.learn(PATH, 0, &refusal("InvalidApiVersionParameter", offered)));
         assert!(versions.learn(PATH, 0, &refusal("InvalidApiVersionParameter", "")));
-        assert!(!versions.learn(PATH, versions.at(), &refusal("InvalidApiVersionParameter", offered)));
+        assert!(!versions.learn(PATH, versions.at(PATH), &refusal("InvalidApiVersionParameter", offered)));
         assert_eq!(versions.rewritten(other), other);
+    }
+
+    #[test]
+    fn a_region_that_is_behind_lowers_the_version_of_its_own_lists_only() {
+        let versions = Versions::default();
+        let models = |region: &str| PATH.replace("accounts", &format!("locations/{region}/models"));
+        let error = refusal("NoRegisteredProviderFound", "The supported api-versions are '2025-06-01'.");
+        assert!(versions.learn(&models("northeurope"), 0, &error));
+        assert_eq!(
+            versions.rewritten(&models("NorthEurope")),
+            models("NorthEurope").replace(NEWEST, "2025-06-01")
+        );
+        for path in [PATH.to_owned(), models("eastus2")] {
+            assert_eq!(versions.rewritten(&path), path);
+        }
+        assert_eq!(
+            (versions.older(), versions.older_regions()),
+            (None, vec![("northeurope".to_owned(), "2025-06-01")])
+        );
+        // Where the whole cloud is behind, no region is worth a word.
+        assert!(versions.learn(PATH, 0, &error));
+        assert_eq!(versions.older_regions(), []);
     }
 }

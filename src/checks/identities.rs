@@ -119,7 +119,7 @@ fn held(case: &Case<'_>, principal: Option<&str>, roles: &Catalogue, so: &str) -
     let mut given: Vec<String> = given(case.world, principal, roles).map(|(_, words)| words).collect();
     let limits = limits(case);
     if given.is_empty() {
-        return format!(" ({principal}): no roles were found in the subscriptions of the specs{limits}");
+        return format!(" ({principal}): no roles were found in the subscriptions that were read{limits}");
     }
     let (_, all) = listed(&mut given);
     format!(" ({principal}): {so} {all}{limits}")
@@ -138,7 +138,19 @@ fn given<'w>(
 ) -> impl Iterator<Item = (ResourceId, String)> + use<'w> {
     let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
     let principal = comparable(principal);
-    world.resources.iter().filter(move |(id, _)| is_grant(id)).filter_map(move |(id, body)| {
+    // What stacks that are not selected give may not have been read.
+    let is_read =
+        |scope: &ResourceId| scope.up_to("accounts").is_some_and(|id| world.resource(&id).is_some());
+    let beside: Vec<(ResourceId, String)> = world
+        .beside
+        .iter()
+        .filter(|given| given.principal.as_ref() == Some(&principal) && !is_read(&given.scope))
+        .map(|given| {
+            let words = format!("what stack `{}` gives it on {}", given.stack, place(&given.scope));
+            (given.scope.clone(), words)
+        })
+        .collect();
+    let read = world.resources.iter().filter(move |(id, _)| is_grant(id)).filter_map(move |(id, body)| {
         let said = AssignmentBody::of(body);
         let (whose, role) = (said.principal_id()?, said.role_definition_id()?);
         (comparable(whose) == principal).then(|| {
@@ -147,7 +159,8 @@ fn given<'w>(
             let words = format!("`{name}` on {}", place(&scope));
             (scope, words)
         })
-    })
+    });
+    read.chain(beside)
 }
 
 /// How many different roles there are, and some of them in words.

@@ -150,7 +150,7 @@ fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
     let shown = if whole {
         show(options, plan)
     } else if options.format == Format::Human {
-        output::result(&text::plan_to_apply(plan, output::page(options.is_verbose())))
+        output::result(&text::plan_to_apply(plan, output::page(options)))
     } else {
         Ok(())
     };

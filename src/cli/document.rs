@@ -243,7 +243,7 @@ impl Document<'_> {
     /// Writes it to the report files and to stdout in the requested format, even if a report file fails.
     pub(super) fn write(&self, options: &Options) -> Result<(), Failure> {
         let reports = self.write_reports(options);
-        let page = output::page(options.is_verbose());
+        let page = output::page(options);
         let shown =
             self.render(options, options.format.into(), page).and_then(|text| output::rendered(&text));
         all([reports, shown])

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::Exit;
+use super::options::Options;
 use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
@@ -102,13 +103,14 @@ impl From<Halt> for Failure {
 }
 
 /// The page on stdout.
-pub(super) fn page(verbose: bool) -> Page {
-    Page { verbose, width: width(terminal_size::terminal_size_of(io::stdout())) }
+pub(super) fn page(options: &Options) -> Page {
+    let (verbose, quiet) = (options.is_verbose(), options.quiet);
+    Page { verbose, quiet, width: width(terminal_size::terminal_size_of(io::stdout())) }
 }
 
 /// The page on stderr.
 pub(super) fn page_aside() -> Page {
-    Page { verbose: false, width: width(terminal_size::terminal_size_of(io::stderr())) }
+    Page { verbose: false, quiet: false, width: width(terminal_size::terminal_size_of(io::stderr())) }
 }
 
 /// How many characters a line takes: what `COLUMNS` says, or else the terminal.

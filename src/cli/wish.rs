@@ -14,10 +14,10 @@ pub(super) struct Lifts {
     allow: Vec<Allow>,
 }
 
-/// Whose secrets are sent again.
+/// Whose secrets, and other fields that Azure does not show, are sent again.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Rotation {
-    /// Send the secrets of the connection at this address again, even if nothing has changed
+    /// Send the secrets of the resource at this address again, and its other fields that Azure does not show, even if nothing has changed
     #[arg(long, value_name = "ADDRESS")]
     pub(super) rotate: Vec<String>,
 }

@@ -72,7 +72,9 @@ pub(super) fn hold_back(
             )
         } else if let Some(grant) = elsewhere() {
             let stack = &grant.stack;
-            let not = format!("of stack `{stack}`, which is not selected in this run, does not exist yet");
+            // Of an unknown principal nobody can tell.
+            let state = if grant.open.is_some() { "cannot be resolved" } else { "does not exist yet" };
+            let not = format!("of stack `{stack}`, which is not selected in this run, {state}");
             ("role assignment", grant, not, format!("apply stack `{stack}`, or select it too"))
         } else if let Some(model) = model() {
             let unfinished = unfinished.iter().any(|each| each.key == model.key);

@@ -6,6 +6,7 @@ mod apart;
 mod change;
 mod compare;
 mod foreign;
+mod hidden;
 mod late;
 mod open;
 mod passing;
@@ -23,6 +24,7 @@ pub use change::{Change, LiveMatch};
 pub use compare::{field, field_changes, values};
 use compare::{leaves, unshown};
 use foreign::foreign;
+use hidden::hidden;
 pub use late::{missing, missing_grants, unfinished};
 pub use open::Veil;
 use open::{double, unresolved};
@@ -60,6 +62,8 @@ pub struct Diff {
     pub beside: Vec<Desired>,
     /// By resource, the fields that its spec omits and that are no longer as creation set them.
     pub omitted: BTreeMap<Key, Vec<FieldChange>>,
+    /// By resource, the paths of declared fields that Azure does not show, where nothing is written that would send them.
+    pub hidden: BTreeMap<Key, Vec<Vec<String>>>,
 }
 
 /// Compares everything that the stacks declare with the snapshot.
@@ -96,6 +100,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
         let change = known.declared(wanted, &parents, &mut diff.findings);
         parents.extend(known.fate(&change));
         diff.omitted.extend(omitted(&change, stacks));
+        diff.hidden.extend(hidden(&change));
         diff.changes.push(change);
     }
     for (kind, inventory) in &known.inventories {
@@ -112,6 +117,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     diff.findings.extend(moved(&diff.changes, &others, &known));
     let beside = late::missing_beside(&diff.changes, &others.desired, stacks, snapshot);
     late::hold_back(&mut diff.changes, &beside, stands, &mut diff.findings);
+    diff.findings.extend(hidden::notes(&diff.changes, &diff.hidden));
     diff.beside = others.desired;
     diff
 }

@@ -86,6 +86,12 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// The number of prerequisites that could not be checked.
+    #[must_use]
+    pub fn unknown(&self) -> usize {
+        self.checks.iter().filter(|check| check.state == Health::Unknown).count()
+    }
+
     /// The number of broken prerequisites.
     #[must_use]
     pub fn broken(&self) -> usize {

@@ -77,11 +77,17 @@ impl FindingEntry {
         }
     }
 
-    /// Whether it can be omitted: a note, unless it predicts a failure of `apply`, reports what `drift` could not determine, says on what
-    /// evidence keys go off, or what an `--allow` lets happen.
+    /// Whether it can be omitted: a note, unless it predicts a failure of `apply`, reports what could not be determined or compared, says on
+    /// what evidence keys go off, or what an `--allow` lets happen.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let loud = [Code::MissingPermission, Code::PolicyRefusal, Code::CauseUnread, Code::GuardKeyUse];
+        let loud = [
+            Code::MissingPermission,
+            Code::PolicyRefusal,
+            Code::CauseUnread,
+            Code::GuardKeyUse,
+            Code::NotCompared,
+        ];
         self.severity == Severity::Note && !loud.contains(&self.code) && !self.is_lifted()
     }
 

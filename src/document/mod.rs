@@ -4,6 +4,7 @@
 
 pub mod access;
 mod cause;
+mod counts;
 mod finding;
 mod hash;
 pub mod keys;
@@ -16,6 +17,7 @@ mod target;
 pub mod usage;
 
 pub use cause::{Cause, Done, Evidence};
+pub use counts::Known;
 pub use finding::FindingEntry;
 pub(crate) use hash::hash;
 pub use path::dotted_path;

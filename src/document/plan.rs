@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 
 use super::access::AccessChange;
 use super::cause::Cause;
+use super::counts::Known;
 use super::finding::FindingEntry;
 use super::keys::Keys;
 use super::step::{Step, TakenRight};
 use super::target::Target;
 use super::usage::KeyUsageTerms;
-use crate::finding::{Code, Severity};
+use crate::finding::Severity;
 use crate::id::ResourceId;
 use crate::text::json::{holds, member};
 use crate::text::source::Position;
@@ -37,6 +38,9 @@ pub struct Plan {
     /// The environment of `--env` for which it was made. It decides nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// How much of what the specs declare was judged.
+    #[serde(default)]
+    pub known: Known,
     /// The number of changes by action.
     pub summary: Summary,
     /// Every declared resource, and live ones worth naming. Only they decide what is written.
@@ -229,6 +233,9 @@ pub struct PlannedChange {
     /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The declared fields that Azure does not show, so that they were not compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
     /// What is deleted with it, as Azure deletes what is in an account or project.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub along: Vec<String>,
@@ -295,12 +302,6 @@ pub enum Property {
 }
 
 impl PlannedChange {
-    /// Whether nothing is written although a field that the spec omits is no longer as it must be on creation.
-    #[must_use]
-    pub fn is_drifted(&self) -> bool {
-        self.action == Action::Noop && !self.omitted.is_empty()
-    }
-
     /// The declared change, in spec shape.
     #[must_use]
     pub fn patch(&self) -> Map<String, Value> {
@@ -370,6 +371,7 @@ impl Plan {
             title: String::new(),
             reason: None,
             omitted: Vec::new(),
+            not_compared: Vec::new(),
             along: Vec::new(),
             caused_by: None,
             cause_unknown: None,
@@ -395,32 +397,6 @@ impl Plan {
                 && change.stack.as_deref().is_some_and(|stack| stacks.contains(stack))
         };
         self.changes.iter().filter(stands)
-    }
-
-    /// The number of declared resources that stay if their line is removed. Each has a note; the count is always reported.
-    #[must_use]
-    pub fn not_ours(&self) -> usize {
-        let told =
-            |finding: &&FindingEntry| finding.code == Code::NotOurs && finding.severity == Severity::Note;
-        self.findings.iter().filter(told).count()
-    }
-
-    /// The number of resources that are deleted along with their parent, as far as they were read.
-    #[must_use]
-    pub fn along(&self) -> usize {
-        self.changes.iter().map(|change| change.along.len()).sum()
-    }
-
-    /// The number of resources that drifted in nothing but what their spec omits.
-    #[must_use]
-    pub fn drifted(&self) -> usize {
-        self.changes.iter().filter(|change| change.is_drifted()).count()
-    }
-
-    /// The number of declared resources that are as declared, and of which nothing else is drift.
-    #[must_use]
-    pub fn unchanged(&self) -> usize {
-        self.summary.noop.saturating_sub(self.drifted())
     }
 
     /// Whether there are errors, apart from guards.

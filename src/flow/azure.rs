@@ -84,6 +84,7 @@ impl Azure {
         self.progress.begins(what);
         read::ask_until_known(wanted, &self.client, &self.graph, snapshot).await;
         snapshot.older_version = self.client.older_version();
+        snapshot.older_regions = self.client.older_regions();
         self.progress.rests();
         self.unless_interrupted()
     }

@@ -127,6 +127,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
         plan.requests = azure.requests();
     }
 
+    plan.known = plan.judged();
     // Anything read may repeat one of this run's secrets, so the plan is cleaned before it leaves.
     clean::clean(&mut plan);
     Ok(plan)
@@ -183,6 +184,7 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
 
     leave_out_idle(&mut plan);
     plan.requests = azure.requests();
+    plan.known = plan.judged();
     clean::clean(&mut plan);
     Ok((plan, hearsay))
 }

@@ -1,9 +1,9 @@
-//! `--rotate`: sends secrets again although nothing differs.
+//! `--rotate`: sends secrets, and other fields that Azure does not show, again although nothing differs.
 
 use super::Halt;
 use crate::kinds::desired::Desired;
 
-/// Marks the resources at these addresses; an address without a secret is an error.
+/// Marks the resources at these addresses; an address without such a field is an error.
 pub(super) fn mark(desired: &mut [Desired], addresses: &[String]) -> Result<(), Halt> {
     for address in addresses {
         let found = desired.iter_mut().find(|each| each.address == *address && each.holds_unshown());

@@ -32,9 +32,10 @@ pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Who
         let Some(old) = was(before, after, id) else { continue };
         for name in ADDRESSES {
             let at = |body| AccountBody::of(body).api_property(name).map(str::to_lowercase);
-            if let (Some(old), Some(new)) = (at(old), at(new))
-                && old != new
+            if let (old, Some(new)) = (at(old), at(new))
+                && old.as_ref() != Some(&new)
             {
+                let old = old.unwrap_or_else(|| "not set".to_owned());
                 let message = format!(
                     "the plan lets account `{}` send its key to another service: apiProperties.{name} `{old}` -> `{new}`",
                     id.name()

@@ -215,7 +215,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             let message = format!(
                 "{them} {whose} {place} {go} and none stays there, and a plan that is applied without its specs does not prove that they want none"
             );
-            (message, "name its specs behind the plan")
+            (message, "name its specs behind the plan".to_owned())
         }
         (Origin::Specs, Some(account)) if !in_its_spec => {
             let message = format!(
@@ -223,7 +223,12 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
                 list.stack,
                 account.name()
             );
-            (message, "keep a role assignment with that scope and `principals: []`")
+            let instead = if list.kind == "roleAssignments" {
+                "keep a role assignment with that scope and `principals: []`".to_owned()
+            } else {
+                format!("keep the account with `{}: []`", list.kind)
+            };
+            (message, instead)
         }
         (Origin::Specs, within) => {
             let place = match (within, name) {
@@ -241,7 +246,7 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             } else {
                 "write an empty list, `[]`"
             };
-            (message, empty)
+            (message, empty.to_owned())
         }
     };
     let (stack, kind) = (list.stack.to_owned(), list.kind.to_owned());

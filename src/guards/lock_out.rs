@@ -8,6 +8,7 @@ use super::{Objection, Rule, accounts, child_of, is_account, owner};
 use crate::document::{Action, Plan};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::KINDS;
+use crate::kinds::role_assignment::GivenBeside;
 use crate::plan::predict::World;
 use crate::principals::own_principal;
 use crate::rbac::{self, CallActions, Role};
@@ -86,15 +87,22 @@ pub(super) fn needed_beside(before: &World, after: &World) -> Vec<Objection> {
         scope.up_to("accounts").is_none_or(|account| before.resource(&account).is_none())
     };
     let objection = |(id, principal): (&ResourceId, Option<String>)| {
-        let needs = |(who, scope, _): &&(String, ResourceId, String)| {
-            Some(who) == principal.as_ref() && is_unread(scope)
+        let mut given = before.beside.iter().filter(|given| is_unread(&given.scope));
+        let certain = given.clone().find(|given| given.principal.is_some() && given.principal == principal);
+        let GivenBeside { scope, stack, .. } = match certain {
+            Some(certain) => certain,
+            None => given.find(|given| given.principal.is_none())?,
         };
-        let (_, scope, stack) = before.beside.iter().find(needs)?;
-        let message = format!(
-            "the plan takes away the identity of `{}`, to which stack `{stack}`, which is not selected in this run, gives a role on `{}`",
-            id.name(),
-            scope.name()
-        );
+        let (identity, scope) = (id.name(), scope.name());
+        let message = if certain.is_some() {
+            format!(
+                "the plan takes away the identity of `{identity}`, to which stack `{stack}`, which is not selected in this run, gives a role on `{scope}`"
+            )
+        } else {
+            format!(
+                "the plan takes away the identity of `{identity}`, and stack `{stack}`, which is not selected in this run, gives a role on `{scope}` to a principal that could not be looked up and may be this identity"
+            )
+        };
         Some(Objection::at(Rule::LockOut, id, message))
     };
     before.losers_of_identities(after).filter_map(objection).collect()

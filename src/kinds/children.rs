@@ -80,13 +80,16 @@ pub(super) fn queries(kind: &dyn Kind, stacks: &[Loaded], snapshot: &Snapshot) -
     parents(kind, stacks, snapshot).iter().map(|parent| list(kind, parent)).collect()
 }
 
-/// The parents for which a list is declared. Retired stacks may own something in any account of their groups, whoever declares the account.
+/// The parents for which a list is declared. Retired stacks may own something in any account of their groups, whoever declares the account;
+/// others in those that no spec declares any more, as far as their own role assignments there show it.
 pub(super) fn parents(kind: &dyn Kind, stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<ResourceId> {
     let sections = stacks.iter().flat_map(|loaded| kind.sections(&loaded.spec));
     let declared = sections.map(|section| section.parent);
     let is_owned = kind.takes_mark() && is_in_accounts(kind);
-    let retired = is_owned.then(|| account::in_retired(stacks, snapshot)).into_iter().flatten();
-    declared.chain(retired.filter(|live| kind.may_stand_in(&live.body)).map(|live| live.id)).collect()
+    let near =
+        || [account::in_retired(stacks, snapshot), account::with_own_grants(stacks, snapshot)].concat();
+    let near = is_owned.then(near).into_iter().flatten();
+    declared.chain(near.filter(|live| kind.may_stand_in(&live.body)).map(|live| live.id)).collect()
 }
 
 /// Whether accounts hold it directly.

@@ -84,10 +84,11 @@ impl Desired {
         self.kind.soft_deleting()?.remains(self, snapshot)
     }
 
-    /// Whether it declares something that Azure never shows.
+    /// Whether it declares something that Azure does not show, or not always.
     #[must_use]
     pub fn holds_unshown(&self) -> bool {
-        self.kind.fields().iter().filter(|field| field.compare == Compare::Unshown).any(|field| {
+        let is_unshown = |compare| matches!(compare, Compare::Unshown | Compare::IfShown);
+        self.kind.fields().iter().filter(|field| is_unshown(field.compare)).any(|field| {
             let mut segments = field.path.split('/');
             let first = segments.next().and_then(|name| self.declared.get(name));
             first.and_then(|first| segments.try_fold(first, |value, name| value.get(name))).is_some()

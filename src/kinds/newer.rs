@@ -18,8 +18,15 @@ const HINT: &str =
 
 /// What follows from the api-version in use: a note that it is older, and an error for each declared field that it lacks.
 pub(crate) fn lacking(desired: &[Desired], snapshot: &Snapshot) -> Vec<Finding> {
-    let Some(version) = snapshot.older_version else { return Vec::new() };
-    let mut findings = vec![Finding::note(Code::OlderVersion, in_use(version))];
+    let behind = snapshot.older_regions.iter().map(|(region, version)| {
+        let message = format!(
+            "region `{region}` does not have api-version {NEWEST} of Microsoft.CognitiveServices for its lists of models and quota: {version} is used for these"
+        );
+        Finding::note(Code::OlderVersion, message)
+    });
+    let mut findings: Vec<Finding> = behind.collect();
+    let Some(version) = snapshot.older_version else { return findings };
+    findings.push(Finding::note(Code::OlderVersion, in_use(version)));
     if !lacks_newer(version) {
         return findings;
     }

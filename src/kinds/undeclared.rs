@@ -6,8 +6,8 @@
 use super::{Kind, Live, account};
 use crate::id::{ResourceId, comparable};
 use crate::snapshot::Refusal;
-use crate::spec::Loaded;
 use crate::spec::model::{CoManager, Unmanaged};
+use crate::spec::{Loaded, unselected};
 use crate::text::source::Span;
 
 /// What a live undeclared resource means for the stacks.
@@ -66,8 +66,8 @@ pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Ve
 pub(super) fn co_manager<'a>(live: &Live, stacks: &'a [Loaded]) -> Option<&'a CoManager> {
     let mark = live.kind.mark(&live.body)?;
     let (maker, writer) = live.kind.authors(&live.body)?;
-    // A stack of the run decides itself what it owns.
-    if stacks.iter().any(|loaded| loaded.spec.stack == mark) {
+    // A stack that is loaded decides itself what it owns, selected or not.
+    if stacks.iter().chain(unselected(stacks)).any(|loaded| loaded.spec.stack == mark) {
         return None;
     }
     let account = live.scope.up_to("accounts")?;

@@ -21,8 +21,8 @@ use serde_json::Value;
 
 use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
-    Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Mark, PLAN_VERSION, Plan,
-    PlannedChange, Property, Requests, Step, Summary, Target, hash,
+    Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Known, Mark, PLAN_VERSION, Plan,
+    PlannedChange, Property, Requests, Step, Summary, Target, dotted_path, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
@@ -34,10 +34,14 @@ use predict::World;
 /// Makes a plan from a diff.
 #[must_use]
 pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target, requests: Requests) -> Plan {
-    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets, omitted, beside } = diff;
+    let Diff { changes, findings: from_diff, incomplete, complete, lists, secrets, omitted, hidden, beside } =
+        diff;
     let mut planned = planned(&changes, Some(sources));
     for (change, planned) in changes.iter().zip(&mut planned) {
-        let Some(fields) = change.desired().and_then(|desired| omitted.get(&desired.key)) else { continue };
+        let Some(desired) = change.desired() else { continue };
+        planned.not_compared =
+            hidden.get(&desired.key).into_iter().flatten().map(|path| dotted_path(path)).collect();
+        let Some(fields) = omitted.get(&desired.key) else { continue };
         planned.omitted = entries(fields, Some(sources));
         planned.differs.get_or_insert(Differs::Changed);
     }
@@ -63,6 +67,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         format_version: PLAN_VERSION.to_owned(),
         target,
         environment: None,
+        known: Known::default(),
         summary,
         changes: planned,
         declares_assignments: complete.iter().map(ToString::to_string).collect(),

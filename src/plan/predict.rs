@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::body::is_resource;
 use crate::document::{Differs, Plan, Step, StepAction, patch};
 use crate::id::{ResourceId, comparable};
-use crate::kinds::role_assignment::{self, UnreadAssignments, Unscheduled};
+use crate::kinds::role_assignment::{self, GivenBeside, UnreadAssignments, Unscheduled};
 use crate::kinds::{self, Deployments, account, merge, project};
 use crate::principals::{self, has_own_identity, own_principal};
 use crate::rbac::Terms;
@@ -43,9 +43,8 @@ pub struct World {
     pub unread: BTreeMap<ResourceId, String>,
     /// Role assignments that could not be read: there may be others that are not known.
     pub unread_assignments: Vec<UnreadAssignments>,
-    /// Principals to which stacks that are loaded but not selected give roles: the scope and the stack. Nothing of these stacks may have been
-    /// read.
-    pub beside: Vec<(String, ResourceId, String)>,
+    /// To whom stacks that are loaded but not selected give roles. Nothing of these stacks may have been read.
+    pub beside: Vec<GivenBeside>,
     /// Assignments whose principal is not known yet, each with the resource whose identity it will be.
     pub holders: BTreeMap<ResourceId, ResourceId>,
 }

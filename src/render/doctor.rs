@@ -38,6 +38,9 @@ impl Said for Diagnosis {
 
     fn summary(&self) -> String {
         match self.broken() {
+            0 if self.unknown() > 0 => {
+                format!("no problems found in what could be checked; {} unknown", self.unknown())
+            }
             0 => "no problems found".to_owned(),
             broken => format!("{broken} {} found", plural(broken, "problem", "problems")),
         }

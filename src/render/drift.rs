@@ -16,8 +16,8 @@ use super::page::{Page, fold};
 use super::summary::{self, Counted, Found, Side, found};
 use super::tables::Rows;
 use super::text::{
-    BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, plain, requests, shown_changes, target, weight,
-    worded,
+    BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, not_compared, plain, requests, shown_changes,
+    target, weight, worded,
 };
 use super::words;
 use crate::diff::field as row;
@@ -39,10 +39,11 @@ pub fn text(plan: &Plan, page: Page) -> String {
     let changes = in_order(plan, page.verbose);
     let entries = changes.into_iter().map(|change| entry(change, page.verbose, true)).collect();
     let mut text = body(plan, groups::text(entries, page), page, Side::Drift);
+    let none = format!("{}: ", summary::upper(summary::no_drift(plan)));
     let (style, head, rest) = match found(plan) {
         Found::Drift => (STRONG, "Drift: ", differing(plan)),
         Found::Unjudged => (BAD, "Drift: ", "not known".to_owned()),
-        Found::Nothing => (GOOD, "No drift: ", as_declared(plan)),
+        Found::Nothing => (GOOD, none.as_str(), as_declared(plan)),
     };
     let rest = with_rest(rest, plan);
     let (head, space) = (head.trim_end(), &head[head.trim_end().len()..]);
@@ -72,7 +73,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
         title: change.title.clone(),
         items: Vec::new(),
         besides: Vec::new(),
-        told: told(change).into_iter().collect(),
+        told: told(change).into_iter().chain(not_compared(change)).collect(),
         cause: cause::line(change, address),
         fields: fields.into_iter().map(field).collect(),
         places: change.source.iter().collect(),
@@ -90,7 +91,7 @@ pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "not known whether Azure drifted".to_owned(),
-        Found::Nothing => format!("no drift: {}", as_declared(plan)),
+        Found::Nothing => format!("{}: {}", summary::no_drift(plan), as_declared(plan)),
     };
     let said = with_rest(said, plan);
     // Without addresses: more people read a comment on a pull request than need them.

@@ -69,6 +69,14 @@ impl ChangeGroup<'_> {
     /// The heading, without the names of several.
     pub(super) fn title(&self) -> String {
         match self.names.as_slice() {
+            // Without an id, only the title says where.
+            [] if self
+                .entries
+                .iter()
+                .all(|entry| entry.changes.iter().all(|change| change.id.is_empty())) =>
+            {
+                "not resolved".to_owned()
+            }
             [] => "elsewhere".to_owned(),
             [name] => format!("{}{name}", self.noun),
             names => format!("{} {}s, each", names.len(), self.noun.trim_end()),

@@ -47,9 +47,11 @@ pub(super) fn plan_within(plan: &Plan, most: usize) -> String {
         fields: |change| fields(change, false),
         cells,
     };
-    let said = match summary::said(&summary::all(plan, Side::Plan)) {
-        none if none.is_empty() => "nothing declared".to_owned(),
-        said => said,
+    let counts = summary::said(&summary::all(plan, Side::Plan));
+    let said = match (summary::nothing(plan), counts.is_empty()) {
+        (None, _) => counts,
+        (Some(nothing), true) => nothing.to_owned(),
+        (Some(nothing), false) => format!("{nothing}; {counts}"),
     };
     document("plan", plan, &said, entries, &rows, most)
 }

@@ -25,7 +25,7 @@ pub struct Family {
 /// What is measured of a run.
 pub type Measures = Vec<Family>;
 
-const STATES: [&str; 5] = ["differing", "missing", "extra", "unknown", "in_sync"];
+const STATES: [&str; 6] = ["differing", "missing", "extra", "unknown", "partly_compared", "in_sync"];
 
 /// Of a plan or a drift: how many resources of each account are as declared and how many are not, and which accounts accept keys.
 #[must_use]
@@ -110,6 +110,7 @@ fn state(change: &PlannedChange) -> Option<&'static str> {
         (Some(Differs::Extra), _) => Some("extra"),
         (None, Action::Unknown | Action::UnmanagedUnknown) => Some("unknown"),
         (None, Action::Noop) if !change.omitted.is_empty() => Some("differing"),
+        (None, Action::Noop) if change.is_partly_compared() => Some("partly_compared"),
         (None, Action::Noop) => Some("in_sync"),
         (None, _) => None,
     }

@@ -14,6 +14,8 @@ use crate::text::source::Position;
 pub struct Page {
     /// Whether everything is shown.
     pub verbose: bool,
+    /// Whether of all findings errors alone are shown.
+    pub quiet: bool,
     /// The width in characters, if known: that of the terminal.
     pub width: Option<usize>,
 }
@@ -22,7 +24,7 @@ impl Page {
     /// A page without a width: lines are not wrapped.
     #[must_use]
     pub const fn endless(verbose: bool) -> Self {
-        Self { verbose, width: None }
+        Self { verbose, quiet: false, width: None }
     }
 
     /// The width for lists, which are always wrapped.
@@ -290,7 +292,7 @@ fn push(folded: &mut String, text: &str) {
 mod tests {
     use super::*;
 
-    const NARROW: Page = Page { verbose: false, width: Some(40) };
+    const NARROW: Page = Page { verbose: false, quiet: false, width: Some(40) };
 
     fn line(plain: &str, place: &str, aligned: bool) -> Line {
         Line { plain: plain.to_owned(), styled: plain.to_owned(), place: Some(place.to_owned()), aligned }

@@ -22,8 +22,8 @@ const OF_A_SORT: usize = 3;
 
 /// Findings as text, in about `most` lines, but each code at least once. Without `-v`, quiet ones are only counted.
 pub(super) fn text(text: &mut String, findings: &[FindingEntry], page: Page, most: usize) {
-    let (quiet, loud): (Vec<_>, Vec<_>) =
-        findings.iter().partition(|finding| !page.verbose && finding.is_quiet());
+    let shown = findings.iter().filter(|finding| !page.quiet || finding.severity == Severity::Error);
+    let (quiet, loud): (Vec<_>, Vec<_>) = shown.partition(|finding| !page.verbose && finding.is_quiet());
     let is_alone = loud.is_empty();
     let groups = Alike::of(loud);
     let most = if page.verbose { usize::MAX } else { most };

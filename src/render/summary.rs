@@ -35,6 +35,7 @@ pub(super) enum Counted {
     Along,
     Drifted,
     Unchanged,
+    Partly,
     NotOwned,
     Undeclared,
     Ignored,
@@ -44,7 +45,7 @@ pub(super) enum Counted {
 const PENDING: [Counted; 5] =
     [Counted::Create, Counted::Restore, Counted::Update, Counted::Adopt, Counted::Delete];
 const DIFFERING: [Counted; 3] = [Counted::Changed, Counted::Missing, Counted::Extra];
-const BESIDE: [Counted; 11] = [
+const BESIDE: [Counted; 12] = [
     Counted::Unknown,
     Counted::Refused,
     Counted::NotJudged,
@@ -52,6 +53,7 @@ const BESIDE: [Counted; 11] = [
     Counted::Along,
     Counted::Drifted,
     Counted::Unchanged,
+    Counted::Partly,
     Counted::NotOwned,
     Counted::Undeclared,
     Counted::Ignored,
@@ -104,6 +106,7 @@ impl Counted {
             (Side::Drift, Some(Differs::Missing), _) => Counted::Missing,
             (Side::Drift, Some(Differs::Changed), _) => Counted::Changed,
             (Side::Drift, Some(Differs::Extra), _) => Counted::Extra,
+            (_, _, Action::Noop) if change.is_partly_compared() => Counted::Partly,
             (_, _, Action::Noop) => Counted::Unchanged,
             (_, _, Action::Unmanaged) => Counted::Ignored,
             (_, _, Action::UnmanagedUnknown) => Counted::NotJudged,
@@ -147,6 +150,7 @@ impl Counted {
             Counted::Drifted => "drifted",
             Counted::Undeclared => "undeclared",
             Counted::Unchanged => "unchanged",
+            Counted::Partly => "not fully compared",
             // Removing its line deletes nothing.
             Counted::NotOwned => "declared but not owned",
             Counted::Ignored => "undeclared but not drift",
@@ -170,13 +174,17 @@ impl Counted {
             | Counted::NotJudged
             | Counted::Drifted
             | Counted::Undeclared => Look::Changed,
-            Counted::Unchanged | Counted::NotOwned | Counted::Ignored | Counted::CoManaged => Look::Quiet,
+            Counted::Unchanged
+            | Counted::Partly
+            | Counted::NotOwned
+            | Counted::Ignored
+            | Counted::CoManaged => Look::Quiet,
         }
     }
 
     /// Whether nothing comes of it, and nothing has to.
     pub(super) fn is_idle(self) -> bool {
-        matches!(self, Counted::Unchanged | Counted::Ignored | Counted::CoManaged)
+        matches!(self, Counted::Unchanged | Counted::Partly | Counted::Ignored | Counted::CoManaged)
     }
 
     fn number(self, plan: &Plan, side: Side) -> usize {
@@ -198,6 +206,7 @@ impl Counted {
             (_, Counted::NotJudged) => counts.unmanaged_unknown,
             (_, Counted::NotRead) => plan.incomplete.len(),
             (_, Counted::Unchanged) => plan.unchanged(),
+            (_, Counted::Partly) => plan.partly_compared(),
             (_, Counted::NotOwned) => plan.not_ours(),
             (_, Counted::Ignored) => {
                 counts.unmanaged.saturating_sub(counts.unmanaged_drift + counts.unmanaged_unknown)
@@ -279,23 +288,58 @@ pub(super) fn refused(plan: &Plan) -> String {
     }
 }
 
+/// Instead of counts, where everything that is to be written cannot be.
+const CANNOT: &str = "nothing can be written";
+/// Instead of counts, where everything is as declared.
+const NONE: &str = "no changes";
+
+/// What a plan says that writes nothing: not more than is known.
+pub(super) fn nothing(plan: &Plan) -> Option<&'static str> {
+    if plan.summary.pending() > 0 {
+        return None;
+    }
+    Some(if is_broken(plan) {
+        CANNOT
+    } else if !plan.incomplete.is_empty() {
+        "no changes in what could be read"
+    } else if plan.has_errors() {
+        "no changes in what is known"
+    } else if plan.drifted() > 0 {
+        "nothing to apply"
+    } else if plan.partly_compared() > 0 {
+        "no changes in what Azure shows"
+    } else {
+        NONE
+    })
+}
+
+fn is_broken(plan: &Plan) -> bool {
+    plan.summary.unknown + plan.summary.refused > 0
+}
+
+/// What a drift says that found none: not more than was compared.
+pub(super) fn no_drift(plan: &Plan) -> &'static str {
+    if plan.partly_compared() > 0 { "no drift in what Azure shows" } else { "no drift" }
+}
+
+/// The same as the start of a sentence.
+pub(super) fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// The last lines of a plan.
 pub(super) fn summary(text: &mut String, plan: &Plan) {
     let pending = said(&pending(plan));
     let rest = said(&beside(plan, Side::Plan));
-    let is_broken = plan.summary.unknown + plan.summary.refused > 0;
-    let head = match (pending.is_empty(), is_broken) {
-        (false, _) if !refused(plan).is_empty() => format!("{BAD}{}{BAD:#}{pending}", refused(plan)),
-        (false, _) => format!("{STRONG}Plan:{STRONG:#} {pending}"),
-        (true, true) => format!("{BAD}Plan:{BAD:#} nothing can be written"),
-        (true, false) if !plan.incomplete.is_empty() => {
-            format!("{STRONG}No changes in what could be read{STRONG:#}")
-        }
-        (true, false) if plan.has_errors() => {
-            format!("{STRONG}No changes in what is known; see the errors above{STRONG:#}")
-        }
-        (true, false) if plan.drifted() > 0 => format!("{STRONG}Nothing to apply{STRONG:#}"),
-        (true, false) => format!("{GOOD}No changes{GOOD:#}"),
+    let refused = refused(plan);
+    let see = if plan.has_errors() && plan.incomplete.is_empty() { "; see the errors above" } else { "" };
+    let head = match nothing(plan) {
+        None if !refused.is_empty() => format!("{BAD}{refused}{BAD:#}{pending}"),
+        None => format!("{STRONG}Plan:{STRONG:#} {pending}"),
+        Some(CANNOT) => format!("{BAD}Plan:{BAD:#} {CANNOT}"),
+        Some(NONE) => format!("{GOOD}{}{GOOD:#}", upper(NONE)),
+        Some(nothing) => format!("{STRONG}{}{see}{STRONG:#}", upper(nothing)),
     };
     let rest = if rest.is_empty() { String::new() } else { format!("; {rest}") };
     let _ = writeln!(text, "{head}{rest}. {}.", requests(plan.requests));

@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn text_keeps_to_its_lines_and_names_each_deletion() {
         for width in [60, 100, 200] {
-            let page = Page { verbose: false, width: Some(width) };
+            let page = Page { verbose: false, quiet: false, width: Some(width) };
             let shown = text::plan(&plan(160, 4, 1), page);
             assert!(shown.lines().count() <= 500, "{} lines at {width}", shown.lines().count());
             assert_eq!(shown.split("If applied").next().unwrap().matches("leaver").count(), 160, "{shown}");

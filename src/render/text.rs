@@ -99,6 +99,12 @@ pub(super) fn omitted(change: &PlannedChange) -> Vec<String> {
     change.omitted.iter().map(said).collect()
 }
 
+/// The declared fields that Azure does not show.
+pub(super) fn not_compared(change: &PlannedChange) -> Option<String> {
+    let fields = change.not_compared.join("`, `");
+    (!fields.is_empty()).then(|| format!("not compared: `{fields}`"))
+}
+
 /// What is deleted with a resource.
 pub(super) fn along(change: &PlannedChange) -> Option<String> {
     (!change.along.is_empty()).then(|| format!("with it: {}", change.along.join(", ")))
@@ -157,7 +163,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         title: change.title.clone(),
         items: Vec::new(),
         besides: besides(change),
-        told: reason.into_iter().chain(hearsay(change)).collect(),
+        told: reason.into_iter().chain(not_compared(change)).chain(hearsay(change)).collect(),
         cause: cause::line(change, address),
         fields: fields(change, verbose).into_iter().map(field).collect(),
         places: change.source.iter().collect(),

@@ -417,8 +417,16 @@ fn told(begun: &Begun, args: &Args, files: &[NewFile], ignores: bool) -> String 
     if begun.from == From::Scratch && args.user.is_none() {
         let _ = writeln!(text, "  {spec}: {who}");
     }
-    let _ =
-        writeln!(text, "  keyless plan {spec} --sandbox    # without Azure; without `--sandbox`, on Azure");
+    let _ = match begun.from {
+        From::Scratch => {
+            writeln!(
+                text,
+                "  keyless plan {spec} --sandbox    # without Azure; without `--sandbox`, on Azure"
+            )
+        }
+        // The sandbox has nothing of what was read.
+        From::Live => writeln!(text, "  keyless plan {spec}"),
+    };
     if let Some(pipeline) = begun.answers.host.file() {
         let replace = if args.pin.is_some() && begun.answers.host == Platform::Github {
             "set up its identities"

@@ -3,6 +3,7 @@
 mod declared;
 mod holds;
 mod listings;
+mod near;
 pub(super) mod remains;
 mod rules;
 mod shape;
@@ -12,6 +13,7 @@ pub(in crate::kinds) use holds::may_hold_projects;
 pub(crate) use holds::{holds_projects, serves_models};
 use listings::lists;
 pub(crate) use listings::{listings, one};
+pub(super) use near::{in_retired, with_own_grants};
 pub(crate) use rules::is_location;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Inventory, Kind, Live, Mutability,
-    Reading, Section, SoftDeleting, Trust, Wording, Writing,
+    Reading, Section, SoftDeleting, Trust, UndeclaredVerdict, Wording, Writing,
 };
 use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI};
 use crate::document::PlannedChange;
@@ -271,17 +273,6 @@ impl Declaring for Accounts {
     }
 }
 
-/// The live accounts in the groups of retired stacks.
-pub(super) fn in_retired(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
-    let retired: Vec<Loaded> = stacks.iter().filter(|loaded| loaded.is_retired()).cloned().collect();
-    if retired.is_empty() {
-        return Vec::new();
-    }
-    let groups: BTreeSet<ResourceId> = retired.iter().flat_map(|loaded| groups_of(&loaded.spec)).collect();
-    let is_there = |live: &Live| groups.iter().any(|group| group.contains(&live.scope));
-    Accounts.inventory(&retired, snapshot).items.into_values().filter(is_there).collect()
-}
-
 impl Reading for Accounts {
     fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
         let groups = groups_by_subscription(stacks);
@@ -351,6 +342,16 @@ impl Reading for Accounts {
 }
 
 impl Comparing for Accounts {
+    fn undeclared(
+        &self,
+        live: &[&Live],
+        stacks: &[Loaded],
+        snapshot: &Snapshot,
+        _roles: &Catalogue,
+    ) -> Vec<UndeclaredVerdict> {
+        near::verdicts(live, stacks, snapshot)
+    }
+
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
         let mut findings = Vec::new();
         let says = |name: &str| desired.declared.contains_key(name);

@@ -87,7 +87,13 @@ fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
             holder.declared.insert("principalType".to_owned(), json!("ServicePrincipal"));
             holder.hole = Some(hole);
         }
-        Who::Open(open) => holder.open = Some(open),
+        Who::Open(open) => {
+            if let Form::Named(set, _) = form {
+                let kind = set.principal_type().as_str();
+                holder.declared.insert("principalType".to_owned(), json!(kind));
+            }
+            holder.open = Some(open);
+        }
     }
     holder
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::accepted;
+use super::{accepted, watched};
+use crate::finding::Open;
 use crate::id::{Key, ResourceId, comparable};
 use crate::kinds::account::{self, address_of, id_of};
 use crate::kinds::desired::Desired;
@@ -124,18 +125,44 @@ pub(super) fn queries_beside(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Quer
     queries
 }
 
+/// The subscriptions that only specs name which are not selected. A stack that is retired may have left something there, and is never looked
+/// for again.
+pub(super) fn beside_retired(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
+    let others = if stacks.iter().any(Loaded::is_retired) { spec::unselected(stacks) } else { &[] };
+    let scopes = others.iter().flat_map(|loaded| {
+        let own = ResourceId::subscription(&loaded.spec.subscription);
+        watched(&loaded.spec).into_iter().chain([own])
+    });
+    scopes.filter_map(|scope| scope.subscription_id().map(ResourceId::subscription)).collect()
+}
+
 /// The queries that resolve the principals of stacks.
 #[must_use]
 pub(crate) fn principal_queries(stacks: &[Loaded]) -> Vec<Query> {
     principals::queries(stacks.iter().flat_map(|loaded| principals_of(&loaded.spec)).map(|(_, who)| who))
 }
 
-/// The object ids to which these declarations give roles, each with the scope and the stack.
-pub(crate) fn holders(beside: &[Desired]) -> Vec<(String, ResourceId, String)> {
-    let grants = beside.iter().filter(|each| each.kind.is_grant() && each.open.is_none());
+/// Somebody to whom a stack that is loaded but not selected gives a role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenBeside {
+    /// The object id; `None` for a name that could not be looked up and may be that of an identity.
+    pub principal: Option<String>,
+    /// Where.
+    pub scope: ResourceId,
+    /// The stack.
+    pub stack: String,
+}
+
+/// Who may be identities, among those to whom these declarations give roles.
+pub(crate) fn holders(beside: &[Desired]) -> Vec<GivenBeside> {
     let holder = |each: &Desired| {
-        let id = each.declared.get("principalId").and_then(Value::as_str)?;
-        Some((comparable(id), each.scope.clone(), each.stack.clone()))
+        let text = |name: &str| each.declared.get(name).and_then(Value::as_str);
+        let principal = text("principalId").map(comparable);
+        // Whoever is not in the directory is nobody; whoever could not be looked up may be an identity, unless it is a person or a group.
+        let may_be =
+            matches!(each.open, Some(Open::Unknown(_))) && text("principalType") == Some("ServicePrincipal");
+        let (scope, stack) = (each.scope.clone(), each.stack.clone());
+        (principal.is_some() || may_be).then_some(GivenBeside { principal, scope, stack })
     };
-    grants.filter_map(holder).collect()
+    beside.iter().filter(|each| each.kind.is_grant()).filter_map(holder).collect()
 }

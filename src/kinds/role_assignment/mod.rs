@@ -24,8 +24,8 @@ mod unread;
 
 pub(super) use declared::complete;
 pub(crate) use declared::is_named_by_keyless;
-pub use grants::principals_of;
-use grants::{DeclaredGrant, grants, scope_of};
+use grants::{DeclaredGrant, beside_retired, grants, scope_of};
+pub use grants::{GivenBeside, principals_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use planned::scope_name;
@@ -113,7 +113,8 @@ fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
 /// listed by itself.
 #[must_use]
 pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let scopes: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| watched(&loaded.spec)).collect();
+    let watched = stacks.iter().flat_map(|loaded| watched(&loaded.spec));
+    let scopes: BTreeSet<ResourceId> = watched.chain(beside_retired(stacks)).collect();
     let mut queries = Vec::new();
     for scope in &scopes {
         let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else {

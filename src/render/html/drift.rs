@@ -14,7 +14,7 @@ use crate::plan::apart::stands_on;
 use crate::render::alike::together;
 use crate::render::cause;
 use crate::render::drift::{compared, differing, is_default, long, told};
-use crate::render::summary::{Counted, Found, Side, found};
+use crate::render::summary::{Counted, Found, Side, found, no_drift, upper};
 use crate::render::text::{label, shown_changes};
 
 /// What `drift` found.
@@ -23,7 +23,7 @@ pub fn drift(plan: &Plan) -> String {
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "Not known whether Azure drifted".to_owned(),
-        Found::Nothing => "No drift".to_owned(),
+        Found::Nothing => upper(no_drift(plan)),
     };
     // Unchanged resources are only counted.
     let shown: Vec<&PlannedChange> = shown_changes(plan, false);

@@ -13,7 +13,7 @@ use crate::render::access::{how, limit, limits, who};
 use crate::render::alike::together;
 use crate::render::entry::Entry;
 use crate::render::groups::{ChangeGroup, grouped};
-use crate::render::summary::Side;
+use crate::render::summary::{Side, nothing, upper};
 use crate::render::text::{entries, fields, label, plain, plural};
 use crate::render::words;
 
@@ -41,22 +41,16 @@ pub fn plan(plan: &Plan) -> String {
 }
 
 fn said(plan: &Plan) -> String {
-    let counts = &plan.summary;
-    let pending = counts.pending();
+    let (counts, pending) = (&plan.summary, plan.summary.pending());
     let refused = if plan.is_refused() { "; a guard refuses it" } else { "" };
-    match (pending, counts.unknown + counts.refused) {
-        (0, 0) if !plan.incomplete.is_empty() => format!("No changes in what could be read{refused}"),
-        (0, 0) if plan.has_errors() => format!("No changes in what is known{refused}"),
-        (0, 0) => format!("No changes{refused}"),
-        (0, _) => format!("Nothing can be written{refused}"),
-        (_, 0) => format!("{pending} {} to make{refused}", plural(pending, "change", "changes")),
-        (_, open) => {
-            format!(
-                "{pending} {} to make, {open} that cannot be made{refused}",
-                plural(pending, "change", "changes")
-            )
-        }
+    if let Some(nothing) = nothing(plan) {
+        return format!("{}{refused}", upper(nothing));
     }
+    let cannot = match counts.unknown + counts.refused {
+        0 => String::new(),
+        open => format!(", {open} that cannot be made"),
+    };
+    format!("{pending} {} to make{cannot}{refused}", plural(pending, "change", "changes"))
 }
 
 /// Who gains and who loses.

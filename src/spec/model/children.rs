@@ -29,7 +29,7 @@ pub struct Deployment {
     pub parent_deployment_name: Option<String>,
     /// How a deployment with children divides its capacity.
     pub capacity_settings: Option<CapacitySettings>,
-    /// What the publisher of the model wants to know about you; Anthropic requires it. Compared only if Azure shows it.
+    /// What the publisher of the model wants to know about you; Anthropic requires it. Compared only if Azure shows it; else a note says so, and `--rotate` sends it again.
     pub model_provider_data: Option<ModelProviderData>,
     /// Which calls are processed first. If omitted on creation: `Default`.
     pub service_tier: Option<ServiceTier>,

@@ -37,11 +37,11 @@ pub struct Connection {
     /// When it ends, as `2027-01-31T00:00:00Z`.
     pub expiry_time: Option<String>,
     /// The audience of the tokens that are sent to the target. Requires `authType: AccountManagedIdentity` or `ProjectManagedIdentity`.
-    /// Compared only if Azure shows it.
+    /// Compared only if Azure shows it; else a note says so, and `--rotate` sends it again.
     pub audience: Option<String>,
-    /// The URL that issues tokens. Requires `authType: OAuth2`. Compared only if Azure shows it.
+    /// The URL that issues tokens. Requires `authType: OAuth2`. Compared only if Azure shows it; else a note says so, and `--rotate` sends it again.
     pub token_url: Option<String>,
-    /// The scopes of the tokens. Requires `authType: OAuth2`. Compared only if Azure shows them.
+    /// The scopes of the tokens. Requires `authType: OAuth2`. Compared only if Azure shows them; else a note says so, and `--rotate` sends them again.
     pub scopes: Option<Vec<String>>,
 }
 

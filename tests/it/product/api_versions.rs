@@ -150,3 +150,26 @@ fn a_cloud_with_nothing_that_keyless_knows_is_told() {
     run.says(&["NoRegisteredProviderFound", "keyless needs api-version 2025-06-01"]);
     assert!(azure.take_writes().is_empty());
 }
+
+/// A region that does not have the newest version for its lists says nothing about the rest of the cloud.
+#[test]
+fn a_region_that_is_behind_lowers_the_version_of_its_own_lists_only() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let newer = GPT.replace("capacity: 1}", "capacity: 1}, serviceTier: Priority");
+    write(&folder, &newer);
+    let refusal = Fault::error(
+        400,
+        "NoRegisteredProviderFound",
+        "No registered resource provider found for location 'eastus2' and API version '2026-05-01' for type 'locations/models'. The supported api-versions are '2025-06-01'.",
+    );
+    azure.spoil("GET", "/locations/eastus2/models?api-version=2026-05-01", refusal);
+    let run = folder.keyless("apply a.yaml --yes -v").exits(0);
+    run.says(&["region `eastus2` does not have api-version 2026-05-01", "2025-06-01 is used for these"]);
+    let written = azure.take_writes();
+    assert!(written.iter().all(|seen| !seen.target.contains("2025-06-01")), "{written:?}");
+    assert_eq!(
+        azure.get(&format!("{}/deployments/gpt", account("chat")))["properties"]["serviceTier"],
+        "Priority"
+    );
+}

@@ -219,7 +219,7 @@ fn an_identity_of_a_project_and_one_without_roles_are_told_too() {
     );
     folder.keyless("plan a.yaml").exits(0).says(&[
         "the plan detaches user-assigned identity `app` from project `main` (",
-        "no roles were found in the subscriptions of the specs",
+        "no roles were found in the subscriptions that were read",
     ]);
 }
 

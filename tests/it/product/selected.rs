@@ -403,3 +403,69 @@ fn an_identity_that_a_stack_that_was_left_out_relies_on_does_not_go_unasked() {
         folder.keyless(&format!("{plan} --select team-a --allow lock-out")).exits(0);
     }
 }
+
+/// Nobody looks for what a retired stack left once its spec is removed.
+#[test]
+fn a_retired_stack_is_looked_for_in_the_subscriptions_of_those_that_were_left_out() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let elsewhere = format!(
+        "roleAssignments: [{{scope: /subscriptions/{OTHER}/resourceGroups/rg, role: Reader, principals: [{{id: {ALICE}, type: User}}]}}]\n"
+    );
+    folder.write("a.yaml", format!("{}{elsewhere}", head("team-a")));
+    folder.write("b.yaml", one_account("team-b", "other", &grants(&[BOB])).replace(SUB, OTHER));
+    folder.keyless("apply a.yaml b.yaml --yes").exits(0);
+    folder.write("a.yaml", head("team-a"));
+    let retire = "plan a.yaml b.yaml --select team-a --retire team-a";
+    folder.keyless(retire).exits(0).says(&[
+        "1 resource carries the mark of stack `team-a` outside of what its spec covers, and stays",
+        "1 undeclared but not drift",
+    ]);
+    azure.spoil(
+        "GET",
+        &format!("/subscriptions/{OTHER}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    folder.keyless(retire).exits(1).says(&["No changes in what could be read"]);
+}
+
+/// Whoever could not be looked up may be the identity that goes.
+#[test]
+fn an_identity_does_not_go_unasked_while_nobody_knows_whom_a_stack_that_was_left_out_means() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", format!("{}accounts: []\n", head("team-a")));
+    let plan = "plan a.yaml b.yaml --allow delete-account --select team-a";
+    let write = |who: &str| {
+        let grant = format!("roleAssignments: [{{role: Cognitive Services User, principals: [{who}]}}]\n");
+        folder.write("b.yaml", one_account("team-b", "other", &grant).replace(SUB, OTHER));
+    };
+    azure.spoil("POST", "/v1.0/$batch", Fault::denied());
+    write("{servicePrincipal: chat}");
+    folder.keyless(plan).exits(3).says(&[
+        "error[guard-lock-out]: the plan takes away the identity of `chat`, and stack `team-b`, which is not selected in this run, gives a role on `other` to a principal that could not be looked up and may be this identity",
+    ]);
+    folder.keyless(&format!("{plan} --allow lock-out:accounts/chat")).exits(0);
+    // A person or a group is none.
+    write("{group: ml-team}, {user: alice@contoso.com}");
+    folder.keyless(plan).exits(0);
+}
+
+#[test]
+fn roles_that_a_stack_that_was_left_out_gives_an_identity_are_not_missing() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", ""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let identity = azure.get(&account("chat"))["identity"]["principalId"].as_str().unwrap().to_owned();
+    let grant = format!(
+        "roleAssignments: [{{role: Cognitive Services User, principals: [{{id: {identity}, type: ServicePrincipal}}]}}]\n"
+    );
+    folder.write("b.yaml", one_account("team-b", "other", &grant).replace(SUB, OTHER));
+    folder.write("a.yaml", one_account("team-a", "chat", "identity: None\n"));
+    let run = folder.keyless("plan a.yaml b.yaml --select team-a").exits(3);
+    let run = run.says(&["with it go what stack `team-b` gives it on accounts `other`"]);
+    assert!(!run.stdout.contains("no roles were found"), "{run}");
+}

@@ -229,3 +229,23 @@ fn one_stack_expects_nothing_for_the_accounts_of_another_in_their_group() {
         azure.delete(&assignment(&scope, GRANT));
     }
 }
+
+/// Its spec is there and no longer declares it: whether the stack is selected makes no difference.
+#[test]
+fn what_a_loaded_stack_no_longer_declares_is_not_accepted_for_it() {
+    let (azure, folder) = applied();
+    does(
+        &azure,
+        &pipeline(),
+        "PUT",
+        &assignment(&account("chat"), GRANT),
+        Some(grant(CS_USER, "[keyless:team-b]")),
+    );
+    folder.keyless("drift a.yaml").exits(0).says(&["1 of other teams"]);
+    let other = one_account("team-b", "other", "").replace("resourceGroup: rg", "resourceGroup: rg-b");
+    folder.write("b.yaml", other);
+    folder.keyless("apply b.yaml --yes").exits(0);
+    for select in ["", " --select team-a"] {
+        folder.keyless(&format!("drift a.yaml b.yaml{select}")).exits(2).says(&["1 extra"]);
+    }
+}

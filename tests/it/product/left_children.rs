@@ -1,0 +1,54 @@
+//! What a stack made in an account that is not its own, once its spec no longer names the account.
+
+use serde_json::json;
+
+use crate::common::{ALICE, Azure, Folder, account, grants, head, one_account};
+
+const CHILDREN: &str = "deployments:
+  - {name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}, sku: {name: GlobalStandard, capacity: 1}}
+raiBlocklists: [{name: names}]
+projects: [{name: team}]
+";
+const LIFTS: &str = "--allow delete-list --allow delete-deployment --allow delete-project --allow lock-out --allow deletes --allow weakening";
+
+/// Somebody else's account, with what the stack made in it, and without its line.
+fn left(lines: &str) -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("theirs", &json!({"allowProjectManagement": true}));
+    folder.write("a.yaml", one_account("team-a", "theirs", lines));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    folder.write("a.yaml", head("team-a"));
+    azure.take_seen();
+    (azure, folder)
+}
+
+#[test]
+fn what_a_stack_made_in_an_account_of_others_goes_with_the_accounts_line() {
+    let (azure, folder) = left(&format!("{CHILDREN}{}", grants(&[ALICE])));
+    let all = ["deployment gpt of theirs", "blocklist names of theirs", "project team of theirs"];
+    folder.keyless("drift a.yaml").exits(2).says(&all).says(&["4 extra"]);
+    let plan = folder.keyless("plan a.yaml").exits(3);
+    plan.says(&all).says(&[
+        "guard-delete-deployment",
+        "guard-delete-project",
+        "its 1 blocklist there would be deleted",
+        "keep the account with `raiBlocklists: []`",
+        "keep a role assignment with that scope and `principals: []`",
+    ]);
+    folder.keyless(&format!("apply a.yaml --yes {LIFTS}")).exits(0).says(&["4 done"]);
+    let gone = azure.take_writes();
+    assert!(gone.iter().all(|seen| seen.method == "DELETE" && seen.path() != account("theirs")), "{gone:?}");
+    assert_eq!(gone.len(), 4);
+}
+
+/// To look into every account around would cost several requests for each.
+#[test]
+fn without_a_role_of_the_stack_there_it_is_said_that_nobody_looked() {
+    let (azure, folder) = left(CHILDREN);
+    let words = "no spec declares it; what is in it was not read";
+    folder.keyless("drift a.yaml").exits(0).says(&[words]);
+    folder.keyless("plan a.yaml").exits(0).says(&[words]);
+    assert!(azure.take_seen().iter().all(|seen| !seen.path().contains("/accounts/theirs")));
+    folder.keyless("plan a.yaml --retire team-a").exits(3).says(&["deployment gpt of theirs", "3 to delete"]);
+}

@@ -18,7 +18,7 @@ pub mod usage;
 pub use cause::{Cause, Done, Evidence};
 pub use finding::FindingEntry;
 pub(crate) use hash::hash;
-pub use path::dotted_path;
+pub use path::{dotted_path, parse_path};
 pub use plan::*;
 pub(crate) use plan::{is_plan, patch};
 pub use statement::Statement;

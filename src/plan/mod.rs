@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
     Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Mark, PLAN_VERSION, Plan,
-    PlannedChange, Property, Requests, Step, Summary, Target, hash,
+    PlannedChange, Requests, Step, Summary, Target, dotted_path, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
@@ -185,6 +185,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
                 None => adopt.then_some(Mark::Added),
             },
             base: Some(fingerprint(live)),
+            holes: holes_in(desired, fields),
             fields: entries(fields),
             ..standing(Action::Update, desired, live)
         },
@@ -273,12 +274,21 @@ fn left_alone(weight: &Weight) -> Action {
 
 /// Values that are only known once another resource exists.
 fn holes(desired: &Desired) -> Vec<HoleEntry> {
-    let hole = desired.hole.iter().map(|hole| HoleEntry {
-        field: hole.field.to_owned(),
+    let hole = desired.holes.iter().map(|hole| HoleEntry {
+        field: hole.field.clone(),
         resource: hole.holder.to_string(),
-        property: Property::PrincipalId,
+        property: hole.property,
+        reference: hole.reference.clone(),
     });
     hole.collect()
+}
+
+/// Those in fields that are written.
+fn holes_in(desired: &Desired, fields: &[FieldChange]) -> Vec<HoleEntry> {
+    let mut holes = holes(desired);
+    let is_written = |hole: &HoleEntry| fields.iter().any(|field| dotted_path(&field.path) == hole.field);
+    holes.retain(is_written);
+    holes
 }
 
 impl Action {

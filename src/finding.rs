@@ -125,6 +125,7 @@ codes! {
     IncompleteRead = "incomplete-read", "a list that could not be read completely; nothing is deleted because of it";
     ResourceGroupMissing = "resource-group-missing", "the resource group of a resource does not exist";
     ProjectsNotAllowed = "projects-not-allowed", "a project is declared in an account that does not allow projects";
+    AccountMissing = "account-missing", "an account that a spec takes as given does not exist";
     WorkspaceMissing = "workspace-missing", "a hub workspace whose connections are declared does not exist";
     CredentialsUnknown = "credentials-unknown", "a write needs a connection's credentials, and the spec does not have them";
     ImmutableField = "immutable-field", "a change that Azure does not allow on an existing resource";

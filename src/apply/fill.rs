@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::Secrets;
 use crate::arm::Client;
-use crate::document::{Property, Step};
+use crate::document::{Property, Step, StepAction, parse_path};
 use crate::id::ResourceId;
-use crate::kinds;
+use crate::kinds::{self, late};
 use crate::principals::has_own_identity;
 
 /// A step as it is sent, with its holes and secrets filled.
@@ -48,22 +48,41 @@ async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (St
         let path = format!("{resource}?api-version={}", holder.api_version());
         let body = client.get(&path).await.map_err(|error| (error.to_string(), error.hint()))?;
         let value = match hole.property {
-            Property::PrincipalId => holder.identity(&body).ok_or_else(|| {
-                let (why, hint) = if has_own_identity(&body) {
-                    let why =
-                        format!("Azure does not show the object id of the identity of `{resource}` yet");
-                    (why, "retry once Azure shows it")
-                } else {
-                    let why = format!("`{resource}` has no system-assigned identity");
-                    (why, "add `identity: SystemAssigned` to it")
-                };
-                (why, Some(hint.to_owned()))
+            Property::PrincipalId if hole.reference.is_none() => {
+                holder.identity(&body).map(str::to_owned).ok_or_else(|| {
+                    let (why, hint) = if has_own_identity(&body) {
+                        let why =
+                            format!("Azure does not show the object id of the identity of `{resource}` yet");
+                        (why, "retry once Azure shows it")
+                    } else {
+                        let why = format!("`{resource}` has no system-assigned identity");
+                        (why, "add `identity: SystemAssigned` to it")
+                    };
+                    (why, Some(hint.to_owned()))
+                })?
+            }
+            property => late::value_in(&body, property).ok_or_else(|| {
+                let why = format!("Azure does not show `{}` of `{resource}` yet", property.as_str());
+                (why, Some("retry once Azure shows it".to_owned()))
             })?,
         };
-        filled.patch.insert(hole.field, json!(value));
+        let Some(reference) = &hole.reference else {
+            filled.patch.insert(hole.field, json!(value));
+            continue;
+        };
+        let path = parse_path(&hole.field).unwrap_or_default();
+        if !late::fill(&mut filled.patch, &path, reference, &value) {
+            return Err(another_version(&hole.field));
+        }
     }
-    if let Some(grant) = kind.granting() {
-        filled.target = grant.named_by(&filled.patch, &stand_in).to_string();
+    // Nothing that was meant to be filled is ever sent as it is.
+    if let Some((_, open)) = late::references(&filled.patch).first() {
+        return Err((format!("`{open}` has no value"), Some("make a new plan".to_owned())));
+    }
+    if step.action == StepAction::Create
+        && let Some(target) = kind.named_by(&filled.patch, &stand_in, step.owner.as_deref())
+    {
+        filled.target = target.to_string();
     }
     Ok(Cow::Owned(filled))
 }

@@ -13,7 +13,7 @@ pub(super) fn taken_over(kind: &dyn Kind, step: &Step, live: &Value) -> Option<S
     if !kind.takes_mark() {
         return None;
     }
-    match kind.mark(live) {
+    match kind.mark_for(live, step.owner.as_deref()) {
         Some(mark) if Some(&mark) != step.owner.as_ref() => {
             Some(format!("it now carries the mark of stack `{mark}`"))
         }
@@ -57,8 +57,8 @@ pub(super) fn overtaken(
 }
 
 /// Whether an existing resource could carry a mark but has none.
-pub(super) fn is_unmarked(kind: &dyn Kind, live: &Value) -> bool {
-    kind.takes_mark() && kind.mark(live).is_none()
+pub(super) fn is_unmarked(kind: &dyn Kind, step: &Step, live: &Value) -> bool {
+    kind.takes_mark() && kind.mark_for(live, step.owner.as_deref()).is_none()
 }
 
 /// Why a step has nothing to write.
@@ -69,7 +69,7 @@ pub(super) fn needless(
     as_declared: bool,
 ) -> Option<&'static str> {
     // Its creator keeps it: only `adopt` marks what a stack did not create.
-    if step.action == StepAction::Create && is_unmarked(kind, live) {
+    if step.action == StepAction::Create && is_unmarked(kind, step, live) {
         Some("somebody created it meanwhile as declared: it carries no mark of a stack")
     } else {
         as_declared.then_some("it was already as declared")

@@ -13,6 +13,7 @@ use crate::body::is_resource;
 use crate::document::report::Output;
 use crate::document::{FindingEntry, Step, StepAction};
 use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
 use crate::kinds::{self, Kind, writable};
 use crate::verify::gate::{Gate, Stop};
 
@@ -258,7 +259,7 @@ async fn restore(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> W
     loop {
         match client.get(path).await {
             // A restored resource has the mark that it had before.
-            Ok(live) if !gone && is_unmarked(kind, &live) => {
+            Ok(live) if !gone && is_unmarked(kind, step, &live) => {
                 let cause = "somebody restored or recreated it since the plan was made, and it carries no mark of a stack";
                 return StepProblem::failed("restore", cause, Some(PLAN_AGAIN.to_owned())).into();
             }
@@ -307,6 +308,11 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Write
         {
             return found(client, kind, step, (path, verb), live, note).await;
         }
+        if live.is_none()
+            && let Some(error) = unready(client, step).await
+        {
+            return unwritten("wait for what Azure makes itself before the creation of", &error);
+        }
         let sent = match &live {
             Some(live) if kind.changes_by_patch(live) => {
                 client.patch(path, &patch::between(kind, &before, &body)).await
@@ -330,6 +336,18 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Write
             Err(error) => return unwritten(verb, &error),
         }
     }
+}
+
+/// Waits for what Azure itself makes before a resource can be created, if it is there; returns what went wrong.
+async fn unready(client: &Client, step: &Step) -> Option<arm::Error> {
+    let target = ResourceId::parse(&step.target).ok()?;
+    let kind = kinds::by_id(&target)?;
+    let path = format!("{}?api-version={}", kind.waits_for(&target)?, kind.api_version());
+    let body = match client.get(&path).await {
+        Ok(body) => body,
+        Err(error) => return (!error.says_absent()).then_some(error),
+    };
+    client.settled(&path, body).await.err()
 }
 
 /// The live resource before a write, or how the step ends if it cannot be read.

@@ -29,7 +29,7 @@ pub(super) struct Others {
 impl Others {
     pub(super) fn of(stacks: &[Loaded], snapshot: &Snapshot) -> Self {
         let mut others = Self { desired: resolved(unselected(stacks), snapshot), ..Self::default() };
-        let vague = |each: &&Desired| each.open.is_some() || each.hole.is_some();
+        let vague = |each: &&Desired| each.open.is_some() || each.principal_hole().is_some();
         for each in others.desired.iter().filter(vague).filter(|each| each.kind.is_grant()) {
             let role = each.declared.get("roleDefinitionId").and_then(Value::as_str).and_then(trailing_guid);
             others.unresolved.entry(each.scope.clone()).or_default().push((role, each.stack.clone()));

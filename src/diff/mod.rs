@@ -87,7 +87,10 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     let undeclared = Undeclared::beside(&desired, &others, &known);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     // What happens to a parent, for its children, by key.
-    let mut parents: BTreeMap<Key, Fate> = BTreeMap::new();
+    let (gone, findings) = crate::kinds::account::existing::missing(stacks, snapshot);
+    diff.findings.extend(findings);
+    let mut parents: BTreeMap<Key, Fate> =
+        gone.into_iter().map(|(key, why)| (key, Fate::Refused(why))).collect();
     for wanted in desired {
         if let Some(open) = wanted.open.clone() {
             diff.changes.push(unresolved(wanted, open, &mut diff.findings));
@@ -145,6 +148,11 @@ impl Known<'_> {
         let (inventory, snapshot) = (self.inventory(wanted.kind), self.snapshot);
         let loaded = self.stacks.iter().find(|loaded| loaded.spec.stack == wanted.stack);
         let loaded = loaded.expect("a desired resource names one of the stacks it was made from");
+        // A value that no resource will have cannot be compared.
+        let mut lost = wanted.holes.iter().filter(|hole| hole.reference.is_some());
+        if let Some(fate) = lost.find_map(|hole| parents.get(&hole.key)).cloned() {
+            return fate.of(wanted);
+        }
         let Some(live) = inventory.items.get(&wanted.key) else {
             return match inventory.gap(&wanted.scope) {
                 Some(gap) => unknown(wanted, &gap.refusal, findings),
@@ -197,6 +205,18 @@ enum Fate {
     Refused(String),
 }
 
+impl Fate {
+    /// The change of what needs it.
+    fn of(self, desired: Desired) -> Change {
+        match self {
+            Self::Unknown(refusal) => Change::Unknown { desired, refusal },
+            Self::Refused(why) => {
+                Change::Refused { desired, found: LiveMatch::Nothing, fields: Vec::new(), why }
+            }
+        }
+    }
+}
+
 /// A declared resource that could not be read: never a write, never "no changes".
 fn unknown(desired: Desired, refusal: &Refusal, findings: &mut Vec<Finding>) -> Change {
     findings.push(desired.unread(refusal));
@@ -211,13 +231,9 @@ fn absent(
     parents: &BTreeMap<Key, Fate>,
     findings: &mut Vec<Finding>,
 ) -> Change {
-    let holder = desired.hole.as_ref().map(|hole| &hole.key);
-    match desired.after.iter().chain(holder).find_map(|parent| parents.get(parent)).cloned() {
-        Some(Fate::Unknown(refusal)) => return Change::Unknown { desired, refusal },
-        Some(Fate::Refused(why)) => {
-            return Change::Refused { desired, found: LiveMatch::Nothing, fields: Vec::new(), why };
-        }
-        None => {}
+    let holders = desired.holes.iter().map(|hole| &hole.key);
+    if let Some(fate) = desired.after.iter().chain(holders).find_map(|parent| parents.get(parent)).cloned() {
+        return fate.of(desired);
     }
     let remains = desired.remains(snapshot);
     let obstacles = desired.kind.obstacles(&desired, loaded, snapshot);

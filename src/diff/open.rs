@@ -45,7 +45,7 @@ impl Veiled {
             let unread = |kind: &str, at: &ResourceId| {
                 inventories.iter().any(|(each, known)| each.name() == kind && known.gap(at).is_some())
             };
-            match &each.hole {
+            match each.principal_hole() {
                 _ if each.open.is_some() => _ = veiled.kinds.insert(each.kind.name()),
                 Some(hole) if unread(hole.kind, &hole.holder) => _ = veiled.kinds.insert(each.kind.name()),
                 Some(hole) if is_there(hole, desired, known) => {
@@ -131,12 +131,8 @@ mod tests {
         let elsewhere = ResourceId::parse(&format!("{GROUP}-other")).unwrap();
         let front = account("front");
         let mut desired = declared("roleAssignments", &group.provider("x/y", "z"), &group);
-        desired.hole = Some(Hole {
-            field: "principalId",
-            holder: front.clone(),
-            kind: "accounts",
-            key: Key::new("accounts", &[front.as_str()]),
-        });
+        let key = Key::new("accounts", &[front.as_str()]);
+        desired.holes = vec![Hole::of_principal(front.clone(), "accounts", key)];
         let role = "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-000000000001";
         desired.declared.insert("roleDefinitionId".to_owned(), json!(role));
         let refusal = Refusal { message: "no".to_owned(), hint: None };
@@ -193,7 +189,7 @@ mod tests {
             ];
             assert_eq!(found, hidden, "{unread:?}");
         }
-        desired.hole = None;
+        desired.holes.clear();
         let known = Veiled::of(&[desired], &among(Vec::new()));
         assert_eq!(known.hides(&live("roleAssignments", &group, &group, Value::Null)), None);
     }

@@ -20,7 +20,7 @@ pub use cause::{Cause, Done, Evidence};
 pub use counts::Known;
 pub use finding::FindingEntry;
 pub(crate) use hash::hash;
-pub use path::dotted_path;
+pub use path::{dotted_path, parse_path};
 pub use plan::*;
 pub(crate) use plan::{is_plan, patch};
 pub use statement::Statement;

@@ -31,10 +31,12 @@ pub(super) fn serialize<S: Serializer>(path: &[String], serializer: S) -> Result
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    parse(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not the path of a field")))
+    parse_path(&text).ok_or_else(|| D::Error::custom(format_args!("`{text}` is not the path of a field")))
 }
 
-fn parse(text: &str) -> Option<Vec<String>> {
+/// Reads a path as [`dotted_path`] writes it.
+#[must_use]
+pub fn parse_path(text: &str) -> Option<Vec<String>> {
     let mut path = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -73,10 +75,10 @@ mod tests {
             vec!["", "a"],
         ] {
             let path: Vec<String> = names.into_iter().map(str::to_owned).collect();
-            assert_eq!(parse(&dotted_path(&path)), Some(path));
+            assert_eq!(parse_path(&dotted_path(&path)), Some(path));
         }
         for text in ["[", "a[b]", "a[\"b\"", "..", ".a", "a [keyless:alpha]", "[1]"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_path(text), None, "{text}");
         }
     }
 }

@@ -291,6 +291,9 @@ pub struct HoleEntry {
     pub resource: String,
     /// The property of the other resource that it takes.
     pub property: Property,
+    /// The reference in the field's text that the value replaces. If omitted: the value is the whole field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
 }
 
 /// The value that fills a hole.
@@ -299,6 +302,22 @@ pub struct HoleEntry {
 pub enum Property {
     /// The object id of its own identity.
     PrincipalId,
+    /// The workspace id of a project, as a GUID.
+    WorkspaceId,
+    /// The endpoint of an account.
+    Endpoint,
+}
+
+impl Property {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PrincipalId => "principalId",
+            Self::WorkspaceId => "workspaceId",
+            Self::Endpoint => "endpoint",
+        }
+    }
 }
 
 impl PlannedChange {

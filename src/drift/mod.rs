@@ -212,7 +212,7 @@ fn subject(change: usize, what: &Change, diff: &Diff, snapshot: &Snapshot) -> Op
         Change::Refused { found: LiveMatch::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
         Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
             // While the principal is unresolved, so is the id.
-            if desired.hole.is_none() && desired.open.is_none() =>
+            if desired.holes.is_empty() && desired.open.is_none() =>
         {
             Some(match snapshot.resource(&desired.id) {
                 Some(body) => live(&desired.id, Sort::Changed, body),

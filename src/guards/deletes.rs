@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{About, Objection, Origin, Rule, child_of, is_account, owner};
 use crate::document::{Action, DeclaredList, Plan, PlannedChange, Step, StepAction};
-use crate::id::ResourceId;
+use crate::id::{ResourceId, arm_guid};
 use crate::kinds;
 use crate::plan::predict::World;
 
@@ -19,7 +19,7 @@ fn targets(plan: &Plan, action: StepAction) -> impl Iterator<Item = (&Step, Reso
 /// Limits on deleting, for each stack.
 pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Objection> {
     let mut objections = Vec::new();
-    let owner_of = |id: &ResourceId| before.resource(id).and_then(owner);
+    let owner_of = |id: &ResourceId| owner_in(plan, id, before.resource(id)?);
     let places: BTreeSet<(Option<&str>, ResourceId)> =
         targets(plan, StepAction::Delete).map(|(_, id)| (owner_of(&id), place(&id))).collect();
     // A plan file could claim resources marked elsewhere as the stack's own: only those next to what is deleted count.
@@ -34,7 +34,7 @@ pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Object
     // By stack. Resources without a mark are counted apart: some kinds have no place for one.
     let mut owned: BTreeMap<Option<&str>, (usize, usize)> = BTreeMap::new();
     for (id, body) in before.resources.iter().filter(|(id, _)| known.contains(id)) {
-        let stack = owner(body);
+        let stack = owner_in(plan, id, body);
         if counts(stack, id) {
             owned.entry(stack).or_default().0 += 1;
         }
@@ -79,6 +79,25 @@ pub(super) fn deletes(plan: &Plan, before: &World, origin: Origin) -> Vec<Object
         objections.push(Objection::about(Rule::Deletes, about, message));
     }
     objections
+}
+
+/// The stack that owns a resource. The role assignments of Cosmos DB carry no text: for one of the plan's stacks their name says it.
+fn owner_in<'a>(plan: &'a Plan, id: &ResourceId, body: &'a Value) -> Option<&'a str> {
+    let stacks = || plan.changes.iter().filter_map(|change| change.stack.as_deref());
+    owner(body).or_else(|| stacks().find(|stack| is_named_for(id, body, stack)))
+}
+
+/// Whether the name of a role assignment of Cosmos DB says that a stack made it. Duplicated from the planner on purpose.
+fn is_named_for(id: &ResourceId, body: &Value, stack: &str) -> bool {
+    if !id.as_str().to_ascii_lowercase().contains("/sqlroleassignments/") {
+        return false;
+    }
+    let text = |name: &str| body["properties"][name].as_str().unwrap_or_default().to_ascii_lowercase();
+    let role = text("roleDefinitionId");
+    let (role, scope) = (role.rsplit('/').next().unwrap_or_default(), text("scope"));
+    let parts = [text("principalId"), role.to_owned(), scope.trim_end_matches('/').to_owned()];
+    let [principal, role, scope] = parts.each_ref().map(String::as_str);
+    arm_guid(&[principal, role, scope, "keyless", stack]).to_string().eq_ignore_ascii_case(id.name())
 }
 
 /// Where a resource is: its resource group, or the scope above resource groups.
@@ -164,7 +183,7 @@ impl<'a> List<'a> {
             }
             _ => false,
         };
-        is_in_it && owner(body) == Some(self.stack)
+        is_in_it && (owner(body) == Some(self.stack) || is_named_for(id, body, self.stack))
     }
 }
 
@@ -178,7 +197,7 @@ pub(super) fn left_out(plan: &Plan, before: &World, after: &World, origin: Origi
     let mut lists: BTreeMap<List<'_>, usize> = BTreeMap::new();
     for (step, id) in targets(plan, StepAction::Delete) {
         // Resources without a mark belong to no stack.
-        let Some(stack) = before.resource(&id).and_then(owner) else { continue };
+        let Some(stack) = before.resource(&id).and_then(|body| owner_in(plan, &id, body)) else { continue };
         if let Some(list) = List::of(step, &id, stack, &gone) {
             *lists.entry(list).or_default() += 1;
         }

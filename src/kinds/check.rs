@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::KINDS;
+use super::{KINDS, late};
 use super::desired::desired;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, hyphenated_guid};
@@ -28,6 +28,7 @@ pub fn check(stacks: &[Loaded]) -> Vec<Finding> {
         for kind in KINDS {
             kind.check(loaded, &mut findings);
         }
+        late::check(loaded, &mut findings);
     }
     doubles(stacks, &mut findings);
     findings

@@ -163,7 +163,7 @@ pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> 
                 spans,
                 adopt: spec.adopt,
                 open: None,
-                hole: None,
+                holes: Vec::new(),
                 unproven: None,
                 resend: false,
             };

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::document::Property;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
-use crate::kinds::{Compare, KINDS, Kind, Live};
+use crate::kinds::{Compare, KINDS, Kind, Live, late};
 use crate::principals::known_names;
 use crate::snapshot::{Refusal, Snapshot};
 use crate::spec::Loaded;
@@ -48,25 +49,38 @@ pub struct Desired {
     pub adopt: bool,
     /// Why the declaration could not be resolved; it is then neither compared nor written.
     pub open: Option<Open>,
-    /// A value that is only known once another resource exists; the resource is then created in full.
-    pub hole: Option<Hole>,
+    /// Values that are only known once other resources exist.
+    pub holes: Vec<Hole>,
     /// An object id that the spec names but that has not been verified in the directory.
     pub unproven: Option<Uuid>,
     /// Whether to send what Azure never shows even if nothing differs.
     pub resend: bool,
 }
 
-/// A field with the object id of an identity that does not exist yet.
+/// A field with a value of a resource that does not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hole {
-    /// The field that it fills.
-    pub field: &'static str,
-    /// The resource that owns the identity.
+    /// The path of the field that it fills.
+    pub field: String,
+    /// The resource that has the value.
     pub holder: ResourceId,
     /// That resource's kind.
     pub kind: &'static str,
     /// The identity of that resource.
     pub key: Key,
+    /// The property that has the value.
+    pub property: Property,
+    /// The reference in the field's text that it replaces; `None` if it is the whole field.
+    pub reference: Option<String>,
+}
+
+impl Hole {
+    /// The object id of an identity, as the principal of a role.
+    #[must_use]
+    pub fn of_principal(holder: ResourceId, kind: &'static str, key: Key) -> Self {
+        let field = "principalId".to_owned();
+        Self { field, holder, kind, key, property: Property::PrincipalId, reference: None }
+    }
 }
 
 impl Desired {
@@ -76,6 +90,12 @@ impl Desired {
         let message = format!("{} could not be read", self.title);
         let finding = Finding::error(Code::UnknownState, message).at(self.span);
         Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) }
+    }
+
+    /// The identity that gets a role and does not exist yet.
+    #[must_use]
+    pub fn principal_hole(&self) -> Option<&Hole> {
+        self.holes.iter().find(|hole| hole.reference.is_none())
     }
 
     /// Its soft-deleted remains.
@@ -112,8 +132,15 @@ pub fn desired(stacks: &[Loaded]) -> Vec<Desired> {
 #[must_use]
 pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
     let names = known_names(stacks, snapshot);
-    let desired =
-        KINDS.iter().flat_map(|kind| stacks.iter().flat_map(|loaded| kind.desired(loaded, snapshot)));
+    let desired = KINDS.iter().flat_map(|kind| {
+        stacks.iter().flat_map(|loaded| {
+            let declared = kind.desired(loaded, snapshot).into_iter();
+            declared.map(|mut desired| {
+                late::settle(&mut desired, loaded, snapshot);
+                desired
+            })
+        })
+    });
     desired
         .map(|mut desired| {
             if let Some(grant) = desired.kind.granting() {
@@ -182,7 +209,7 @@ pub(crate) mod samples {
             spans: std::collections::BTreeMap::new(),
             adopt: false,
             open: None,
-            hole: None,
+            holes: Vec::new(),
             unproven: None,
             resend: false,
         }

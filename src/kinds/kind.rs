@@ -32,6 +32,19 @@ pub trait Kind: Declaring + Reading + Comparing + Writing + Wording {
     fn is_grant(&self) -> bool {
         self.granting().is_some()
     }
+    /// Whether its `principalId` can be an identity that the same plan creates.
+    fn takes_principal(&self) -> bool {
+        self.is_grant()
+    }
+    /// The id of what a stack creates with a patch, if it follows from the patch; `stand_in` is the id used until then.
+    fn named_by(
+        &self,
+        patch: &Map<String, Value>,
+        stand_in: &ResourceId,
+        _stack: Option<&str>,
+    ) -> Option<ResourceId> {
+        Some(self.granting()?.named_by(patch, stand_in))
+    }
 }
 
 /// The constants of a kind.
@@ -238,6 +251,10 @@ pub trait Comparing: Described {
     fn mark(&self, body: &Value) -> Option<String> {
         shape::mark(body)
     }
+    /// The same for a body as Azure shows it, if its name is the mark and only shows whether it is that of one stack.
+    fn mark_for(&self, body: &Value, _stack: Option<&str>) -> Option<String> {
+        self.mark(body)
+    }
 }
 
 /// What a request that writes it contains.
@@ -263,6 +280,10 @@ pub trait Writing: Described {
     /// The ids that one with these fields refers to and depends on: it waits for those that the same plan creates.
     fn names(&self, _id: &ResourceId, _patch: &Map<String, Value>) -> Vec<ResourceId> {
         Vec::new()
+    }
+    /// The resource of its own kind that Azure may be making itself, and that must be done before this one is created.
+    fn waits_for(&self, _id: &ResourceId) -> Option<ResourceId> {
+        None
     }
     /// What is inconsistent in a change read from a file, beyond the rules for every kind.
     fn misfit(&self, _id: &ResourceId, _change: &PlannedChange) -> Option<String> {

@@ -4,6 +4,7 @@
 //! which fields are not compared by equality. Diff, plan, apply and render never name a kind.
 
 pub mod account;
+mod capability_host;
 mod check;
 mod children;
 pub(crate) mod cidr;
@@ -16,6 +17,7 @@ pub mod desired;
 mod domain;
 mod field;
 mod kind;
+pub(crate) mod late;
 mod lists;
 mod live;
 mod named_secrets;
@@ -28,6 +30,7 @@ mod rai_policy;
 pub mod role_assignment;
 mod rules;
 mod shape;
+mod sql_role_assignment;
 mod undeclared;
 mod unplaced;
 
@@ -78,6 +81,8 @@ pub static KINDS: &[&dyn Kind] = &[
     &connection::FOUNDRY,
     &connection::HUB,
     &role_assignment::RoleAssignments,
+    &capability_host::CapabilityHosts,
+    &sql_role_assignment::SqlRoleAssignments,
 ];
 
 impl fmt::Debug for dyn Kind {
@@ -126,7 +131,11 @@ pub struct Called<'a> {
 /// The accounts for which a stack declares all role assignments. A retired stack does not: what it does not own there stays.
 #[must_use]
 pub(crate) fn complete(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
-    stacks.iter().filter(|loaded| !loaded.is_retired()).flat_map(role_assignment::complete).collect()
+    let lists = |loaded| {
+        let given = account::given(loaded);
+        role_assignment::complete(loaded).filter(move |id| !given.contains(id))
+    };
+    stacks.iter().filter(|loaded| !loaded.is_retired()).flat_map(lists).collect()
 }
 
 /// Names in a spec that only Azure can verify.

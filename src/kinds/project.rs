@@ -16,7 +16,7 @@ use crate::kinds::desired::Desired;
 use crate::principals::own_principal;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::{Prune, Spec};
+use crate::spec::model::{Account, Project, Prune, Spec};
 use crate::spec::sections;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
@@ -34,6 +34,35 @@ pub(super) fn ids(spec: &Spec) -> BTreeSet<ResourceId> {
         ids.extend(account.projects.iter().flatten().map(|project| parent.child("projects", &project.name)));
     }
     ids
+}
+
+/// The declared project with an id, and its account.
+pub(super) fn declared<'s>(spec: &'s Spec, id: &ResourceId) -> Option<(&'s Account, &'s Project)> {
+    spec.accounts.iter().find_map(|account| {
+        let parent = id_of(spec, account);
+        let mut projects = account.projects.iter().flatten();
+        let found = projects.find(|project| parent.child("projects", &project.name) == *id)?;
+        Some((account, found))
+    })
+}
+
+/// The lists of that name in the projects that declare one.
+pub(super) fn sections(spec: &Spec, list: &str, declares: impl Fn(&Project) -> bool) -> Vec<Section> {
+    let mut sections = Vec::new();
+    for (at, account) in spec.accounts.iter().enumerate() {
+        let projects = account.projects.iter().flatten().enumerate();
+        for (index, project) in projects.filter(|(_, project)| declares(project)) {
+            let holder = id_of(spec, account);
+            let parent = holder.child("projects", &project.name);
+            sections.push(Section {
+                pointer: format!("/accounts/{at}/projects/{index}/{list}"),
+                place: format!("{}/projects/{}", account::address_of(account), project.name),
+                after: vec![account::key(&holder), key(&parent)],
+                parent,
+            });
+        }
+    }
+    sections
 }
 
 pub(super) fn key(id: &ResourceId) -> Key {

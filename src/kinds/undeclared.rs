@@ -3,6 +3,8 @@
 //! Pure. A declared list is complete, so anything not in it is drift; what no list covers is only reported. A mark is text that anyone can
 //! type: it hides nothing, unless the account accepts the other team's resources and that team created the resource.
 
+use std::collections::BTreeSet;
+
 use super::{Kind, Live, account};
 use crate::id::{ResourceId, comparable};
 use crate::snapshot::Refusal;
@@ -40,10 +42,13 @@ impl UndeclaredVerdict {
 
 /// Verdicts on children: drift if a spec declares their parent's list.
 pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Vec<UndeclaredVerdict> {
+    let given: BTreeSet<ResourceId> = stacks.iter().flat_map(account::given).collect();
     let lists: Vec<(ResourceId, Span)> = stacks
         .iter()
         .filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail)
         .flat_map(|loaded| kind.sections(&loaded.spec).into_iter().map(move |section| (loaded, section)))
+        // A list of an account that is taken as given holds only what its stack adds.
+        .filter(|(_, section)| !given.contains(&section.parent))
         .map(|(loaded, section)| (section.parent, loaded.document.key_span(&section.pointer)))
         .collect();
     let verdict = |live: &&Live| {

@@ -190,6 +190,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
                 None => adopt.then_some(Mark::Added),
             },
             base: Some(fingerprint(live)),
+            holes: holes_in(desired, fields),
             fields: entries(fields),
             ..standing(Action::Update, desired, live)
         },
@@ -278,12 +279,21 @@ fn left_alone(weight: &Weight) -> Action {
 
 /// Values that are only known once another resource exists.
 fn holes(desired: &Desired) -> Vec<HoleEntry> {
-    let hole = desired.hole.iter().map(|hole| HoleEntry {
-        field: hole.field.to_owned(),
+    let hole = desired.holes.iter().map(|hole| HoleEntry {
+        field: hole.field.clone(),
         resource: hole.holder.to_string(),
-        property: Property::PrincipalId,
+        property: hole.property,
+        reference: hole.reference.clone(),
     });
     hole.collect()
+}
+
+/// Those in fields that are written.
+fn holes_in(desired: &Desired, fields: &[FieldChange]) -> Vec<HoleEntry> {
+    let mut holes = holes(desired);
+    let is_written = |hole: &HoleEntry| fields.iter().any(|field| dotted_path(&field.path) == hole.field);
+    holes.retain(is_written);
+    holes
 }
 
 impl Action {

@@ -238,7 +238,7 @@ impl World {
             let body = after.resources.entry(id.clone()).or_insert_with(start);
             let body = Arc::make_mut(body);
             kind.overlay(body, &step.patch);
-            for hole in &step.holes {
+            for hole in step.holes.iter().filter(|hole| hole.reference.is_none()) {
                 let holder = hole.resource.rsplit('/').next().unwrap_or_default();
                 let whose = json!(format!("the identity of {holder}"));
                 kind.overlay(body, &Map::from_iter([(hole.field.clone(), whose)]));

@@ -1,16 +1,16 @@
-//! Identities as Azure shows them, and the identity of an account in the same file: from the live account, or a hole if it does not exist
-//! yet.
+//! Identities as Azure shows them, and the identity of an account or a project in the same file: from the live resource, or a hole if it
+//! does not exist yet.
 //!
-//! Pure. Never guesses: an account without an identity is an error.
+//! Pure. Never guesses: a resource without an identity is an error.
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Form, Resolved};
+use super::Resolved;
 use crate::finding::{Code, Finding, Open};
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
-use crate::spec::model::{Account, Identity, IdentityType, PrincipalType};
+use crate::spec::model::{Identity, IdentityType, PrincipalType};
 use crate::text::source::Span;
 
 /// The object id of an identity. While the identity is being created it is missing, empty or all zeros, which no principal has.
@@ -39,44 +39,51 @@ pub fn has_own_identity(body: &Value) -> bool {
     kinds.split(',').any(|kind| kind.trim().eq_ignore_ascii_case("SystemAssigned"))
 }
 
-/// The identity: `None` while the account, or its identity, is still to be created.
+/// The resource of a file whose identity is meant.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    /// What it is: `account`.
+    pub noun: &'static str,
+    /// Its name.
+    pub name: &'a str,
+    /// The identities that its spec declares.
+    pub identity: Option<&'a Identity>,
+}
+
+/// The identity: `None` while its resource, or the identity, is still to be created.
 pub fn identity_of(
-    account: &Account,
+    holder: Holder<'_>,
     id: &ResourceId,
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Option<Resolved>, Open> {
+    let Holder { noun, name, identity } = holder;
     let Some(body) = snapshot.resource(id) else { return Ok(None) };
     match own_principal(body).and_then(|id| Uuid::try_parse(id).ok()) {
         Some(object) => Ok(Some(Resolved {
             id: object,
             principal_type: PrincipalType::ServicePrincipal,
-            name: Some(format!("identity of account {}", account.name)),
+            name: Some(format!("identity of {noun} {name}")),
             locked: false,
         })),
-        None if is_given_one(account) => Ok(None),
+        None if is_given_one(identity) => Ok(None),
         None if has_own_identity(body) => {
-            let message = format!(
-                "Azure does not show the object id of the identity of account `{}` yet",
-                account.name
-            );
+            let message =
+                format!("Azure does not show the object id of the identity of {noun} `{name}` yet");
             let finding = Finding::error(Code::PrincipalUnread, message).at(span);
             Err(Open::unknown(finding.hint("retry once Azure shows it")))
         }
         None => {
-            let form = Form::AccountIdentity(&account.name);
-            Err(Open::refused(
-                Finding::error(Code::PrincipalNotFound, format!("{} does not exist", form.shown()))
-                    .at(span)
-                    .hint("add `identity: SystemAssigned` to the account"),
-            ))
+            let message = format!("the identity of {noun} `{name}` does not exist");
+            let finding = Finding::error(Code::PrincipalNotFound, message).at(span);
+            Err(Open::refused(finding.hint(format!("add `identity: SystemAssigned` to the {noun}"))))
         }
     }
 }
 
-/// Whether the spec gives a live account a system-assigned identity.
-fn is_given_one(account: &Account) -> bool {
-    match &account.identity {
+/// Whether the spec gives a live resource a system-assigned identity.
+fn is_given_one(identity: Option<&Identity>) -> bool {
+    match identity {
         Some(Identity::Type(kind)) => *kind == IdentityType::SystemAssigned,
         Some(Identity::Each(parts)) => parts.system_assigned == Some(true),
         None => false,

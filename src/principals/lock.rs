@@ -49,6 +49,7 @@ impl Lock {
         };
         let name = match form {
             Form::ManagedIdentity(id) => id.name().to_owned(),
+            Form::ResourceIdentity(_, id) => format!("identity of {}", id.name()),
             _ => entry.name.clone(),
         };
         Some(Ok(Resolved { id: entry.id, principal_type, name: Some(name), locked: true }))
@@ -277,8 +278,10 @@ fn differs(shown: &str, now: Uuid, locked: Uuid) -> String {
 fn locked_as(form: &Form<'_>) -> Option<(PrincipalType, String)> {
     match form {
         Form::Named(set, name) => Some((set.principal_type(), (*name).to_owned())),
-        Form::ManagedIdentity(id) => Some((PrincipalType::ServicePrincipal, id.to_string())),
-        Form::Id(..) | Form::AccountIdentity(_) | Form::Me => None,
+        Form::ManagedIdentity(id) | Form::ResourceIdentity(_, id) => {
+            Some((PrincipalType::ServicePrincipal, id.to_string()))
+        }
+        Form::Id(..) | Form::AccountIdentity(_) | Form::ProjectIdentity(_) | Form::Me => None,
     }
 }
 

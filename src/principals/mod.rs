@@ -4,13 +4,16 @@
 //! or the reason why there is none. Names are never guessed: an ambiguous name, a missing one, and a directory that cannot be read are
 //! three different errors.
 
+mod form;
 mod identity;
 mod known;
 pub mod lock;
 mod members;
 mod proof;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::finding::{Code, Finding, Open};
@@ -21,7 +24,8 @@ use crate::text::query::{encoded, quoted};
 use crate::text::source::Span;
 
 use crate::spec::lock::Lock;
-pub use identity::{has_own_identity, identity_of, is_object_id, object_id, own_principal};
+pub use form::{Form, Set};
+pub use identity::{Holder, has_own_identity, identity_of, is_object_id, object_id, own_principal};
 pub(crate) use known::name_in;
 pub use known::{Names, called, known_names};
 pub use members::{member, members};
@@ -32,149 +36,6 @@ const IDENTITIES_API: &str = "2023-01-31";
 pub(crate) const IDENTITY_TYPE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities";
 /// The remedy if the directory cannot be queried.
 const WITHOUT_GRAPH: &str = "write the object id and its type: `{id: …, type: …}`; or have someone who can read the directory run `keyless lock`, so that no look-up is needed";
-
-/// The form of a principal.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Form<'a> {
-    /// By its object id.
-    Id(Uuid, PrincipalType),
-    /// By its name in the directory.
-    Named(Set, &'a str),
-    /// By the resource id of a user-assigned identity.
-    ManagedIdentity(ResourceId),
-    /// By the account that owns the identity.
-    AccountIdentity(&'a str),
-    /// The user who runs keyless.
-    Me,
-}
-
-/// A set of named objects in the directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Set {
-    /// People, by sign-in name.
-    Users,
-    /// Groups, by display name.
-    Groups,
-    /// Applications, by client id or display name.
-    ServicePrincipals,
-}
-
-impl Set {
-    /// The spec's field for one of them.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Set::Users => "user",
-            Set::Groups => "group",
-            Set::ServicePrincipals => "servicePrincipal",
-        }
-    }
-
-    /// The principal type of its objects.
-    #[must_use]
-    pub fn principal_type(self) -> PrincipalType {
-        match self {
-            Set::Users => PrincipalType::User,
-            Set::Groups => PrincipalType::Group,
-            Set::ServicePrincipals => PrincipalType::ServicePrincipal,
-        }
-    }
-
-    /// Graph's path, the property with this name, and the properties to select.
-    fn path(self, name: &str) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Set::Users => ("users", "userPrincipalName", "id,displayName,userPrincipalName"),
-            Set::Groups => ("groups", "displayName", "id,displayName"),
-            Set::ServicePrincipals if Uuid::try_parse(name).is_ok() => {
-                ("servicePrincipals", "appId", "id,displayName,appId")
-            }
-            Set::ServicePrincipals => ("servicePrincipals", "displayName", "id,displayName,appId"),
-        }
-    }
-}
-
-impl<'a> Form<'a> {
-    /// The form of a principal that passed the rules; `None` for any other.
-    #[must_use]
-    pub fn of(principal: &'a Principal) -> Option<Self> {
-        let Principal {
-            id,
-            principal_type,
-            user,
-            group,
-            service_principal,
-            managed_identity,
-            account_identity,
-            me,
-        } = principal;
-        if let (Some(id), Some(principal_type)) = (id, principal_type) {
-            return Uuid::try_parse(id).ok().map(|id| Form::Id(id, *principal_type));
-        }
-        let named = [(Set::Users, user), (Set::Groups, group), (Set::ServicePrincipals, service_principal)];
-        if let Some((set, name)) = named.into_iter().find_map(|(set, name)| Some((set, name.as_deref()?))) {
-            return Some(Form::Named(set, name));
-        }
-        if let Some(id) = managed_identity {
-            return ResourceId::declared(id).ok().map(Form::ManagedIdentity);
-        }
-        if let Some(account) = account_identity {
-            return Some(Form::AccountIdentity(account));
-        }
-        (*me == Some(true)).then_some(Form::Me)
-    }
-
-    /// The field of a principal with its name.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self {
-            Form::Id(..) => "id",
-            Form::Named(set, _) => set.word(),
-            Form::ManagedIdentity(_) => "managedIdentity",
-            Form::AccountIdentity(_) => "accountIdentity",
-            Form::Me => "me",
-        }
-    }
-
-    /// The principal in an address: the id, or the field and the name.
-    #[must_use]
-    pub fn label(&self) -> String {
-        match self {
-            Form::Id(id, _) => id.to_string(),
-            Form::Named(set, name) => format!("{}:{name}", set.word()),
-            Form::ManagedIdentity(id) => format!("managedIdentity:{id}"),
-            Form::AccountIdentity(account) => format!("accountIdentity:{account}"),
-            Form::Me => "me".to_owned(),
-        }
-    }
-
-    /// The principal in a message.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        match self {
-            Form::Id(id, _) => format!("principal `{id}`"),
-            Form::Named(Set::ServicePrincipals, name) => format!("service principal `{name}`"),
-            Form::Named(set, name) => format!("{} `{name}`", set.word()),
-            Form::ManagedIdentity(id) => format!("managed identity `{}`", id.name()),
-            Form::AccountIdentity(account) => format!("the identity of account `{account}`"),
-            Form::Me => "`me`".to_owned(),
-        }
-    }
-
-    /// The query for its object id.
-    #[must_use]
-    pub fn query(&self) -> Option<Query> {
-        match self {
-            Form::Named(set, name) => Some(named(*set, name)),
-            Form::ManagedIdentity(id) => Some(Query {
-                path: format!("{id}?api-version={IDENTITIES_API}"),
-                shape: Shape::One,
-                scope: id.clone(),
-                project: |body| json!({"id": body["id"], "properties": {"principalId": body["properties"]["principalId"]}}),
-            }),
-            Form::Id(..) | Form::AccountIdentity(_) | Form::Me => None,
-        }
-    }
-}
 
 /// A resolved principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -266,11 +127,14 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
             Some(Answer::Found(items)) => one_of(*set, name, &items, span),
             other => Err(unread(form, other.as_ref(), span)),
         },
-        Form::ManagedIdentity(resource) => match answer {
+        Form::ManagedIdentity(resource) | Form::ResourceIdentity(_, resource) => match answer {
             Some(Answer::Found(items)) => {
                 let id = items.first().and_then(|body| object_id(&body["properties"]));
                 let id = id.and_then(|id| Uuid::try_parse(id).ok());
-                let name = Some(resource.name().to_owned());
+                let name = Some(match form {
+                    Form::ResourceIdentity(..) => format!("identity of {}", resource.name()),
+                    _ => resource.name().to_owned(),
+                });
                 id.map(|id| Resolved {
                     id,
                     principal_type: PrincipalType::ServicePrincipal,
@@ -282,13 +146,18 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
             Some(Answer::Absent { .. }) => Err(Open::refused(
                 Finding::error(Code::PrincipalNotFound, format!("{} does not exist", form.shown()))
                     .at(span)
-                    .hint("check the id: az identity list --query [].id"),
+                    .hint(match form {
+                        Form::ResourceIdentity(..) => {
+                            "check the id, and whether the resource has a system-assigned identity"
+                        }
+                        _ => "check the id: az identity list --query [].id",
+                    }),
             )),
             other => Err(unread(form, other.as_ref(), span)),
         },
         Form::Me => me(snapshot, span),
         // Only the spec knows which account that is: see `identity_of`.
-        Form::AccountIdentity(_) => Err(unread(form, None, span)),
+        Form::AccountIdentity(_) | Form::ProjectIdentity(_) => Err(unread(form, None, span)),
     }
 }
 

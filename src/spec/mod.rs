@@ -5,6 +5,7 @@
 mod beside;
 mod build;
 pub(crate) mod conflict;
+pub mod late;
 pub mod load;
 pub mod lock;
 pub mod model;

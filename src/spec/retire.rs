@@ -27,7 +27,11 @@ impl Loaded {
         let former = self.clone();
         if let Some(spec) = self.document.tree.as_object_mut() {
             for account in elements(spec, "accounts") {
+                let given = account.get("existing") == Some(&json!(true));
                 account.retain(|name, _| PLACE.contains(&name.as_str()));
+                if given {
+                    account.insert("existing".to_owned(), json!(true));
+                }
                 for name in sections::within("accounts") {
                     account.insert(name.to_owned(), json!([]));
                 }
@@ -36,6 +40,13 @@ impl Loaded {
                 assignment.retain(|name, _| name == "scope");
                 // Nobody gets it. A role that no longer exists must not be looked up.
                 assignment.insert("role".to_owned(), json!("Reader"));
+                assignment.insert("principals".to_owned(), json!([]));
+            }
+            for assignment in elements(spec, "sqlRoleAssignments") {
+                // What a project's workspace id names is gone with the declaration of the project.
+                let is_kept = |scope: &Value| scope.as_str().is_some_and(|scope| !scope.contains("${"));
+                assignment.retain(|name, value| name == "databaseAccount" || (name == "scope" && is_kept(value)));
+                assignment.insert("role".to_owned(), json!("Cosmos DB Built-in Data Reader"));
                 assignment.insert("principals".to_owned(), json!([]));
             }
             spec.entry("roleAssignments").or_insert_with(|| json!([]));
@@ -67,6 +78,7 @@ mod tests {
     #[test]
     fn every_top_level_list_is_emptied() {
         let lists: Vec<&str> = sections::within("").collect();
-        assert_eq!(lists, ["accounts", "workspaces", "roleAssignments"], "`retire` empties each of them");
+        let known = ["accounts", "workspaces", "roleAssignments", "sqlRoleAssignments"];
+        assert_eq!(lists, known, "`retire` empties each of them");
     }
 }

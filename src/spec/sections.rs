@@ -30,7 +30,24 @@ pub const SECTIONS: &[Row] = &[
         named_by: &["name"],
         within: &["accounts", "projects", "workspaces"],
     },
-    Row { name: "roleAssignments", noun: "role assignment", named_by: &["role"], within: &["", "accounts"] },
+    Row {
+        name: "capabilityHosts",
+        noun: "capability host",
+        named_by: &["name"],
+        within: &["accounts", "projects"],
+    },
+    Row {
+        name: "roleAssignments",
+        noun: "role assignment",
+        named_by: &["role"],
+        within: &["", "accounts", "projects"],
+    },
+    Row {
+        name: "sqlRoleAssignments",
+        noun: "Cosmos DB role assignment",
+        named_by: &["role"],
+        within: &[""],
+    },
 ];
 
 /// The row of a list.

@@ -18,6 +18,7 @@ pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
     let spec = &loaded.spec;
     // Those of a retired stack only say where it may own something.
     let accounts = spec.accounts.iter().enumerate().filter(|_| !loaded.is_retired());
+    let accounts = accounts.filter(|(_, account)| !account.existing);
     let one = |(index, account)| {
         let pointer = format!("/accounts/{index}");
         let id = id_of(spec, account);
@@ -39,7 +40,7 @@ pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
             spans,
             adopt: spec.adopt,
             open: None,
-            hole: None,
+            holes: Vec::new(),
             unproven: None,
             resend: false,
         }

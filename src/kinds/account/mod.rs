@@ -1,6 +1,7 @@
 //! Azure AI Services accounts (`Microsoft.CognitiveServices/accounts`).
 
 mod declared;
+pub(crate) mod existing;
 mod holds;
 mod listings;
 mod near;
@@ -8,6 +9,7 @@ pub(super) mod remains;
 mod rules;
 mod shape;
 
+pub(crate) use existing::given;
 pub(super) use holds::holds_connections;
 pub(in crate::kinds) use holds::may_hold_projects;
 pub(crate) use holds::{holds_projects, serves_models};
@@ -284,7 +286,7 @@ impl Reading for Accounts {
         // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
         for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-            for account in &loaded.spec.accounts {
+            for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
                 let id = id_of(&loaded.spec, account);
                 if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
                     continue;
@@ -307,7 +309,7 @@ impl Reading for Accounts {
     }
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
-        let mut inventory = Inventory::default();
+        let (mut inventory, given) = (Inventory::default(), existing::taken_as_given(stacks));
         for (subscription, groups) in groups_by_subscription(stacks) {
             for query in lists(&subscription, &groups, snapshot) {
                 if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
@@ -323,6 +325,9 @@ impl Reading for Accounts {
                         inventory.gaps.extend(near.map(gap));
                         continue;
                     };
+                    if given.contains(&id) {
+                        continue;
+                    }
                     let live = live(id, body);
                     inventory.items.insert(live.key.clone(), live);
                 }

@@ -68,6 +68,7 @@ struct AccountCheck<'a> {
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     subdomains(loaded, findings);
+    super::existing::check(loaded, findings);
     let region = loaded.spec.location.as_deref();
     findings.extend(region.and_then(|region| no_region(region, loaded.document.value_span("/location"))));
     for (index, account) in loaded.spec.accounts.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::text::json::member;
 
 /// Members of a declared account that are not fields of the resource, besides the lists of its children.
 const NOT_FIELDS: &[&str] =
-    &["name", "resourceGroup", "expected", "coManagedBy", "keyUsage", "defenderForAISettings"];
+    &["name", "existing", "resourceGroup", "expected", "coManagedBy", "keyUsage", "defenderForAISettings"];
 
 /// All members of a declared account that are not fields of the resource.
 pub(super) fn not_fields() -> Vec<&'static str> {

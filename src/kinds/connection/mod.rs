@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
-    account, children, merge, nearby, shape,
+    account, children, merge, nearby, project, shape,
 };
 use crate::document::PlannedChange;
 use crate::finding::{Code, Finding};
@@ -19,7 +19,7 @@ use crate::kinds::FieldChange;
 use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Connection, Spec, Workspace};
+use crate::spec::model::{Account, Connection, MetadataValue, Spec, Workspace};
 use crate::spec::secrets::{is_telling, untold};
 use crate::spec::structure::Fields;
 use crate::text::json::member;
@@ -64,24 +64,6 @@ const SAME: &[&str] = &[
 fn id_of(spec: &Spec, workspace: &Workspace) -> ResourceId {
     let group = workspace.resource_group.as_deref().or(spec.resource_group.as_deref()).unwrap_or_default();
     ResourceId::resource_group(&spec.subscription, group).provider(WORKSPACE, &workspace.name)
-}
-
-fn of_projects(spec: &Spec) -> Vec<Section> {
-    let mut sections = Vec::new();
-    for (at, account) in spec.accounts.iter().enumerate() {
-        let projects = account.projects.iter().flatten().enumerate();
-        for (index, project) in projects.filter(|(_, project)| project.connections.is_some()) {
-            let holder = account::id_of(spec, account);
-            let parent = holder.child("projects", &project.name);
-            sections.push(Section {
-                pointer: format!("/accounts/{at}/projects/{index}/connections"),
-                place: format!("{}/projects/{}", account::address_of(account), project.name),
-                after: vec![account::key(&holder), children::key(&super::project::Projects, &parent)],
-                parent,
-            });
-        }
-    }
-    sections
 }
 
 fn of_workspaces(spec: &Spec) -> Vec<Section> {
@@ -210,7 +192,7 @@ impl Declaring for Connections {
             ConnectionPlace::Foundry => {
                 let mut sections =
                     account::sections(spec, "connections", |account| account.connections.is_some());
-                sections.extend(of_projects(spec));
+                sections.extend(project::sections(spec, "connections", |project| project.connections.is_some()));
                 sections
             }
             ConnectionPlace::Hub => of_workspaces(spec),
@@ -370,6 +352,41 @@ impl Wording for Connections {
     fn wording(&self, path: &[String], value: &Value) -> Option<(&'static str, &'static str)> {
         let unshown = path.first().is_some_and(|name| name == "credentials") && value.is_null();
         unshown.then_some(("credentials", "not shown"))
+    }
+}
+
+/// What a connection points to: its resource id, or the host of its target.
+pub(super) enum PointedTo {
+    /// A resource.
+    Resource(ResourceId),
+    /// The first name of a host, which is that of the resource.
+    Host(String),
+}
+
+/// What a connection points to, as far as its spec says.
+pub(super) fn points_to(connection: &Connection) -> Option<PointedTo> {
+    let metadata = connection.metadata.iter().flatten();
+    let named = metadata.filter(|(name, _)| name.eq_ignore_ascii_case("ResourceId"));
+    let named = named.filter_map(|(_, value)| match value {
+        Some(MetadataValue::Text(text)) => Some(text.as_str()),
+        _ => None,
+    });
+    let target = connection.target.as_deref();
+    if let Some(id) = named.chain(target).find_map(|text| ResourceId::declared(text).ok()) {
+        return Some(PointedTo::Resource(id));
+    }
+    let (_, host) = target?.split_once("://")?;
+    let name = host.split(['.', '/', ':']).next().filter(|name| !name.is_empty())?;
+    Some(PointedTo::Host(name.to_owned()))
+}
+
+impl PointedTo {
+    /// Whether a role at a scope applies to it.
+    pub(super) fn is_reached_from(&self, scope: &ResourceId) -> bool {
+        match self {
+            Self::Resource(id) => scope.contains(id) || id.contains(scope),
+            Self::Host(name) => scope.tracked().name().eq_ignore_ascii_case(name),
+        }
     }
 }
 

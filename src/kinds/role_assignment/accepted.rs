@@ -171,8 +171,10 @@ fn check_expected(loaded: &Loaded, pointer: &str, entry: &Expected, findings: &m
                 findings.push(wrong("principal", Code::InvalidGuid, message, hint));
             }
         }
-        ExpectedPrincipal::Named(Principal { account_identity: Some(_), .. }) => {
-            let message = "an account's own identity cannot be expected by name".to_owned();
+        ExpectedPrincipal::Named(
+            Principal { account_identity: Some(_), .. } | Principal { project_identity: Some(_), .. },
+        ) => {
+            let message = "the identity of an account or a project cannot be expected by name".to_owned();
             let hint = "declare the assignment, or write the identity's object id; inference roles of an account's own identity are not drift";
             findings.push(wrong("principal", Code::InvalidValue, message, hint));
         }

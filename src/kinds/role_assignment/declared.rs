@@ -9,13 +9,16 @@ use uuid::Uuid;
 
 use super::{DELEGATED, DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::body::AssignmentBody;
-use crate::finding::Open;
-use crate::id::{ResourceId, arm_guid, comparable, trailing_guid};
+use crate::document::Property;
+use crate::finding::{Code, Finding, Open};
+use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::desired::{Desired, Hole, collect_spans};
-use crate::kinds::{Inventory, account};
-use crate::principals::{self, Form, Resolved};
+use crate::kinds::connection::PointedTo;
+use crate::kinds::{Inventory, account, capability_host, project};
+use crate::principals::{self, Form, Holder, Resolved};
 use crate::snapshot::Snapshot;
-use crate::spec::Loaded;
+use crate::spec::model::{Account, Identity, Project, Spec};
+use crate::spec::{Loaded, late};
 use crate::text::source::Span;
 
 /// What a stack declares, with names resolved as far as the snapshot allows.
@@ -64,7 +67,7 @@ struct AssignmentPrincipal {
     /// The declared fields: `principalId`, `principalType`.
     declared: Map<String, Value>,
     open: Option<Open>,
-    hole: Option<Hole>,
+    holes: Vec<Hole>,
 }
 
 fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
@@ -73,7 +76,7 @@ fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
         title: form.shown(),
         declared: Map::new(),
         open: None,
-        hole: None,
+        holes: Vec::new(),
     };
     match who {
         Who::Known(known) => {
@@ -85,7 +88,7 @@ fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
         Who::Later(hole) => {
             holder.title = format!("{} (known after it is created)", holder.title);
             holder.declared.insert("principalType".to_owned(), json!("ServicePrincipal"));
-            holder.hole = Some(hole);
+            holder.holes.push(hole);
         }
         Who::Open(open) => {
             if let Form::Named(set, _) = form {
@@ -129,6 +132,11 @@ fn assignment(
     let (spec, document) = (&loaded.spec, &loaded.document);
     let (mut declared, mut spans) = terms(loaded, grant);
     declared.extend(holder.declared);
+    if let (Form::ProjectIdentity(path), Some(Value::String(text))) = (form, declared.get_mut("condition"))
+        && let Some((account, project)) = path.split_once('/')
+    {
+        *text = text.replace(late::OF_PRINCIPAL, &late::workspace_id(account, project));
+    }
     if declared.contains_key("principalId") {
         spans.insert("principalType".to_owned(), document.value_span(&format!("{pointer}/type")));
     }
@@ -145,7 +153,7 @@ fn assignment(
         id: id_of(&grant.scope, &holder.id, role.id),
         key: key(&grant.scope, &holder.id, &role.label),
         scope: grant.scope.clone(),
-        after: grant.after.clone(),
+        after: grant.after.iter().cloned().chain(hosts(spec, &declared)).collect(),
         declared,
         defaults: Map::new(),
         span: document.value_span(pointer),
@@ -153,13 +161,80 @@ fn assignment(
         adopt: spec.adopt,
         // An unresolved role comes first.
         open: role.open.clone().or(holder.open),
-        hole: holder.hole,
+        holes: holder.holes,
         unproven: match form {
             Form::Id(id, _) if loaded.lock.is_none() => Some(*id),
             _ => None,
         },
         resend: false,
     }
+}
+
+/// The capability hosts of the projects whose workspace ids a text names: what uses the id comes after them.
+fn hosts(spec: &Spec, declared: &Map<String, Value>) -> Vec<Key> {
+    let condition = declared.get("condition").and_then(Value::as_str).unwrap_or_default();
+    late::LateReference::all(condition).iter().flat_map(|each| hosts_of(spec, each)).collect()
+}
+
+/// The capability hosts of the project whose workspace id a reference means.
+pub(in crate::kinds) fn hosts_of(spec: &Spec, reference: &late::LateReference<'_>) -> Vec<Key> {
+    let late::LateSubject::Project { account, project } = reference.subject else { return Vec::new() };
+    let found = project_at(spec, account, project).filter(|_| reference.property == Property::WorkspaceId);
+    found.map_or_else(Vec::new, |(id, _, project)| capability_host::of_project(&id, project).collect())
+}
+
+/// The project of a file with a name, its id and its account.
+fn project_at<'s>(
+    spec: &'s Spec,
+    account: &str,
+    project: &str,
+) -> Option<(ResourceId, &'s Account, &'s Project)> {
+    let mut accounts = spec.accounts.iter().filter(|each| each.name.eq_ignore_ascii_case(account));
+    let account = accounts.next().filter(|_| accounts.next().is_none())?;
+    let mut projects = account.projects.iter().flatten();
+    let found = projects.find(|each| each.name.eq_ignore_ascii_case(project))?;
+    Some((account::id_of(spec, account).child("projects", &found.name), account, found))
+}
+
+/// The assignments of the identities of a project that apply to one of these targets: what needs the targets comes after them. Those that
+/// use the project's workspace id come later.
+pub(in crate::kinds) fn needed_by_project(
+    loaded: &Loaded,
+    snapshot: &Snapshot,
+    (account, project): (&Account, &Project),
+    targets: &[PointedTo],
+) -> Vec<Key> {
+    let assigned: Vec<ResourceId> = match &project.identity {
+        Some(Identity::Each(parts)) => {
+            let ids = parts.user_assigned.iter().flatten();
+            ids.filter_map(|id| ResourceId::declared(id).ok()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let own = format!("{}/{}", account.name, project.name);
+    let is_holder = |form: &Form<'_>| match form {
+        Form::ProjectIdentity(path) => path.eq_ignore_ascii_case(&own),
+        Form::ManagedIdentity(id) => assigned.contains(id),
+        _ => false,
+    };
+    let mut keys = Vec::new();
+    for grant in grants(&loaded.spec) {
+        let is_early = || !terms(loaded, &grant).0.values().filter_map(Value::as_str).any(uses_workspace_id);
+        if !targets.iter().any(|target| target.is_reached_from(&grant.scope)) || !is_early() {
+            continue;
+        }
+        let role = role(loaded, &grant, snapshot);
+        for form in grant.principals.iter().filter_map(Form::of).filter(|form| is_holder(form)) {
+            let span = loaded.document.value_span(&grant.pointer);
+            let holder = holder(who(&form, loaded, snapshot, span), &form);
+            keys.push(key(&grant.scope, &holder.id, &role.label));
+        }
+    }
+    keys
+}
+
+fn uses_workspace_id(text: &str) -> bool {
+    late::LateReference::all(text).iter().any(|each| each.property == Property::WorkspaceId)
 }
 
 /// The accounts of a stack that declare a list of assignments, even an empty one.
@@ -170,44 +245,63 @@ pub(in crate::kinds) fn complete(loaded: &Loaded) -> impl Iterator<Item = Resour
     declaring.map(|(_, each)| account::id_of(&loaded.spec, each))
 }
 
-/// The lists that a stack declares: those of accounts, the file's own, and each scope in it. For an account in the spec its own list
+/// The lists that a stack declares: those of accounts, the file's own, and each scope in it. For an account or project in the spec its own list
 /// counts: a top-level entry for its scope does not claim to list everything there, unless it has no principals.
 pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     let own = loaded.document.tree.pointer("/roleAssignments").filter(|list| list.is_array());
-    let held: BTreeSet<ResourceId> =
-        loaded.spec.accounts.iter().map(|each| account::id_of(&loaded.spec, each)).collect();
+    let accounts = loaded.spec.accounts.iter().map(|each| account::id_of(&loaded.spec, each));
+    let held: BTreeSet<ResourceId> = accounts.chain(project::ids(&loaded.spec)).collect();
+    let projects = super::undeclared::of_projects(loaded).map(|(id, _)| id);
     let scopes = loaded.spec.role_assignments.iter().filter_map(|each| {
         let scope = scope_of(&loaded.spec, &each.scope)?;
         (each.principals.is_empty() || !held.contains(&scope)).then_some(scope)
     });
-    complete(loaded).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
+    complete(loaded).chain(projects).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }
 
 /// What a principal in a spec resolves to.
-enum Who {
+pub(in crate::kinds) enum Who {
     Known(Resolved),
     Later(Hole),
     Open(Open),
 }
 
-fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who {
-    let Form::AccountIdentity(name) = form else {
+/// What a principal resolves to: from the file, or from the answers of Azure and the directory.
+pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who {
+    let spec = &loaded.spec;
+    let own = match form {
+        Form::AccountIdentity(name) => {
+            let mut named = spec.accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
+            named.next().map(|account| {
+                let id = account::id_of(spec, account);
+                let key = account::key(&id);
+                let holder =
+                    Holder { noun: "account", name: &account.name, identity: account.identity.as_ref() };
+                (holder, id, "accounts", key, account.existing)
+            })
+        }
+        Form::ProjectIdentity(path) => path
+            .split_once('/')
+            .and_then(|(account, project)| project_at(spec, account, project))
+            .map(|(id, account, project)| {
+                let key = project::key(&id);
+                let holder =
+                    Holder { noun: "project", name: &project.name, identity: project.identity.as_ref() };
+                (holder, id, "projects", key, account.existing && snapshot.resource(&account::id_of(spec, account)).is_none())
+            }),
+        _ => None,
+    };
+    let Some((holder, id, kind, key, must_exist)) = own else {
         let known = principals::resolve(form, loaded.lock.as_ref(), snapshot, span);
         return known.map_or_else(Who::Open, Who::Known);
     };
-    let spec = &loaded.spec;
-    let mut named = spec.accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
-    let Some(account) = named.next() else {
-        let known = principals::resolve(form, None, snapshot, span);
-        return known.map_or_else(Who::Open, Who::Known);
-    };
-    let holder = account::id_of(spec, account);
-    match principals::identity_of(account, &holder, snapshot, span) {
+    match principals::identity_of(holder, &id, snapshot, span) {
         Ok(Some(known)) => Who::Known(known),
-        Ok(None) => {
-            let key = account::key(&holder);
-            Who::Later(Hole { field: "principalId", holder, kind: "accounts", key })
+        Ok(None) if must_exist && snapshot.resource(&id).is_none() => {
+            let message = format!("{} `{}` does not exist", holder.noun, holder.name);
+            Who::Open(Open::refused(Finding::error(Code::PrincipalNotFound, message).at(span)))
         }
+        Ok(None) => Who::Later(Hole::of_principal(id, kind, key)),
         Err(open) => Who::Open(open),
     }
 }

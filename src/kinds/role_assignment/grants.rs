@@ -9,7 +9,7 @@ use crate::finding::Open;
 use crate::id::{Key, ResourceId, comparable};
 use crate::kinds::account::{self, address_of, id_of};
 use crate::kinds::desired::Desired;
-use crate::kinds::{self, project};
+use crate::kinds::{self, project, sql_role_assignment};
 use crate::principals;
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::model::{Account, Principal, Spec};
@@ -61,6 +61,21 @@ pub(super) fn grants(spec: &Spec) -> Vec<DeclaredGrant<'_>> {
                 explicit_version: assignment.condition_version.is_some(),
             });
         }
+        for (at, project) in account.projects.iter().flatten().enumerate() {
+            let id = scope.child("projects", &project.name);
+            for (nested, assignment) in project.role_assignments.iter().enumerate() {
+                grants.push(DeclaredGrant {
+                    pointer: format!("/accounts/{index}/projects/{at}/roleAssignments/{nested}"),
+                    after: vec![account::key(scope), project::key(&id)],
+                    scope: id.clone(),
+                    place: format!("{}/projects/{}", address_of(account), project.name),
+                    role: &assignment.role,
+                    principals: &assignment.principals,
+                    conditional: assignment.condition.is_some(),
+                    explicit_version: assignment.condition_version.is_some(),
+                });
+            }
+        }
     }
     let accounts: BTreeSet<ResourceId> = accounts.into_iter().collect();
     let projects = project::ids(spec);
@@ -95,6 +110,7 @@ pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
             all.push((format!("{}/principals/{index}", grant.pointer), principal));
         }
     }
+    all.extend(sql_role_assignment::principals_of(spec));
     all.extend(accepted::principals(spec));
     all
 }

@@ -22,7 +22,8 @@ pub(crate) mod twin;
 mod undeclared;
 mod unread;
 
-pub(super) use declared::complete;
+pub(super) use declared::{Who, complete, hosts_of, needed_by_project, who};
+pub(super) use rules::principal_problem;
 pub(crate) use declared::is_named_by_keyless;
 use grants::{DeclaredGrant, beside_retired, grants, scope_of};
 pub use grants::{GivenBeside, principals_of};
@@ -289,7 +290,8 @@ impl Reading for RoleAssignments {
     }
 
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
-        stacks.iter().flat_map(undeclared::lists).any(|(account, _)| scope.contains(&account))
+        let lists = |loaded| undeclared::lists(loaded).chain(undeclared::of_projects(loaded));
+        stacks.iter().flat_map(lists).any(|(holder, _)| scope.contains(&holder))
     }
 
     fn authors<'a>(&self, body: &'a Value) -> Option<(&'a str, &'a str)> {

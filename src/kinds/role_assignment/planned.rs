@@ -49,7 +49,7 @@ pub(super) fn misfit(id: &ResourceId, change: &PlannedChange) -> Option<String> 
     if !ResourceId::parse(text("roleDefinitionId")).is_ok_and(|role| is_role(&role)) {
         return Some("it has no role".to_owned());
     }
-    if !change.holes.is_empty() {
+    if change.holes.iter().any(|hole| hole.reference.is_none()) {
         return None;
     }
     // Azure accepts other forms of a GUID, which must not pass for a different principal when compared with live state.

@@ -10,7 +10,7 @@ use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE, is_object_id};
 use crate::rbac;
 use crate::spec::Loaded;
-use crate::spec::model::{Account, Identity, IdentityType, Principal, Spec};
+use crate::spec::model::{Identity, IdentityType, Principal, RoleAssignment, Spec};
 use crate::text::names::{listed, nearest};
 use crate::text::source::Span;
 
@@ -85,15 +85,21 @@ struct Texts<'a> {
     version: Option<&'a str>,
 }
 
-/// The texts of each declared assignment: those of accounts first, then the file's.
+/// The texts of each declared assignment: those of accounts and projects first, then the file's.
 fn texts_of(spec: &Spec) -> impl Iterator<Item = Texts<'_>> {
-    let nested = spec.accounts.iter().enumerate().flat_map(|(account, declared)| {
-        declared.role_assignments.iter().enumerate().map(move |(index, assignment)| Texts {
-            pointer: format!("/accounts/{account}/roleAssignments/{index}"),
+    fn of(holder: String, list: &[RoleAssignment]) -> impl Iterator<Item = Texts<'_>> {
+        list.iter().enumerate().map(move |(index, assignment)| Texts {
+            pointer: format!("{holder}/roleAssignments/{index}"),
             description: assignment.description.as_deref(),
             conditional: assignment.condition.is_some(),
             version: assignment.condition_version.as_deref(),
         })
+    }
+    let nested = spec.accounts.iter().enumerate().flat_map(|(at, account)| {
+        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(nested, project)| {
+            of(format!("/accounts/{at}/projects/{nested}"), &project.role_assignments)
+        });
+        of(format!("/accounts/{at}"), &account.role_assignments).chain(projects)
     });
     let scoped = spec.role_assignments.iter().enumerate().map(|(index, assignment)| Texts {
         pointer: format!("/roleAssignments/{index}"),
@@ -147,7 +153,7 @@ fn description(loaded: &Loaded, text: &str, span: Span, findings: &mut Vec<Findi
 }
 
 /// What is wrong with a principal's form, if anything.
-pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
+pub(in crate::kinds) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
     let span = loaded.document.value_span(at);
     let lookups = [
         ("user", principal.user.is_some()),
@@ -155,6 +161,8 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
         ("servicePrincipal", principal.service_principal.is_some()),
         ("managedIdentity", principal.managed_identity.is_some()),
         ("accountIdentity", principal.account_identity.is_some()),
+        ("projectIdentity", principal.project_identity.is_some()),
+        ("resourceIdentity", principal.resource_identity.is_some()),
         ("me", principal.me.is_some()),
     ];
     let named: Vec<&str> = lookups.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
@@ -163,7 +171,7 @@ pub(super) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal
         (None, None, []) => error(
             Code::MissingField,
             "an empty principal".to_owned(),
-            "write `id` and `type`, or one of `user`, `group`, `servicePrincipal`, `managedIdentity`, `accountIdentity`",
+            "write `id` and `type`, or one of `user`, `group`, `servicePrincipal`, `managedIdentity`, `accountIdentity`, `projectIdentity`, `resourceIdentity`",
         ),
         (None, Some(_), [form]) => error(
             Code::InvalidValue,
@@ -224,7 +232,15 @@ fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Find
                 Ok(_) => None,
             }
         }
+        Principal { account_identity: Some(id), .. } if id.starts_with('/') => {
+            resource_problem(loaded, at, id, Some("Microsoft.CognitiveServices/accounts"))
+        }
+        Principal { project_identity: Some(id), .. } if id.starts_with('/') => {
+            resource_problem(loaded, at, id, Some("Microsoft.CognitiveServices/accounts/projects"))
+        }
+        Principal { resource_identity: Some(id), .. } => resource_problem(loaded, at, id, None),
         Principal { account_identity: Some(name), .. } => account_problem(loaded, at, name),
+        Principal { project_identity: Some(path), .. } => project_problem(loaded, at, path),
         Principal { me: Some(false), .. } => error(
             Code::InvalidValue,
             "`me: false` does not name a principal".to_owned(),
@@ -232,6 +248,57 @@ fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Find
         ),
         _ => None,
     }
+}
+
+/// Why a text is not the id of a resource of a type, if so.
+fn resource_problem(loaded: &Loaded, at: &str, id: &str, wanted: Option<&str>) -> Option<Finding> {
+    let error = |message: String, hint: &str| {
+        Some(Finding::error(Code::InvalidId, message).at(loaded.document.value_span(at)).hint(hint))
+    };
+    let hint = "write the id of a resource: az resource list --query [].id";
+    match ResourceId::declared(id).map(|id| id.resource_type()) {
+        Err(problem) => error(format!("not a resource id: {problem}"), hint),
+        Ok(None) => error(format!("`{id}` is not the id of a resource"), hint),
+        Ok(Some(found)) if wanted.is_none() && found.eq_ignore_ascii_case(IDENTITY_TYPE) => {
+            error(format!("`{id}` is a user-assigned identity"), "write `managedIdentity` instead")
+        }
+        Ok(Some(found)) => match wanted.filter(|wanted| !wanted.eq_ignore_ascii_case(&found)) {
+            Some(wanted) => error(format!("`{id}` is not the id of a resource of type {wanted}"), hint),
+            None => None,
+        },
+    }
+}
+
+/// Why a project's own identity cannot be a principal, if so.
+fn project_problem(loaded: &Loaded, at: &str, path: &str) -> Option<Finding> {
+    let error = |message: String, hint: String| {
+        let span = loaded.document.value_span(at);
+        Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
+    };
+    let Some((account, name)) = path.split_once('/') else {
+        let hint = "write ACCOUNT/PROJECT, of this file, or the project's resource id".to_owned();
+        return error(format!("`{path}` is not a project"), hint);
+    };
+    let mut named = loaded.spec.accounts.iter().filter(|each| each.name.eq_ignore_ascii_case(account));
+    let (Some(found), None) = (named.next(), named.next()) else {
+        return account_problem(loaded, at, account).or_else(|| {
+            let hint = "write the identity's object id: `{id: …, type: ServicePrincipal}`".to_owned();
+            error(format!("this file declares several accounts `{account}`"), hint)
+        });
+    };
+    let projects = || found.projects.iter().flatten();
+    let Some(project) = projects().find(|each| each.name.eq_ignore_ascii_case(name)) else {
+        let hint = match nearest(name, projects().map(|each| each.name.as_str())) {
+            Some(near) => format!("did you mean `{account}/{near}`?"),
+            None => "name a project of this file, or write its resource id".to_owned(),
+        };
+        return error(format!("account `{account}` declares no project `{name}`"), hint);
+    };
+    has_no_identity(project.identity.as_ref()).then(|| {
+        let message = format!("project `{path}` is declared without an identity of its own");
+        let hint = "declare `identity: SystemAssigned` for it";
+        Finding::error(Code::InvalidValue, message).at(loaded.document.value_span(at)).hint(hint)
+    })
 }
 
 /// Why an account's own identity cannot be a principal, if so.
@@ -254,7 +321,7 @@ fn account_problem(loaded: &Loaded, at: &str, name: &str) -> Option<Finding> {
             let hint = "write the identity's object id: `{id: …, type: ServicePrincipal}`";
             Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
         }
-        (Some(account), None) if has_no_identity(account) => {
+        (Some(account), None) if has_no_identity(account.identity.as_ref()) => {
             let message = format!("account `{name}` is declared without an identity of its own");
             let hint = "declare `identity: SystemAssigned` for it";
             Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
@@ -263,8 +330,8 @@ fn account_problem(loaded: &Loaded, at: &str, name: &str) -> Option<Finding> {
     }
 }
 
-fn has_no_identity(account: &Account) -> bool {
-    match &account.identity {
+fn has_no_identity(identity: Option<&Identity>) -> bool {
+    match identity {
         Some(Identity::Type(kind)) => *kind == IdentityType::None,
         Some(Identity::Each(parts)) => parts.system_assigned == Some(false),
         None => false,

@@ -35,6 +35,18 @@ pub(super) fn lists(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String
     })
 }
 
+/// The projects whose assignments a stack declares, each with the pointer to its list.
+pub(super) fn of_projects(loaded: &Loaded) -> impl Iterator<Item = (ResourceId, String)> {
+    loaded.spec.accounts.iter().enumerate().flat_map(move |(index, account)| {
+        let id = id_of(&loaded.spec, account);
+        account.projects.iter().flatten().enumerate().filter_map(move |(at, project)| {
+            let pointer = format!("/accounts/{index}/projects/{at}/roleAssignments");
+            let declared = loaded.document.tree.pointer(&pointer).is_some();
+            declared.then(|| (id.child("projects", &project.name), pointer))
+        })
+    })
+}
+
 /// Why an undeclared assignment is drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ground {
@@ -55,16 +67,21 @@ struct Concern<'a> {
 }
 
 /// Where undeclared assignments are drift, and for which stacks.
+#[derive(Default)]
 struct Places<'a> {
     /// The declared accounts. An assignment on one affects no other account.
     accounts: BTreeMap<ResourceId, Concern<'a>>,
+    /// The projects that have a list of their own.
+    projects: BTreeMap<ResourceId, Concern<'a>>,
+    /// Accounts that the stacks take as given: nothing there is drift.
+    given: BTreeSet<ResourceId>,
     /// The groups, each with all stacks that name it: an assignment there affects the accounts of all of them.
     groups: BTreeMap<ResourceId, Vec<Concern<'a>>>,
 }
 
 impl<'a> Places<'a> {
     fn of(stacks: &'a [Loaded]) -> Self {
-        let mut places = Self { accounts: BTreeMap::new(), groups: BTreeMap::new() };
+        let mut places = Self::default();
         for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
             let (spec, stack) = (&loaded.spec, loaded.spec.stack.as_str());
             let named = ["/roleAssignments", "/resourceGroup", "/accounts"];
@@ -73,12 +90,21 @@ impl<'a> Places<'a> {
             for group in groups_of(spec) {
                 places.groups.entry(group).or_default().push(Concern { stack, ground: Ground::Group, span });
             }
-            for account in &spec.accounts {
+            let given = spec.accounts.iter().filter(|account| account.existing);
+            places.given.extend(given.map(|account| id_of(spec, account)));
+            for (project, pointer) in of_projects(loaded) {
+                let span = loaded.document.key_span(&pointer);
+                places.projects.insert(project, Concern { stack, ground: Ground::List, span });
+            }
+            for account in spec.accounts.iter().filter(|account| !account.existing) {
                 places
                     .accounts
                     .insert(id_of(spec, account), Concern { stack, ground: Ground::Account, span });
             }
             for (account, pointer) in lists(loaded) {
+                if places.given.contains(&account) {
+                    continue;
+                }
                 let span = loaded.document.key_span(&pointer);
                 places.accounts.insert(account, Concern { stack, ground: Ground::List, span });
             }
@@ -88,8 +114,12 @@ impl<'a> Places<'a> {
 
     /// The stacks that an assignment at a scope concerns, depending on whether its role is guarded.
     fn concerned(&self, scope: &ResourceId, guarded: bool) -> &[Concern<'a>] {
-        let account = scope.up_to("accounts").and_then(|account| self.accounts.get(&account));
-        let concerned = match account {
+        let account = scope.up_to("accounts");
+        let project = scope.up_to("projects").and_then(|project| self.projects.get(&project));
+        let given = account.as_ref().is_some_and(|account| self.given.contains(account));
+        let account = account.and_then(|account| self.accounts.get(&account));
+        let concerned = match project.or(account) {
+            None if given => &[],
             Some(account) => std::slice::from_ref(account),
             None => scope.group().and_then(|group| self.groups.get(&group)).map_or(&[][..], Vec::as_slice),
         };

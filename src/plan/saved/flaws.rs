@@ -5,10 +5,11 @@
 use std::collections::BTreeSet;
 
 use crate::diff::field;
-use crate::document::{Action, FieldEntry, HoleEntry, Mark, PlannedChange};
+use crate::document::{Action, FieldEntry, HoleEntry, Mark, PlannedChange, Property, dotted_path};
 use crate::id::{ResourceId, hyphenated_guid};
-use crate::kinds::{self, Compare, Kind, shown, undeclarable};
+use crate::kinds::{self, Compare, Kind, late, shown, undeclarable};
 use crate::spec::is_stack_name;
+use crate::spec::late::{LateReference, LateSubject};
 
 /// No field is nested deeper; this bounds the tree built from a path.
 const DEEPEST: usize = 12;
@@ -58,6 +59,7 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
         .or_else(|| of_fields(kind, change))
         .or_else(|| undeclarable(kind, &change.patch()))
         .or_else(|| kind.misfit(&id, change))
+        .or_else(|| of_references(change))
         .or_else(|| change.holes.iter().find_map(|hole| of_hole(kind, hole, change, written)))
         .or_else(|| change.after.iter().find_map(|other| of_after(other, &id, written)))
 }
@@ -111,8 +113,13 @@ fn of_action(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Option
             return Some(format!("`{purge}` is not the id of its soft-deleted resource"));
         }
     }
-    (!change.holes.is_empty() && change.action != Action::Create)
-        .then(|| "only a created resource can take a value from another one".to_owned())
+    let whole = |hole: &HoleEntry| hole.reference.is_none();
+    let fits = match change.action {
+        Action::Create => true,
+        Action::Update => !change.holes.iter().any(whole),
+        _ => change.holes.is_empty(),
+    };
+    (!fits).then(|| "only a created resource can take a value from another one".to_owned())
 }
 
 fn is_fingerprint(text: &str) -> bool {
@@ -144,21 +151,54 @@ fn of_fields(kind: &dyn Kind, change: &PlannedChange) -> Option<String> {
     changed.map(|entry| format!("`{}` identifies the resource and cannot change", shown(&entry.path)))
 }
 
+/// A reference to a value without a hole would be sent as it is.
+fn of_references(change: &PlannedChange) -> Option<String> {
+    let found = late::references(&change.patch());
+    let is_open = |(path, source): &&(Vec<String>, String)| {
+        let field = dotted_path(path);
+        !change.holes.iter().any(|hole| hole.field == field && hole.reference.as_ref() == Some(source))
+    };
+    let open = found.iter().find(is_open);
+    open.map(|(_, source)| format!("it does not say where the value of `{source}` comes from"))
+}
+
 fn of_hole(
     kind: &dyn Kind,
     hole: &HoleEntry,
     change: &PlannedChange,
     written: &BTreeSet<ResourceId>,
 ) -> Option<String> {
+    let no_field = || Some(format!("`{}` is not a field that can take a value from another resource", hole.field));
+    let unwritten = || format!("the plan does not write `{}`, whose value it needs", hole.resource);
+    let Ok(resource) = ResourceId::parse(&hole.resource) else { return Some(unwritten()) };
+    if let Some(reference) = &hole.reference {
+        let there = late::references(&change.patch());
+        let is_there = there.iter().any(|(path, source)| dotted_path(path) == hole.field && source == reference);
+        let read = LateReference::read(reference).filter(|read| read.property == hole.property);
+        let is_named = |name: &str, id: &ResourceId| id.name().eq_ignore_ascii_case(name);
+        let is_of = |collection: &str| kinds::by_id(&resource).is_some_and(|kind| kind.name() == collection);
+        let fits = match read.map(|read| read.subject) {
+            Some(LateSubject::Account(name)) => is_of("accounts") && is_named(name, &resource),
+            Some(LateSubject::Project { account, project }) => {
+                let holder = resource.parent().is_some_and(|holder| is_named(account, &holder));
+                is_of("projects") && is_named(project, &resource) && holder
+            }
+            Some(LateSubject::Principal) | None => false,
+        };
+        if !is_there || !fits {
+            return no_field();
+        }
+        return (!written.contains(&resource)).then(unwritten);
+    }
     let says =
         |name: &str| change.fields.iter().any(|field| field.path.first().is_some_and(|first| first == name));
-    let takes = kind.is_grant() && hole.field == "principalId";
-    if !takes || says(&hole.field) || change.holes.len() > 1 {
-        return Some(format!("`{}` is not a field that can take a value from another resource", hole.field));
+    let takes =
+        kind.takes_principal() && hole.field == "principalId" && hole.property == Property::PrincipalId;
+    if !takes || says(&hole.field) || change.holes.iter().filter(|hole| hole.reference.is_none()).count() > 1 {
+        return no_field();
     }
-    let known = ResourceId::parse(&hole.resource).is_ok_and(|id| {
-        written.contains(&id) && kinds::by_id(&id).is_some_and(kinds::Described::takes_identity)
-    });
+    let known = written.contains(&resource)
+        && kinds::by_id(&resource).is_some_and(kinds::Described::takes_identity);
     (!known).then(|| format!("the plan does not write `{}`, whose identity it needs", hole.resource))
 }
 

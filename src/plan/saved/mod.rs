@@ -183,7 +183,8 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
                 None => entry.after.clone(),
             };
         }
-        let (mark, stack) = (kind.mark(body), change.stack.as_deref());
+        let stack = change.stack.as_deref();
+        let mark = kind.mark_for(body, stack);
         let ours = mark.is_some() && mark.as_deref() == stack;
         let why = match (change.action, change.mark, mark.as_deref()) {
             (_, _, Some(other)) if !ours => format!("it carries the mark of stack `{other}`"),

@@ -37,7 +37,7 @@ fn grant(scope: &ResourceId, role: &str, principal: Option<&str>) -> Desired {
         Some(principal) => drop(desired.declared.insert("principalId".to_owned(), json!(principal))),
         None => {
             let (holder, key) = (account("new"), declared("accounts", &account("new"), &account("new")).key);
-            desired.hole = Some(Hole { field: "principalId", holder, kind: "accounts", key });
+            desired.holes = vec![Hole::of_principal(holder, "accounts", key)];
         }
     }
     desired

@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 
 use super::held::serves;
 use crate::diff::field;
-use crate::document::{Action, FieldEntry, Mark, PlannedChange, Step, StepAction, TakenRight, patch};
+use crate::document::{
+    Action, FieldEntry, HoleEntry, Mark, PlannedChange, Step, StepAction, TakenRight, dotted_path, patch,
+};
 use crate::id::ResourceId;
 use crate::kinds::{self, KINDS, Kind, Mutability, Trust};
 
@@ -93,6 +95,7 @@ impl Turns {
         let change = &changes[index];
         for (fields, after_grants) in groups(change) {
             let mut draft = whole.clone();
+            draft.step.holes = holes_in(change, &fields);
             draft.step.patch = patch(fields);
             if draft.takes_right.is_some() {
                 draft.step.last = true;
@@ -286,6 +289,12 @@ fn groups(change: &PlannedChange) -> Vec<(Vec<&FieldEntry>, bool)> {
         (!late.is_empty(), late, true),
     ];
     groups.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, fields, late)| (fields, late)).collect()
+}
+
+/// The holes in some fields of a change.
+fn holes_in(change: &PlannedChange, fields: &[&FieldEntry]) -> Vec<HoleEntry> {
+    let is_there = |hole: &&HoleEntry| fields.iter().any(|field| dotted_path(&field.path) == hole.field);
+    change.holes.iter().filter(is_there).cloned().collect()
 }
 
 /// Adds dependencies on resources of this plan that others are on, refer to, or take a value from.

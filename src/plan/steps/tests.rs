@@ -68,15 +68,9 @@ fn a_role_of_a_new_identity_waits_for_the_account_that_has_it_and_for_no_other()
     )
     .unwrap();
     let mut role = new_grant(1, &group());
-    role.hole = Some(Hole {
-        field: "principalId",
-        holder: ResourceId::parse(
-            &account("front").as_str().to_ascii_uppercase().replace("/SUBSCRIPTIONS/", "/subscriptions/"),
-        )
-        .unwrap(),
-        kind: "accounts",
-        key: new_account("front").key,
-    });
+    let holder = account("front").as_str().to_ascii_uppercase().replace("/SUBSCRIPTIONS/", "/subscriptions/");
+    let holder = ResourceId::parse(&holder).unwrap();
+    role.holes = vec![Hole::of_principal(holder, "accounts", new_account("front").key)];
     let changes = [
         create(new_account("a")),
         Change::Create { desired: new_account("front"), purge: Some(purge) },

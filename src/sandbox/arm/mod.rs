@@ -1,9 +1,9 @@
 //! Azure Resource Manager: subscriptions, resource groups and resource providers.
 //!
-//! Answers `/subscriptions`, `/providers` and `/tenants`. `router` finds the handler; `cognitive` has accounts and their
+//! Answers `/subscriptions`, `/providers` and `/tenants`. `router` and `below` (below an account) find the handler; `cognitive` has accounts and their
 //! children, `rbac` decides who may do what. Both use `action` (which operation a request is), `operations` (long-running
 //! operations) and `versions`, and neither imports the other. Resource groups (`groups`) use both; `activity` is the activity log,
-//! `monitor` has settings, metrics and the request log of accounts.
+//! `monitor` has settings, metrics and the request log of accounts; `cosmos` has the role assignments of Cosmos DB.
 //! Stands on `http`, `state` and `entra`.
 //!
 //! Unlike Azure, only those types exist that keyless and similar tools call, and management groups have no hierarchy. Unless
@@ -11,7 +11,9 @@
 
 mod action;
 pub(super) mod activity;
+mod below;
 pub(super) mod cognitive;
+mod cosmos;
 mod groups;
 pub(super) mod monitor;
 mod operations;

@@ -6,11 +6,9 @@
 
 use axum::http::Method;
 
-use super::cognitive::{
-    accounts, children, connections, deleted, deployments, domain, offers, plain, projects, rai_policies,
-};
+use super::cognitive::{accounts, children, deleted, domain, offers, projects, rai_policies};
 use super::rbac::{access, deny_assignments, locks, policies, role_assignments, role_definitions, schedules};
-use super::{activity, groups, monitor, operations, user_assigned_identity, versions};
+use super::{activity, below, cosmos, groups, monitor, operations, user_assigned_identity, versions};
 use crate::sandbox::http::scope::Target;
 use crate::sandbox::http::{Reply, Request, errors, scope};
 use crate::sandbox::state::World;
@@ -89,7 +87,7 @@ fn only(request: &Request, method: &Method, answer: impl FnOnce() -> Reply) -> R
     if request.method == *method { Ok(answer()) } else { not_allowed(request) }
 }
 
-fn not_allowed(request: &Request) -> Result<Reply, Reply> {
+pub(super) fn not_allowed(request: &Request) -> Result<Reply, Reply> {
     Err(errors::method_not_allowed(request.method.as_str()))
 }
 
@@ -110,6 +108,7 @@ fn provider(world: &mut World, request: &Request, target: &Target) -> Result<Rep
         "microsoft.authorization" => authorization(world, request, target),
         "microsoft.insights" => insights(world, request, target),
         "microsoft.machinelearningservices" => machine_learning(world, request, target),
+        "microsoft.documentdb" => cosmos::answer(world, request, target),
         "microsoft.managedidentity" => identities(world, request, target),
         "microsoft.operationalinsights" => workspaces(world, request, target),
         "microsoft.policyinsights" => policy_insights(world, request, target),
@@ -138,6 +137,12 @@ fn policy_insights(world: &World, request: &Request, target: &Target) -> Result<
 fn identities(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     versions::check(request, "microsoft.managedidentity", "userAssignedIdentities")?;
     match (target.above, target.rest) {
+        // The identity of any resource, below its own id.
+        ([_, _, _, _, _, ..], [kind, name])
+            if kind.eq_ignore_ascii_case("identities") && name.eq_ignore_ascii_case("default") =>
+        {
+            only(request, &Method::GET, || user_assigned_identity::of_resource(world, target.above))
+        }
         ([_, _, _, group], [kind, name]) if kind.eq_ignore_ascii_case("userAssignedIdentities") => {
             if world.group(&target.above[1], group).is_none() {
                 return Err(errors::group_not_found(group));
@@ -165,7 +170,7 @@ fn identities(world: &mut World, request: &Request, target: &Target) -> Result<R
     }
 }
 
-fn unknown_type(request: &Request, target: &Target) -> Result<Reply, Reply> {
+pub(super) fn unknown_type(request: &Request, target: &Target) -> Result<Reply, Reply> {
     let types: Vec<&str> = target.rest.iter().step_by(2).map(String::as_str).collect();
     let version = request.query("api-version").unwrap_or_default();
     Err(errors::invalid_type(target.namespace, &types.join("/"), version))
@@ -265,88 +270,7 @@ fn account(
         (&Method::POST, ["listkeys"]) => accounts::list_keys(world, place),
         (&Method::POST, ["regeneratekey"]) => accounts::regenerate_key(world, request, place),
         (_, [] | ["listkeys" | "regeneratekey"]) => not_allowed(request),
-        _ => below_account(world, request, target, place, rest),
-    }
-}
-
-fn below_account(
-    world: &mut World,
-    request: &Request,
-    target: &Target,
-    account: accounts::AccountPlace,
-    types: &[&str],
-) -> Result<Reply, Reply> {
-    let place = children::Place::of_account(account, &target.rest[2..]);
-    if let ["connections", ..] | ["projects", _, "connections", ..] = types {
-        return connections(world, request, target, place);
-    }
-    if let Some((kind, is_list)) = plain_child(types) {
-        return match (&request.method, is_list) {
-            (&Method::GET, true) => plain::list(world, request, place, kind),
-            (&Method::GET, false) => plain::get(world, place, kind),
-            (&Method::PUT, false) => plain::put(world, request, place, kind),
-            (&Method::DELETE, false) if !matches!(kind, plain::Plain::Defender) => {
-                plain::delete(world, request, place)
-            }
-            _ => not_allowed(request),
-        };
-    }
-    match (&request.method, types) {
-        (&Method::GET, ["deployments"]) => deployments::list(world, request, place),
-        (&Method::GET, ["deployments", _]) => deployments::get(world, request, place),
-        (&Method::PUT, ["deployments", _]) => deployments::put(world, request, place),
-        (&Method::PATCH, ["deployments", _]) => deployments::patch(world, request, place),
-        (&Method::DELETE, ["deployments", _]) => deployments::delete(world, place),
-        (&Method::GET, ["raipolicies"]) => rai_policies::list(world, request, place),
-        (&Method::GET, ["raipolicies", _]) => rai_policies::get(world, place),
-        (&Method::PUT, ["raipolicies", _]) => rai_policies::put(world, request, place),
-        (&Method::DELETE, ["raipolicies", _]) => rai_policies::delete(world, request, place),
-        (&Method::GET, ["deployments", _, "skus"]) => offers::deployment_skus(world, request, place),
-        (&Method::GET, ["models"]) => offers::account_models(world, request, place),
-        (&Method::GET, ["skus"]) => offers::account_skus(world, request, place),
-        (&Method::GET, ["usages"]) => offers::account_usages(world, request, place),
-        (&Method::GET, ["projects"]) => projects::list(world, request, place),
-        (&Method::GET, ["projects", _]) => projects::get(world, place),
-        (&Method::PUT, ["projects", _]) => projects::put(world, request, place),
-        (&Method::PATCH, ["projects", _]) => projects::patch(world, request, place),
-        (&Method::DELETE, ["projects", _]) => projects::delete(world, place),
-        (
-            _,
-            ["deployments" | "raipolicies" | "projects"] | ["deployments" | "raipolicies" | "projects", _],
-        ) => not_allowed(request),
-        _ => unknown_type(request, target),
-    }
-}
-
-/// A blocklist, an item of one, or a setting of Defender; and whether the path names all of them.
-fn plain_child(types: &[&str]) -> Option<(plain::Plain, bool)> {
-    match types {
-        ["raiblocklists", rest @ ..] if rest.len() < 2 => Some((plain::Plain::Blocklist, rest.is_empty())),
-        ["raiblocklists", _, "raiblocklistitems", rest @ ..] if rest.len() < 2 => {
-            Some((plain::Plain::Item, rest.is_empty()))
-        }
-        ["defenderforaisettings", rest @ ..] if rest.len() < 2 => {
-            Some((plain::Plain::Defender, rest.is_empty()))
-        }
-        _ => None,
-    }
-}
-
-/// Connections of an account, a project or a workspace: a list if the path ends with the type.
-fn connections(
-    world: &mut World,
-    request: &Request,
-    target: &Target,
-    place: children::Place,
-) -> Result<Reply, Reply> {
-    match (&request.method, place.rest) {
-        (_, [_, _, _, _, _, ..]) => unknown_type(request, target),
-        (&Method::GET, [_] | [_, _, _]) => connections::list(world, request, place),
-        (&Method::GET, _) => connections::get(world, place),
-        (&Method::PUT, [_, _] | [_, _, _, _]) => connections::put(world, request, place),
-        (&Method::PATCH, [_, _] | [_, _, _, _]) => connections::patch(world, request, place),
-        (&Method::DELETE, [_, _] | [_, _, _, _]) => connections::delete(world, place),
-        _ => not_allowed(request),
+        _ => below::answer(world, request, target, place, rest),
     }
 }
 
@@ -363,7 +287,7 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
             }
             let account =
                 accounts::AccountPlace { subscription, group, name, late: false, shows_more: false };
-            connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
+            below::connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
         }
         _ => unknown_type(request, target),
     }

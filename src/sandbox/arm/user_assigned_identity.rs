@@ -1,4 +1,5 @@
-//! User-assigned identities, and the federated credentials by which a pipeline signs in as one.
+//! User-assigned identities, the federated credentials by which a pipeline signs in as one, and the system-assigned identity of any
+//! resource.
 //!
 //! Ids are derived from the resource id, as in the identity of an account. Unless strict, one exists on first use.
 
@@ -20,6 +21,38 @@ pub(crate) fn get(world: &mut World, request: &Request, group: &str, name: &str)
         make(world, &id, name);
     }
     Reply::json(200, &shown(world, &id, name))
+}
+
+/// Answers a GET of `{resource}/providers/Microsoft.ManagedIdentity/identities/default`. Of resources that the sandbox does not have, it
+/// exists on first use, unless strict.
+pub(crate) fn of_resource(world: &mut World, resource: &[String]) -> Reply {
+    let id = scope::join(resource);
+    let name = resource.last().map_or("", String::as_str);
+    let key = id.to_lowercase();
+    let known = key.contains("/providers/microsoft.cognitiveservices/accounts/");
+    let account = world.state.accounts.get(&key).map(|account| account.identity.clone());
+    let child = world.state.children.get(&key).map(|child| child.identity.clone());
+    let principal = match account.or(child) {
+        Some(identity) => identity.and_then(|identity| identity.principal_id),
+        None if known || world.strict => None,
+        None => {
+            if !world.state.principals.contains_key(&user_assigned(&id).principal_id) {
+                make(world, &id, name);
+            }
+            Some(user_assigned(&id).principal_id)
+        }
+    };
+    let Some(principal) = principal else {
+        return errors::error(404, "NotFound", &format!("The resource '{id}' has no system-assigned identity."));
+    };
+    let found = json!({
+        "id": format!("{id}/providers/Microsoft.ManagedIdentity/identities/default"),
+        "name": "default",
+        "type": "Microsoft.ManagedIdentity/identities",
+        "location": "eastus2",
+        "properties": {"tenantId": world.state.tenant, "principalId": principal, "clientId": user_assigned(&id).client_id},
+    });
+    Reply::json(200, &found)
 }
 
 /// Answers a PUT: the identity exists afterwards. Its location and tags are not kept.

@@ -148,6 +148,7 @@ impl<'t> Builder<'t> {
                     places: root.node,
                     reported: root.reported.into_iter().collect::<BTreeSet<_>>(),
                     substituted: BTreeMap::new(),
+                    late: BTreeMap::new(),
                     used: BTreeSet::new(),
                 };
                 (Some(document), self.findings)

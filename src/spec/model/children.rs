@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Connection, Identity};
+use super::{Connection, Identity, RoleAssignment};
 
 /// A model deployed under a name that callers use (`Microsoft.CognitiveServices/accounts/deployments`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -287,6 +287,45 @@ pub struct Project {
     pub tags: Option<BTreeMap<String, Option<String>>>,
     /// Services that its agents and tools can reach. If omitted: left alone.
     pub connections: Option<Vec<Connection>>,
+    /// The capability host of the project: where its agents keep their state. Azure has one for each project. If omitted: left alone.
+    pub capability_hosts: Option<Vec<CapabilityHost>>,
+    /// The complete list of role assignments on this project. Any other assignment on it is drift. If omitted: the account's list counts.
+    #[serde(default)]
+    pub role_assignments: Vec<RoleAssignment>,
+}
+
+/// The capability host of an account or a project (`Microsoft.CognitiveServices/accounts/capabilityHosts`). It never changes: to have
+/// another one, delete it and make it again, which loses the state of its agents. It carries no mark and is never deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CapabilityHost {
+    /// Its name: letters, digits, `.`, `_` and `-`, starting with a letter or digit.
+    pub name: String,
+    /// What it is for. Compared only if Azure shows it.
+    pub capability_host_kind: Option<CapabilityHostKind>,
+    /// Its description. Only that of an account has one.
+    pub description: Option<String>,
+    /// Tags. Only that of an account has them.
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+    /// Resource id of the subnet in which agents run. Only that of an account has one.
+    pub customer_subnet: Option<String>,
+    /// Whether agents may be hosted outside of one's own network. Only that of an account has it.
+    pub enable_public_hosting_environment: Option<bool>,
+    /// Names of connections to models.
+    pub ai_services_connections: Option<Vec<String>>,
+    /// Names of connections to storage accounts, for files.
+    pub storage_connections: Option<Vec<String>>,
+    /// Names of connections to Cosmos DB accounts, for threads.
+    pub thread_storage_connections: Option<Vec<String>>,
+    /// Names of connections to search services, for vectors.
+    pub vector_store_connections: Option<Vec<String>>,
+}
+
+/// What a capability host is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum CapabilityHostKind {
+    /// Agents.
+    Agents,
 }
 
 /// An existing hub workspace or hub project (`Microsoft.MachineLearningServices/workspaces`). keyless only manages its connections.

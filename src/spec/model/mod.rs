@@ -61,9 +61,13 @@ pub struct Spec {
     /// Existing hub workspaces whose connections are managed.
     #[serde(default)]
     pub workspaces: Vec<Workspace>,
-    /// Role assignments at scopes other than the accounts of this file.
+    /// Role assignments at scopes other than the accounts and projects of this file.
     #[serde(default)]
     pub role_assignments: Vec<ScopedRoleAssignment>,
+    /// Roles for the data of Cosmos DB accounts, which Azure's own role assignments do not give. The list is complete for each scope that
+    /// it names.
+    #[serde(default)]
+    pub sql_role_assignments: Vec<SqlRoleAssignment>,
 }
 
 /// What happens to resources that this stack created and no longer declares.
@@ -109,6 +113,10 @@ pub struct Account {
     pub name: String,
     /// Its resource group, if it differs from the file's.
     pub resource_group: Option<String>,
+    /// Whether another owner manages the account itself: it must exist, has no fields of its own here, and its lists hold only what this
+    /// stack adds. What is beside them is not drift.
+    #[serde(default)]
+    pub existing: bool,
     /// Its region, if it differs from the file's. Cannot be changed later.
     pub location: Option<String>,
     /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Cannot be changed later.
@@ -179,6 +187,9 @@ pub struct Account {
     pub defender_for_ai_settings: Option<DefenderForAiSettings>,
     /// The complete list of custom content filters. If omitted: left alone; to remove the last one write `[]`.
     pub rai_policies: Option<Vec<RaiPolicy>>,
+    /// The capability host of the account, which its projects' hosts need; Azure has one for each account. If omitted: left alone. With
+    /// `networkInjections` Azure makes it itself.
+    pub capability_hosts: Option<Vec<CapabilityHost>>,
     /// The complete list of Foundry projects. If omitted: left alone; to remove the last one write `[]`.
     pub projects: Option<Vec<Project>>,
     /// Connections of the account, shared by its projects. If omitted: left alone.
@@ -388,6 +399,20 @@ pub struct ScopedRoleAssignment {
     pub delegated_managed_identity_resource_id: Option<String>,
 }
 
+/// One role of Cosmos DB for some principals. Such an assignment carries no mark: its name says which stack made it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SqlRoleAssignment {
+    /// Resource id of the Cosmos DB account.
+    pub database_account: String,
+    /// `Cosmos DB Built-in Data Reader`, `Cosmos DB Built-in Data Contributor`, or the GUID of a role definition of that account.
+    pub role: String,
+    /// A database or container below the account, such as `/dbs/memory` or `/dbs/memory/colls/threads`. If omitted: the whole account.
+    pub scope: Option<String>,
+    /// The principals that get it; `[]` means none: the scope stays declared, so that what the stack gave there is revoked.
+    pub principals: Vec<Principal>,
+}
+
 /// A principal that gets a role: `id` with `type`, or exactly one of the others.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -405,8 +430,14 @@ pub struct Principal {
     pub service_principal: Option<String>,
     /// Resource id of a user-assigned identity.
     pub managed_identity: Option<String>,
-    /// Name of an account in this file, meaning its system-assigned identity, which the same plan may create.
+    /// Name of an account in this file, meaning its system-assigned identity, which the same plan may create; or the resource id of an
+    /// account.
     pub account_identity: Option<String>,
+    /// A project in this file as `ACCOUNT/PROJECT`, meaning its system-assigned identity, which the same plan may create; or the resource
+    /// id of a project.
+    pub project_identity: Option<String>,
+    /// Resource id of any resource, meaning its system-assigned identity.
+    pub resource_identity: Option<String>,
     /// The user who runs the command at a terminal; refused in pipelines.
     pub me: Option<bool>,
 }

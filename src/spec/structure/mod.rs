@@ -42,7 +42,16 @@ const NOUNS: &[(&str, &str, &[&str])] = &[
     (
         "principals",
         "principal",
-        &["user", "group", "servicePrincipal", "managedIdentity", "accountIdentity", "id"],
+        &[
+            "user",
+            "group",
+            "servicePrincipal",
+            "managedIdentity",
+            "accountIdentity",
+            "projectIdentity",
+            "resourceIdentity",
+            "id",
+        ],
     ),
     ("virtualNetworkRules", "virtual network rule", &["id"]),
 ];
@@ -331,12 +340,8 @@ fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<
             _ if name == "scope" && is_element_of(pointer, &["accounts", "workspaces", "projects"]) => {
                 "put it under the top-level `roleAssignments`".to_owned()
             }
-            _ if name == "roleAssignments" && is_element_of(pointer, &["projects"]) => {
-                "put them under the account, or under the top-level `roleAssignments` with the project's id as `scope`"
-                    .to_owned()
-            }
             _ if name == "scope" && is_below(pointer, "roleAssignments") => {
-                "these apply to the account; for another scope use the top-level `roleAssignments`".to_owned()
+                "these apply to the account or project; for another scope use the top-level `roleAssignments`".to_owned()
             }
             _ if name == "properties" => {
                 format!("write the fields in it directly under {thing}: a spec has no `properties`")

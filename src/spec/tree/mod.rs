@@ -34,6 +34,8 @@ pub struct YamlDocument {
     pub(super) reported: BTreeSet<String>,
     /// Pointers to values that were a single reference.
     pub(super) substituted: BTreeMap<String, Substituted>,
+    /// How many references to values of resources there are, by the pointer to the text.
+    pub(super) late: BTreeMap<String, usize>,
     /// The names of the variables that it refers to.
     pub(super) used: BTreeSet<String>,
 }

@@ -239,7 +239,10 @@ fn plain_text(text: &str, span: Span, findings: &mut Vec<Finding>) -> String {
     for part in parts(text) {
         match part {
             TextPart::Text(text) => plain.push_str(text),
-            TextPart::Reference(source) | TextPart::Secret(source) | TextPart::Malformed(source) => {
+            TextPart::Reference(source)
+            | TextPart::Secret(source)
+            | TextPart::Late(source)
+            | TextPart::Malformed(source) => {
                 let message = format!("a variable's value cannot contain a reference: `{}`", short(source));
                 let finding = Finding::error(Code::MalformedReference, message).at(span);
                 findings.push(

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::late::LateReference;
 use super::secrets;
 use super::tree::{Substituted, YamlDocument};
 use crate::finding::{Code, Finding};
@@ -54,6 +55,27 @@ const CREDENTIALS: &[&str] = &[
     "refreshToken",
 ];
 
+/// Fields that accept a value of a resource, besides those of connections.
+const LATE_FIELDS: &[&str] = &[
+    "/accounts/*/projects/*/roleAssignments/*/condition",
+    "/accounts/*/roleAssignments/*/condition",
+    "/roleAssignments/*/condition",
+    "/sqlRoleAssignments/*/scope",
+];
+/// What says what a connection is.
+const OF_CONNECTIONS: &[&str] = &["authType", "category", "name"];
+
+/// Whether a field accepts a value that is known only once a resource exists.
+fn takes_late(pointer: &str) -> bool {
+    let of_connection = |pattern: &&str| {
+        let tokens: Vec<&str> = pointer.split('/').collect();
+        let (holder, below) = tokens.split_at(tokens.len().min(pattern.split('/').count()));
+        matches(pattern, &holder.join("/")) && below.first().is_some_and(|name| !OF_CONNECTIONS.contains(name))
+    };
+    LATE_FIELDS.iter().any(|pattern| matches(pattern, pointer))
+        || (CONNECTIONS.iter().any(of_connection) && !secrets::is_secret(pointer))
+}
+
 /// Whether a field accepts `${secret.NAME}`.
 fn takes_secret(pointer: &str) -> bool {
     let of_connection = || {
@@ -73,9 +95,47 @@ pub fn substitute(document: &mut YamlDocument, outside: &Variables, sources: &So
     let pointer = String::new();
     let mut walk = Walk { document, outside, own: &own, sources, findings, pointer, added: 0 };
     walk.value(&mut tree);
-    let findings = walk.findings;
+    let mut findings = walk.findings;
     document.tree = tree;
+    misplaced(document, &document.tree, &mut String::new(), &mut findings);
     findings
+}
+
+/// Reports text that looks like a reference to a value of a resource where the spec itself has none: in the value of a variable, or
+/// written out with `$${`. It would be taken for one.
+fn misplaced(document: &YamlDocument, value: &Value, pointer: &mut String, findings: &mut Vec<Finding>) {
+    match value {
+        Value::String(text) if text.contains("${") => {
+            let found = LateReference::all(text);
+            let written = document.late.get(pointer.as_str()).copied().unwrap_or_default();
+            if found.len() != written {
+                let message = "this text looks like a reference to a value of a resource, and is none here";
+                let hint = "write the reference in the spec itself, with one `$` and not as a variable's value";
+                let span = document.value_span(pointer);
+                findings.push(Finding::error(Code::MalformedReference, message).at(span).hint(hint));
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let length = pointer.len();
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+                misplaced(document, item, pointer, findings);
+                pointer.truncate(length);
+            }
+        }
+        Value::Object(map) => {
+            let is_top = pointer.is_empty();
+            for (key, item) in map.iter().filter(|(key, _)| !is_top || *key != "variables") {
+                let length = pointer.len();
+                pointer.push('/');
+                pointer.push_str(&escape(key));
+                misplaced(document, item, pointer, findings);
+                pointer.truncate(length);
+            }
+        }
+        _ => {}
+    }
 }
 
 struct Walk<'a> {
@@ -196,6 +256,18 @@ impl Walk<'_> {
                             Finding::error(Code::SecretOutsideSecretField, message).hint(hint),
                             source,
                         );
+                    }
+                    result.push_str(source);
+                }
+                TextPart::Late(source) => {
+                    if takes_late(&self.pointer) {
+                        *self.document.late.entry(self.pointer.clone()).or_default() += 1;
+                    } else {
+                        let message =
+                            format!("`{}` is known only once the resource exists, and cannot stand here", short(source));
+                        let hint = "such values belong in the fields of connections, in conditions, and in `scope` of `sqlRoleAssignments`";
+                        self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
+                        self.document.late.insert(self.pointer.clone(), LateReference::all(text).len());
                     }
                     result.push_str(source);
                 }

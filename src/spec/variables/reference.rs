@@ -1,5 +1,6 @@
 //! References in text: `${name}`, `${secret.NAME}`, and what is neither. Pure.
 
+use crate::spec::late::LateReference;
 use crate::text::names::short;
 
 pub(super) const NAME_RULE: &str =
@@ -13,7 +14,9 @@ pub(super) enum TextPart<'t> {
     Reference(&'t str),
     /// `${secret.NAME}`.
     Secret(&'t str),
-    /// `${` and what follows, if it is neither.
+    /// A reference to a value of a resource, such as `${project.A/P.workspaceId}`.
+    Late(&'t str),
+    /// `${` and what follows, if it is none of these.
     Malformed(&'t str),
 }
 
@@ -39,6 +42,7 @@ pub(super) fn parts(text: &str) -> Vec<TextPart<'_>> {
             _ if !source.ends_with('}') => TextPart::Malformed(source),
             name if is_name(name) => TextPart::Reference(source),
             name if name.strip_prefix("secret.").is_some_and(is_name) => TextPart::Secret(source),
+            _ if LateReference::read(source).is_some() => TextPart::Late(source),
             _ => TextPart::Malformed(source),
         });
         rest = &rest[end..];

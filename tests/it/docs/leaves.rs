@@ -17,6 +17,8 @@ const TYPES: &[(&str, &str)] = &[
     ("accounts/raiBlocklists", "RaiBlocklist"),
     ("accounts/raiBlocklists/raiBlocklistItems", "RaiBlocklistItem"),
     ("accounts/defenderForAISettings", "DefenderForAiSettings"),
+    ("accounts/capabilityHosts", "CapabilityHost"),
+    ("accounts/projects/capabilityHosts", "CapabilityHost"),
 ];
 
 /// What specs call otherwise.

@@ -304,10 +304,12 @@ const ORDER: &[&str] = &[
     "RaiBlocklist",
     "RaiBlocklistItem",
     "Project",
+    "CapabilityHost",
     "Connection",
     "ConnectionCredentials",
     "Workspace",
     "ScopedRoleAssignment",
+    "SqlRoleAssignment",
     "Principal",
 ];
 
@@ -333,7 +335,9 @@ fn title(name: &str) -> String {
         "SafetyProvider" => "An element of `safetyProviders`",
         "RaiBlocklist" => "A blocklist (`raiBlocklists` of an account)",
         "RaiBlocklistItem" => "An item of a blocklist (`items`)",
-        "RoleAssignment" => "A role assignment on an account",
+        "CapabilityHost" => "A capability host (`capabilityHosts` of an account or a project)",
+        "RoleAssignment" => "A role assignment on an account or a project",
+        "SqlRoleAssignment" => "A role assignment of Cosmos DB (`sqlRoleAssignments` of the file)",
         "Expected" => "A role assignment that is expected (`expected` of the file or of an account)",
         "CoManager" => "Another team on an account (`coManagedBy`)",
         "KeyUsage" => "`keyUsage`",

@@ -209,6 +209,8 @@ pub(super) fn answer(query: &Query, azure: &Azure, blindness: &Blindness) -> (&'
             | "defenderForAISettings"
             | "deployments"
             | "projects"
+            | "capabilityHosts"
+            | "sqlRoleAssignments"
             | "connections",
         ) => ("children", found(Vec::new())),
         Some("getByIds") => {

@@ -6,7 +6,9 @@
 use serde_json::{Map, Value, json};
 
 use super::account_write::{Mode, Write};
-use super::{account_body as body, account_facts as facts, account_write as write, children, projects};
+use super::{
+    account_body as body, account_facts as facts, account_write as write, capability_hosts, children, projects,
+};
 use crate::sandbox::arm::operations::announce;
 use crate::sandbox::arm::versions;
 use crate::sandbox::http::{Item, Reply, Request, errors, page};
@@ -351,6 +353,7 @@ fn start(
     place: AccountPlace,
     how: Start,
 ) -> Reply {
+    capability_hosts::make_own(world, &account);
     account.transition = Some(how.state.to_owned());
     let operation = Operation {
         subscription: place.subscription.to_owned(),

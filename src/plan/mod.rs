@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
     Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Known, Mark, PLAN_VERSION, Plan,
-    PlannedChange, Property, Requests, Step, Summary, Target, dotted_path, hash,
+    PlannedChange, Requests, Step, Summary, Target, dotted_path, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};

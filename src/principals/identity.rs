@@ -68,8 +68,7 @@ pub fn identity_of(
         })),
         None if is_given_one(identity) => Ok(None),
         None if has_own_identity(body) => {
-            let message =
-                format!("Azure does not show the object id of the identity of {noun} `{name}` yet");
+            let message = format!("Azure does not show the object id of the identity of {noun} `{name}` yet");
             let finding = Finding::error(Code::PrincipalUnread, message).at(span);
             Err(Open::unknown(finding.hint("retry once Azure shows it")))
         }

@@ -61,14 +61,8 @@ pub(super) fn settle(desired: &mut Desired, loaded: &Loaded, snapshot: &Snapshot
                 fill(&mut desired.declared, &path, &source, &text);
             }
             Ok(Late::Later { holder, kind, key }) => {
-                let hole = Hole {
-                    field: dotted_path(&path),
-                    holder,
-                    kind,
-                    key,
-                    property,
-                    reference: Some(source),
-                };
+                let hole =
+                    Hole { field: dotted_path(&path), holder, kind, key, property, reference: Some(source) };
                 if !desired.holes.contains(&hole) {
                     desired.holes.push(hole);
                 }
@@ -152,9 +146,7 @@ fn value_of(
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Late, Open> {
-    let refused = |message: String| {
-        Open::refused(Finding::error(Code::MalformedReference, message).at(span))
-    };
+    let refused = |message: String| Open::refused(Finding::error(Code::MalformedReference, message).at(span));
     let nobody = || refused(format!("`{}` names nothing that this file declares", reference.source));
     let (noun, name, holder, kind, key) = match reference.subject {
         LateSubject::Account(name) => {

@@ -12,8 +12,8 @@ use crate::body::AssignmentBody;
 use crate::document::Property;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
-use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::connection::PointedTo;
+use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account, capability_host, project};
 use crate::principals::{self, Form, Holder, Resolved};
 use crate::snapshot::Snapshot;
@@ -287,7 +287,13 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
                 let key = project::key(&id);
                 let holder =
                     Holder { noun: "project", name: &project.name, identity: project.identity.as_ref() };
-                (holder, id, "projects", key, account.existing && snapshot.resource(&account::id_of(spec, account)).is_none())
+                (
+                    holder,
+                    id,
+                    "projects",
+                    key,
+                    account.existing && snapshot.resource(&account::id_of(spec, account)).is_none(),
+                )
             }),
         _ => None,
     };

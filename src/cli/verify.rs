@@ -23,9 +23,6 @@ use crate::verify::{Run, Waiting, findings, queries, run as verify, subjects};
 pub(super) struct Args {
     #[command(flatten)]
     specs: Specs,
-    /// Succeed even if a check is inconclusive; a disproven one still fails
-    #[arg(long)]
-    allow_inconclusive: bool,
     #[command(flatten)]
     how: How,
 }
@@ -33,6 +30,9 @@ pub(super) struct Args {
 /// How models are called.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct How {
+    /// Succeed even if a check is inconclusive; a disproven one still fails
+    #[arg(long)]
+    allow_inconclusive: bool,
     /// Call models with this credential, so that the run's own identity needs no data role
     #[arg(long, value_name = "HOW", env = "KEYLESS_VERIFY_CREDENTIAL", hide_env_values = true)]
     pub verify_credential: Option<crate::arm::auth::CredentialKind>,
@@ -65,6 +65,7 @@ impl How {
             place,
             wanted: Gate::wanted(plan),
             limit: self.limit(),
+            lenient: self.allow_inconclusive,
             interrupt: session.azure.interrupt.clone(),
             waiting: told(session),
         })
@@ -142,7 +143,7 @@ async fn tell(
     };
     let verification = verify(&subjects, &how, Some(&checked.sources)).await;
     session.spinner.clear();
-    let found = findings(&verification, args.allow_inconclusive);
+    let found = findings(&verification, args.how.allow_inconclusive);
     let mut document = session.azure.state(verification, &checked);
     document.findings.extend(found);
     document.findings.sort();

@@ -29,6 +29,8 @@ pub struct Gate {
     pub wanted: Vec<ExpectedChild>,
     /// How long to wait for temporary failures.
     pub limit: Duration,
+    /// Whether inconclusive checks let it pass.
+    pub lenient: bool,
     /// Ends waits.
     pub interrupt: Interrupt,
     /// Receives waits.
@@ -88,7 +90,7 @@ impl Gate {
             ));
         }
         let verification = self.look(&subjects).await;
-        settled(&verification, "keys stay enabled")
+        self.settled(&verification, "keys stay enabled")
     }
 
     /// After the write: a key is refused. Returns what was proven.
@@ -97,7 +99,7 @@ impl Gate {
         // It was just written, whatever the body says.
         let recent = Recent { written: true, account: true, ..Recent::default() };
         let verification = self.look(&[keys(&account, &self.place, recent)]).await;
-        settled(&verification, "keys are disabled, but are not refused yet")
+        self.settled(&verification, "keys are disabled, but are not refused yet")
     }
 
     async fn look(&self, subjects: &[Subject<'_>]) -> Verification {
@@ -110,6 +112,31 @@ impl Gate {
             place: &self.place,
         };
         run(subjects, &how, None).await
+    }
+
+    /// What was found, unless it stops the step: what is disproven always does, what is inconclusive unless that is allowed.
+    fn settled(&self, verification: &Verification, so: &str) -> Result<Vec<String>, Stop> {
+        let stops = |check: &&Proof| match check.outcome {
+            ProofResult::Proven | ProofResult::Unprovable => false,
+            ProofResult::Inconclusive => !self.lenient,
+            ProofResult::Disproven => true,
+        };
+        let Some(check) = verification.checks.iter().find(stops) else {
+            return Ok(verification
+                .checks
+                .iter()
+                .map(|check| format!("{}: {}", check.title(), check.message))
+                .collect());
+        };
+        let way_out = match check.outcome {
+            ProofResult::Inconclusive => ", or with `--allow-inconclusive`",
+            _ => "",
+        };
+        let hint = match check.hint() {
+            Some(hint) => format!("{hint}; then apply again{way_out}"),
+            None => format!("apply again{way_out}"),
+        };
+        Err(Stop { cause: format!("{so}: {}: {}", check.title(), check.message), hint })
     }
 }
 
@@ -124,21 +151,4 @@ async fn account(client: &Client, step: &Step) -> Result<Standing, Stop> {
 fn unread(error: &crate::arm::Error) -> Stop {
     let hint = error.hint().unwrap_or_else(|| "run the command again".to_owned());
     Stop { cause: format!("could not read what to verify: {error}"), hint }
-}
-
-/// What was proven, unless something is neither proven nor unprovable.
-fn settled(verification: &Verification, so: &str) -> Result<Vec<String>, Stop> {
-    let open = |check: &&Proof| !matches!(check.outcome, ProofResult::Proven | ProofResult::Unprovable);
-    let Some(check) = verification.checks.iter().find(open) else {
-        return Ok(verification
-            .checks
-            .iter()
-            .map(|check| format!("{}: {}", check.title(), check.message))
-            .collect());
-    };
-    let hint = match check.hint() {
-        Some(hint) => format!("{hint}; then apply again"),
-        None => "apply again".to_owned(),
-    };
-    Err(Stop { cause: format!("{so}: {}: {}", check.title(), check.message), hint })
 }

@@ -278,7 +278,7 @@ fn too_short(
             "several metrics count calls, and Azure did not say for which API: calls may be counted twice"
                 .to_owned()
         }
-        (Some(kept), _) if kept < subject.quiet_days => {
+        (Some(kept), _) if kept < subject.quiet_days && kept <= covered + 1 => {
             format!("the workspace keeps the log for {}: keep it longer", days(kept))
         }
         (_, Some(hole)) if hole.counted - hole.logged <= hole.after => {

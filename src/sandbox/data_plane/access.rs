@@ -13,10 +13,11 @@ use crate::sandbox::http::errors::error;
 use crate::sandbox::http::{Caller, Reply, Request};
 use crate::sandbox::state::{Account, World};
 
-/// What is called: the account, or one of its projects.
+/// What is called: the account, its route for models of Anthropic, or one of its projects.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Endpoint<'a> {
     Account,
+    Anthropic,
     Project(&'a str),
 }
 
@@ -25,8 +26,8 @@ impl Endpoint<'_> {
     fn audience(self) -> &'static str {
         match self {
             Self::Account => "https://cognitiveservices.azure.com",
-            // https://github.com/microsoft/agent-framework/issues/7201
-            Self::Project(_) => "https://ai.azure.com",
+            // https://github.com/microsoft/agent-framework/issues/7201 and https://github.com/Azure-Samples/claude/issues/40
+            Self::Project(_) | Self::Anthropic => "https://ai.azure.com",
         }
     }
 }

@@ -83,7 +83,8 @@ pub(super) fn wrong_task(task: Task, model: &str) -> Reply {
     let operation = match task {
         Task::Chat => "chatCompletion",
         Task::Responses => "responses",
-        Task::Embeddings | Task::Completion | Task::Messages => "embeddings",
+        Task::Messages => "messages",
+        Task::Embeddings | Task::Completion => "embeddings",
     };
     let message = format!(
         "The {operation} operation does not work with the specified model, {model}. Please choose different model and \
@@ -91,6 +92,11 @@ pub(super) fn wrong_task(task: Task, model: &str) -> Reply {
          https://go.microsoft.com/fwlink/?linkid=2197993."
     );
     error(400, "OperationNotSupported", &message)
+}
+
+/// The 423 for a deployment that is paused; the words are ours.
+pub(super) fn paused() -> Reply {
+    error(423, "DeploymentPaused", "The deployment is paused. Resume it to call its model.")
 }
 
 /// The 400 for an invalid question, in the form of OpenAI's API.
@@ -215,6 +221,43 @@ pub(crate) fn response(
             }],
             "store": false,
             "usage": {"input_tokens": input, "output_tokens": used, "total_tokens": input + used},
+        }),
+    ))
+}
+
+/// `messages`, in the form of Anthropic's API: <https://docs.anthropic.com/en/api/messages>.
+pub(crate) fn message(
+    request: &Request,
+    deployment: &Child,
+    body: &Map<String, Value>,
+) -> Result<Reply, Reply> {
+    let wrong = |message: &str| {
+        let error = json!({"type": "invalid_request_error", "message": message});
+        Reply::json(400, &json!({"type": "error", "error": error}))
+    };
+    if request.header("anthropic-version").is_none() {
+        return Err(wrong("anthropic-version: header is required"));
+    }
+    if body.get("stream") == Some(&Value::Bool(true)) {
+        return Err(wrong("This sandbox does not stream: leave out `stream`."));
+    }
+    let limit = body.get("max_tokens").and_then(Value::as_u64).filter(|limit| *limit > 0);
+    let Some(limit) = limit else { return Err(wrong("max_tokens: Field required")) };
+    let messages = body.get("messages").and_then(Value::as_array).filter(|messages| !messages.is_empty());
+    let Some(messages) = messages else { return Err(wrong("messages: at least one message is required")) };
+    let Words { text, used, cut } = words(deployment, Some(limit));
+    let prompt: usize = messages.iter().map(|message| tokens(message.get("content"))).sum();
+    Ok(Reply::json(
+        200,
+        &json!({
+            "id": format!("msg_{}", derived_id(&format!("message:{}", request.id)).simple()),
+            "type": "message",
+            "role": "assistant",
+            "model": DeployedModel::of(deployment).shown(),
+            "content": [{"type": "text", "text": text}],
+            "stop_reason": if cut { "max_tokens" } else { "end_turn" },
+            "stop_sequence": null,
+            "usage": {"input_tokens": prompt, "output_tokens": used},
         }),
     ))
 }

@@ -1,4 +1,4 @@
-//! The data plane of accounts: chat completions, embeddings and information about models; of projects also what is deployed.
+//! The data plane of accounts: chat completions, responses, messages, embeddings and information about models; of projects also what is deployed.
 //!
 //! An account answers at `/_data/{subdomain}/...`, and wherever its own hosts or `{subdomain}.localhost` lead here.
 //! Who may call is `access`, what is answered `answers`; here is which account and which operation is meant.
@@ -113,6 +113,15 @@ const OPERATIONS: &[(&[&str], CallOperation)] = &[
         },
     ),
     (
+        &["POST", "anthropic", "v1", "messages"],
+        CallOperation {
+            name: "POST /anthropic/v1/messages",
+            // https://learn.microsoft.com/answers/questions/5889342
+            action: "Microsoft.CognitiveServices/accounts/AIServices/providers/action",
+            does: Does::Task(Task::Messages),
+        },
+    ),
+    (
         &["POST", "openai", "v1", "embeddings"],
         CallOperation {
             name: "POST /openai/v1/embeddings",
@@ -144,8 +153,10 @@ pub(crate) fn call(request: &Request) -> Option<Call> {
     let host = authority.split(':').next().unwrap_or_default().to_lowercase();
     let subdomain = DOMAINS.iter().find_map(|domain| host.strip_suffix(domain)?.strip_suffix('.'))?;
     // ARM has no such paths, so `anything.localhost` still works for ARM.
-    let ours =
-        request.segments.first().is_some_and(|first| ["models", "openai", "api"].contains(&first.as_str()));
+    let ours = request
+        .segments
+        .first()
+        .is_some_and(|first| ["models", "openai", "anthropic", "api"].contains(&first.as_str()));
     ours.then(|| Call { host: subdomain.to_owned(), path: request.segments.clone() })
 }
 
@@ -159,8 +170,9 @@ pub(crate) fn answer(world: &mut World, request: &Request, call: &Call) -> Reply
 /// Has the metrics and the log know of a call. Those of projects have none.
 fn note(world: &mut World, request: &Request, call: &Call, status: u16) {
     let Some(account) = account(world, &call.host) else { return };
-    let Some(operation) = operation(&request.method, &call.path, Endpoint::Account) else { return };
-    let caller = access::authenticate(world, request, account, Endpoint::Account).ok().flatten();
+    let endpoint = of_account(&call.path);
+    let Some(operation) = operation(&request.method, &call.path, endpoint) else { return };
+    let caller = access::authenticate(world, request, account, endpoint).ok().flatten();
     let named = match &call.path[..] {
         [_, deployments, name, ..] if deployments == "deployments" => Some(name.clone()),
         _ => serde_json::from_slice::<Value>(&request.body)
@@ -187,7 +199,7 @@ fn served(world: &mut World, request: &Request, call: &Call) -> Result<Reply, Re
         [api, projects, project, path @ ..] if api == "api" && projects == "projects" => {
             (Endpoint::Project(project), path)
         }
-        path => (Endpoint::Account, path),
+        path => (of_account(path), path),
     };
     access::check_network(account)?;
     let caller = access::authenticate(world, request, account, endpoint)?;
@@ -215,6 +227,15 @@ fn served(world: &mut World, request: &Request, call: &Call) -> Result<Reply, Re
     reply
 }
 
+/// The part of an account that a path leads to.
+fn of_account(path: &[String]) -> Endpoint<'static> {
+    if path.first().is_some_and(|first| first == "anthropic") {
+        Endpoint::Anthropic
+    } else {
+        Endpoint::Account
+    }
+}
+
 fn operate(
     world: &World,
     request: &Request,
@@ -236,6 +257,9 @@ fn operate(
         _ => body.get("model").and_then(Value::as_str).or_else(|| request.header(answers::MODEL_HEADER)),
     };
     let child = deployment(world, account, Some(named.ok_or_else(answers::no_model)?))?;
+    if child.properties.get("deploymentState").and_then(Value::as_str) == Some("Paused") {
+        return Err(answers::paused());
+    }
     let model = answers::DeployedModel::of(child);
     let known = catalog::find("AIServices", model.format, model.name);
     // Every model that chats also answers `responses`.
@@ -247,6 +271,7 @@ fn operate(
     match task {
         Task::Chat => answers::chat(world, request, child, &body),
         Task::Responses => answers::response(world, request, child, &body),
+        Task::Messages => answers::message(request, child, &body),
         _ => answers::embeddings(&model, &body),
     }
 }

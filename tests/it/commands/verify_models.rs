@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::accounts;
-use super::verify::{answers, checks, deploy, keys_are_off, live, says, token_of};
+use super::verify::{answers, checks, deploy, keys_are_off, keys_off_spec, live, says, token_of};
 use crate::common::{Azure, BOB, CS_USER, Fault, SUB, account, role};
 
 const GRANT: &str = "11111111-2222-4333-8444-666666666666";
@@ -175,4 +175,129 @@ fn what_nothing_harmless_can_be_asked_of_is_not_provable_and_never_called() {
             "keysRefused - proven -",
         ]
     );
+}
+
+/// A deployment of the table: its name, format, model and version, and what Azure shows that it can do, if not what the sandbox shows.
+type Cell = (&'static str, &'static str, &'static str, &'static str, Option<&'static str>);
+
+/// One model for each way to call models, and for each that there is none for.
+const CELLS: [Cell; 9] = [
+    ("chat", "OpenAI", "gpt-4o", "2024-11-20", None),
+    ("claude", "Anthropic", "claude-sonnet-4-6", "1", None),
+    ("codex", "OpenAI", "gpt-4o-mini", "2024-07-18", Some("responses")),
+    ("embed", "OpenAI", "text-embedding-3-small", "1", None),
+    ("embed-other", "Cohere", "Cohere-embed-v3-english", "1", None),
+    ("images", "OpenAI", "gpt-4o-mini", "2024-07-18", Some("imageGenerations")),
+    ("large", "Mistral AI", "Mistral-large-2407", "1", None),
+    ("realtime", "OpenAI", "gpt-4o-mini", "2024-07-18", Some("realtime")),
+    ("transcripts", "OpenAI", "gpt-4o-mini", "2024-07-18", Some("audio")),
+];
+
+/// Each deployment shows what it can do in the table.
+fn capabilities(body: &mut Value) {
+    for deployment in body["value"].as_array_mut().unwrap() {
+        let name = deployment["name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        let cell = CELLS.iter().find(|(cell, ..)| name == *cell || name == format!("{cell}-paused"));
+        if let Some((.., Some(can))) = cell {
+            deployment["properties"]["capabilities"] = json!({*can: "true"});
+        }
+    }
+}
+
+/// Deploys each model of the table, running and paused.
+fn deploy_all(azure: &Azure) {
+    for (name, format, model, version, _) in CELLS {
+        for state in ["Running", "Paused"] {
+            let mut properties = json!({
+                "model": {"format": format, "name": model, "version": version},
+                "deploymentState": state,
+            });
+            if format == "Anthropic" {
+                properties["modelProviderData"] =
+                    json!({"organizationName": "Contoso", "countryCode": "DE", "industry": "technology"});
+            }
+            let name = if state == "Paused" { format!("{name}-paused") } else { name.to_owned() };
+            let path = format!("{}/deployments/{name}?api-version=2026-05-01", account("chat"));
+            azure.get(&account("chat"));
+            azure.put(
+                &path,
+                json!({"sku": {"name": "GlobalStandard", "capacity": 1}, "properties": properties}),
+            );
+        }
+    }
+    azure.spoil("GET", "/deployments?", Fault::Edit(capabilities));
+}
+
+/// Formats, capabilities, states and roles, with the one right verdict of each.
+#[test]
+fn each_format_capability_and_state_has_its_verdict_for_each_role() {
+    const OPENAI_USER: &str = "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd";
+    for granted in [None, Some(CS_USER), Some(OPENAI_USER)] {
+        let azure = Azure::start();
+        azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+        deploy_all(&azure);
+        if let Some(role) = granted {
+            azure.grant(&account("chat"), GRANT, role, BOB, None);
+        }
+        let folder = azure.folder();
+        folder.write("specs/a.yaml", accounts(&["chat"]));
+        let tokens = ["https://cognitiveservices.azure.com", "https://ai.azure.com"]
+            .map(|audience| token_of(BOB, audience));
+        let env = [("KEYLESS_VERIFY_TOKEN", &*tokens[0]), ("KEYLESS_VERIFY_PROJECT_TOKEN", &*tokens[1])];
+        let found = checks(&folder.with_env("verify --verify-wait 0 --format json", &env).exits(1));
+        let mut expected = Vec::new();
+        for (name, format, _, _, can) in CELLS {
+            for state in ["", "-paused"] {
+                let may = match granted {
+                    None => false,
+                    Some(OPENAI_USER) => format != "Anthropic",
+                    Some(_) => true,
+                };
+                let verdict = match can {
+                    Some("imageGenerations" | "realtime" | "audio") => "unprovable model",
+                    _ if !may => "disproven role",
+                    _ if state == "-paused" => "inconclusive model",
+                    _ => "proven -",
+                };
+                expected.push(format!("modelAnswers {name}{state} {verdict}"));
+            }
+        }
+        expected.push("keysRefused - proven -".to_owned());
+        expected.sort();
+        let mut found = found;
+        found.sort();
+        assert_eq!(found, expected, "{granted:?}");
+        let lenient = folder.with_env("verify --verify-wait 0 --allow-inconclusive", &env);
+        assert_eq!(lenient.code, i32::from(granted != Some(CS_USER)), "what is disproven fails: {lenient}");
+    }
+}
+
+/// Keys would stay on for ever otherwise: nothing proves a model that is paused.
+#[test]
+fn a_paused_model_lets_keys_go_off_if_that_is_allowed() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": false}));
+    let properties = json!({
+        "model": {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"},
+        "deploymentState": "Paused",
+    });
+    azure.get(&account("chat"));
+    azure.put(
+        &format!("{}/deployments/small?api-version=2026-05-01", account("chat")),
+        json!({"sku": {"name": "GlobalStandard", "capacity": 1}, "properties": properties}),
+    );
+    azure.grant(&account("chat"), GRANT, CS_USER, BOB, None);
+    let folder = azure.folder();
+    folder.write("a.yaml", keys_off_spec());
+    let token = token_of(BOB, "https://cognitiveservices.azure.com");
+    let env = [("KEYLESS_VERIFY_TOKEN", &*token)];
+    let off = || azure.get(&account("chat"))["properties"]["disableLocalAuth"].clone();
+    folder.with_env("apply a.yaml --yes --verify --verify-wait 0", &env).exits(1).says(&[
+        "keys stay enabled: deployment small of account chat",
+        "423",
+        "`--allow-inconclusive`",
+    ]);
+    assert_eq!(off(), false);
+    folder.with_env("apply a.yaml --yes --verify --verify-wait 0 --allow-inconclusive", &env).exits(0);
+    assert_eq!(off(), true);
 }

@@ -12,7 +12,7 @@ pub(crate) enum Task {
     Responses,
     /// A legacy API: such models can be deployed, but the sandbox's data plane does not answer for them.
     Completion,
-    /// Anthropic's own API, which the sandbox's data plane does not answer either.
+    /// Anthropic's own API.
     Messages,
 }
 

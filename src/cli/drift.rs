@@ -4,7 +4,7 @@ use super::Exit;
 use super::document::Document;
 use super::options::Options;
 use super::output::Failure;
-use super::plan::compute;
+use super::plan::{compute, point_to_doctor};
 use super::session::{Specs, check, exit_of_drift, refuse};
 use super::wish::{Lifts, Rotation};
 use crate::flow::PlanPurpose;
@@ -25,5 +25,6 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     // Guards judge the writes of a plan, and `drift` writes nothing.
     plan.findings.retain(|finding| !finding.is_refusal());
     Document::Drift(&plan).write(options)?;
+    point_to_doctor(options, &plan);
     Ok(exit_of_drift(&plan))
 }

@@ -9,7 +9,8 @@ use super::output::{self, Failure};
 use super::session::{Session, Specs, block_on, check, exit_of, refuse};
 use super::wish::{Lifts, RetiredStacks, Rotation, wish};
 use crate::apply::Secrets;
-use crate::document::Plan;
+use crate::document::{FindingEntry, Plan};
+use crate::finding::Code;
 use crate::flow::{self, Checked, PlanPurpose};
 use crate::text::sanitize::sanitize;
 
@@ -88,5 +89,19 @@ pub(super) fn compute(
 
 /// Writes a plan as a result.
 pub(super) fn show(options: &Options, plan: &Plan) -> Result<(), Failure> {
-    Document::Plan(plan).write(options)
+    Document::Plan(plan).write(options)?;
+    point_to_doctor(options, plan);
+    Ok(())
+}
+
+/// Where much may not be read, one command says which rights are missing.
+pub(super) fn point_to_doctor(options: &Options, plan: &Plan) {
+    const MUCH: usize = 3;
+    let is_refused = |finding: &&FindingEntry| {
+        let is_unread = matches!(finding.code, Code::UnknownState | Code::IncompleteRead);
+        is_unread && finding.cause.as_deref().is_some_and(|cause| cause.contains(" 403 "))
+    };
+    if !options.quiet && plan.findings.iter().filter(is_refused).count() >= MUCH {
+        output::aside("`keyless doctor` with the same specs lists the rights that the caller lacks\n");
+    }
 }

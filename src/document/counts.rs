@@ -10,7 +10,7 @@ use crate::finding::{Code, Severity};
 /// How much of what the specs declare was judged: without changes, only `all` means that there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Known {
+pub enum Judged {
     /// All of it.
     #[default]
     All,
@@ -69,14 +69,14 @@ impl Plan {
 
     /// How much of what is declared was judged.
     #[must_use]
-    pub fn judged(&self) -> Known {
+    pub fn judged(&self) -> Judged {
         let is_partial = |change: &PlannedChange| !change.not_compared.is_empty();
         if self.has_errors() || self.summary.unmanaged_unknown > 0 || !self.incomplete.is_empty() {
-            Known::Part
+            Judged::Part
         } else if self.changes.iter().any(is_partial) {
-            Known::Shown
+            Judged::Shown
         } else {
-            Known::All
+            Judged::All
         }
     }
 }

@@ -17,7 +17,7 @@ mod target;
 pub mod usage;
 
 pub use cause::{Cause, Done, Evidence};
-pub use counts::Known;
+pub use counts::Judged;
 pub use finding::FindingEntry;
 pub(crate) use hash::hash;
 pub use path::{dotted_path, parse_path};

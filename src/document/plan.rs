@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::access::AccessChange;
 use super::cause::Cause;
-use super::counts::Known;
+use super::counts::Judged;
 use super::finding::FindingEntry;
 use super::keys::Keys;
 use super::step::{Step, TakenRight};
@@ -40,7 +40,7 @@ pub struct Plan {
     pub environment: Option<String>,
     /// How much of what the specs declare was judged.
     #[serde(default)]
-    pub known: Known,
+    pub known: Judged,
     /// The number of changes by action.
     pub summary: Summary,
     /// Every declared resource, and live ones worth naming. Only they decide what is written.

@@ -66,7 +66,7 @@ pub struct Facts {
     pub moving: &'static [&'static str],
     /// Of the read-only ones, fields that people used to set, with why a spec does not have them; an export mentions them.
     pub superseded: &'static [(&'static str, &'static str)],
-    /// Paths of fields that api-version 2025-06-01 lacks, in spec shape; `*` matches every element of a list.
+    /// Paths of fields that api-version 2025-06-01 lacks, in spec shape; `*` matches every element of a list, `name=value` only that value.
     pub newer: &'static [&'static str],
     /// Whether it can carry a mark; without one nothing is adopted or pruned.
     pub takes_mark: bool,

@@ -84,6 +84,12 @@ fn newer_in(kind: &dyn Kind, declared: &Map<String, Value>) -> Vec<Vec<String>> 
             Value::Array(items) if *first == "*" => {
                 items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect()
             }
+            Value::Object(map) if first.contains('=') => {
+                let (name, wanted) = first.split_once('=').unwrap_or_default();
+                let is_it =
+                    |item: &&Value| item.as_str().is_some_and(|text| text.eq_ignore_ascii_case(wanted));
+                map.get(name).filter(is_it).map(|item| (name.to_owned(), item)).into_iter().collect()
+            }
             Value::Object(map) => {
                 map.get_key_value(*first).map(|(name, item)| (name.clone(), item)).into_iter().collect()
             }

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
-    Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Known, Mark, PLAN_VERSION, Plan,
+    Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Judged, Mark, PLAN_VERSION, Plan,
     PlannedChange, Requests, Step, Summary, Target, dotted_path, hash,
 };
 use crate::finding::Finding;
@@ -67,7 +67,7 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         format_version: PLAN_VERSION.to_owned(),
         target,
         environment: None,
-        known: Known::default(),
+        known: Judged::default(),
         summary,
         changes: planned,
         declares_assignments: complete.iter().map(ToString::to_string).collect(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::document::{Known, PLAN_VERSION, Plan, Requests, Summary, Target, TargetKind};
+use crate::document::{Judged, PLAN_VERSION, Plan, Requests, Summary, Target, TargetKind};
 
 /// A plan with these changes and steps, each as JSON; the steps need not follow from the changes.
 pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
@@ -12,7 +12,7 @@ pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
         format_version: PLAN_VERSION.to_owned(),
         target: Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None },
         environment: None,
-        known: Known::default(),
+        known: Judged::default(),
         summary: Summary::default(),
         changes: serde_json::from_value(changes).unwrap(),
         declares_assignments: Vec::new(),

@@ -428,7 +428,12 @@ pub fn report(report: &Report, page: Page) -> String {
     }
     let named = if page.verbose { told.len() } else { OUTPUTS };
     for (title, output) in told.iter().take(named) {
-        let _ = writeln!(text, "{} of {}: {}", output.name, sanitize(title), sanitize(&output.value));
+        let value = sanitize(&output.value);
+        let _ = match output.name.as_str() {
+            // It says itself of what.
+            "verified" => writeln!(text, "verified: {value}"),
+            name => writeln!(text, "{name} of {}: {value}", sanitize(title)),
+        };
     }
     if let Some(more) = told.len().checked_sub(named).filter(|more| *more > 0) {
         let _ = writeln!(text, "… and {more} more; `keyless outputs` lists them");

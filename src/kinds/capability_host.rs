@@ -110,7 +110,8 @@ pub(super) fn that_use(spec: &Spec, database: &ResourceId) -> Vec<Key> {
         let holder = account::id_of(spec, account);
         for project in account.projects.iter().flatten() {
             let hosts = project.capability_hosts.iter().flatten();
-            let names: BTreeSet<String> = hosts.flat_map(named).map(|name| name.to_ascii_lowercase()).collect();
+            let names: BTreeSet<String> =
+                hosts.flat_map(named).map(|name| name.to_ascii_lowercase()).collect();
             let lists = [&project.connections, &account.connections];
             let mut connections = lists.into_iter().flatten().flatten();
             let is_used = connections.any(|each| {
@@ -185,7 +186,8 @@ impl Declaring for CapabilityHosts {
             }
             let Some(project) = project else { continue };
             let written = document.tree.pointer(&pointer).and_then(Value::as_object);
-            for name in OF_ACCOUNTS.iter().filter(|name| written.is_some_and(|map| map.contains_key(**name))) {
+            for name in OF_ACCOUNTS.iter().filter(|name| written.is_some_and(|map| map.contains_key(**name)))
+            {
                 let message = format!("the capability host of a project has no `{name}`");
                 wrong(&format!("/{name}"), message, "remove it, or move it to the account's capability host");
             }

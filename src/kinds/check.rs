@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{KINDS, late};
 use super::desired::desired;
+use super::{KINDS, late};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, hyphenated_guid};
 use crate::spec::{Loaded, STACK_NAMES, is_group_name, is_stack_name};

@@ -53,7 +53,8 @@ impl<'t> LateReference<'t> {
             _ => return None,
         };
         let is_name = |name: &str| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
         };
         let subject = match subject.split_once('.') {
             None if subject == "principal" => LateSubject::Principal,

@@ -45,7 +45,8 @@ impl Loaded {
             for assignment in elements(spec, "sqlRoleAssignments") {
                 // What a project's workspace id names is gone with the declaration of the project.
                 let is_kept = |scope: &Value| scope.as_str().is_some_and(|scope| !scope.contains("${"));
-                assignment.retain(|name, value| name == "databaseAccount" || (name == "scope" && is_kept(value)));
+                assignment
+                    .retain(|name, value| name == "databaseAccount" || (name == "scope" && is_kept(value)));
                 assignment.insert("role".to_owned(), json!("Cosmos DB Built-in Data Reader"));
                 assignment.insert("principals".to_owned(), json!([]));
             }

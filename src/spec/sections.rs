@@ -42,12 +42,7 @@ pub const SECTIONS: &[Row] = &[
         named_by: &["role"],
         within: &["", "accounts", "projects"],
     },
-    Row {
-        name: "sqlRoleAssignments",
-        noun: "Cosmos DB role assignment",
-        named_by: &["role"],
-        within: &[""],
-    },
+    Row { name: "sqlRoleAssignments", noun: "Cosmos DB role assignment", named_by: &["role"], within: &[""] },
 ];
 
 /// The row of a list.

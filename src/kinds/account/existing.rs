@@ -70,7 +70,8 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
         let pointer = format!("/accounts/{index}");
         let written = loaded.document.tree.pointer(&pointer).and_then(Value::as_object).into_iter().flatten();
         let own = |name: &str| {
-            !not_fields.contains(&name) || ["defenderForAISettings", "keyUsage", "coManagedBy"].contains(&name)
+            !not_fields.contains(&name)
+                || ["defenderForAISettings", "keyUsage", "coManagedBy"].contains(&name)
         };
         for (name, _) in written.filter(|(name, _)| own(name)) {
             let message =

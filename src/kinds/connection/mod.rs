@@ -192,7 +192,8 @@ impl Declaring for Connections {
             ConnectionPlace::Foundry => {
                 let mut sections =
                     account::sections(spec, "connections", |account| account.connections.is_some());
-                sections.extend(project::sections(spec, "connections", |project| project.connections.is_some()));
+                sections
+                    .extend(project::sections(spec, "connections", |project| project.connections.is_some()));
                 sections
             }
             ConnectionPlace::Hub => of_workspaces(spec),

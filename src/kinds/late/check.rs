@@ -58,7 +58,10 @@ fn problem(loaded: &Loaded, reference: &LateReference<'_>, pointer: &str) -> Opt
     };
     let Some(found) = account_of(loaded, account) else {
         let near = nearest(account, accounts.iter().map(|each| each.name.as_str()));
-        return Some((format!("this file declares no account `{account}`, or several"), hint(near, "an account")));
+        return Some((
+            format!("this file declares no account `{account}`, or several"),
+            hint(near, "an account"),
+        ));
     };
     let name = project?;
     let names = || found.projects.iter().flatten().map(|each| each.name.as_str());

@@ -29,7 +29,7 @@ enum Late {
 }
 
 /// A reference in a field.
-struct Place {
+struct FoundReference {
     path: Vec<String>,
     source: String,
     property: Property,
@@ -46,7 +46,7 @@ pub(super) fn settle(desired: &mut Desired, loaded: &Loaded, snapshot: &Snapshot
         walk(value, &mut vec![name.clone()], true, &mut |path, text| {
             for reference in LateReference::all(text) {
                 let span = desired.span_of(path).unwrap_or(desired.span);
-                places.push(Place {
+                places.push(FoundReference {
                     path: path.to_vec(),
                     source: reference.source.to_owned(),
                     property: reference.property,
@@ -55,20 +55,14 @@ pub(super) fn settle(desired: &mut Desired, loaded: &Loaded, snapshot: &Snapshot
             }
         });
     }
-    for Place { path, source, property, found } in places {
+    for FoundReference { path, source, property, found } in places {
         match found {
             Ok(Late::Known(text)) => {
                 fill(&mut desired.declared, &path, &source, &text);
             }
             Ok(Late::Later { holder, kind, key }) => {
-                let hole = Hole {
-                    field: dotted_path(&path),
-                    holder,
-                    kind,
-                    key,
-                    property,
-                    reference: Some(source),
-                };
+                let hole =
+                    Hole { field: dotted_path(&path), holder, kind, key, property, reference: Some(source) };
                 if !desired.holes.contains(&hole) {
                     desired.holes.push(hole);
                 }
@@ -152,9 +146,7 @@ fn value_of(
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Late, Open> {
-    let refused = |message: String| {
-        Open::refused(Finding::error(Code::MalformedReference, message).at(span))
-    };
+    let refused = |message: String| Open::refused(Finding::error(Code::MalformedReference, message).at(span));
     let nobody = || refused(format!("`{}` names nothing that this file declares", reference.source));
     let (noun, name, holder, kind, key) = match reference.subject {
         LateSubject::Account(name) => {

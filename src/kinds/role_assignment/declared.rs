@@ -12,10 +12,10 @@ use crate::body::AssignmentBody;
 use crate::document::Property;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
-use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::connection::PointedTo;
+use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account, capability_host, project};
-use crate::principals::{self, Form, Holder, Resolved};
+use crate::principals::{self, Form, IdentityHolder, Resolved};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{Account, Identity, Project, Spec};
 use crate::spec::{Loaded, late};
@@ -269,8 +269,11 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
             named.next().map(|account| {
                 let id = account::id_of(spec, account);
                 let key = account::key(&id);
-                let holder =
-                    Holder { noun: "account", name: &account.name, identity: account.identity.as_ref() };
+                let holder = IdentityHolder {
+                    noun: "account",
+                    name: &account.name,
+                    identity: account.identity.as_ref(),
+                };
                 (holder, id, "accounts", key, account.existing)
             })
         }
@@ -279,9 +282,18 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
             .and_then(|(account, project)| project_at(spec, account, project))
             .map(|(id, account, project)| {
                 let key = project::key(&id);
-                let holder =
-                    Holder { noun: "project", name: &project.name, identity: project.identity.as_ref() };
-                (holder, id, "projects", key, account.existing && snapshot.resource(&account::id_of(spec, account)).is_none())
+                let holder = IdentityHolder {
+                    noun: "project",
+                    name: &project.name,
+                    identity: project.identity.as_ref(),
+                };
+                (
+                    holder,
+                    id,
+                    "projects",
+                    key,
+                    account.existing && snapshot.resource(&account::id_of(spec, account)).is_none(),
+                )
             }),
         _ => None,
     };

@@ -22,15 +22,15 @@ pub(crate) mod twin;
 mod undeclared;
 mod unread;
 
-pub(super) use declared::{Who, complete, hosts_of, needed_by_project, who};
-pub(super) use rules::principal_problem;
 pub(crate) use declared::is_named_by_keyless;
+pub(super) use declared::{Who, complete, hosts_of, needed_by_project, who};
 pub use grants::principals_of;
 use grants::{DeclaredGrant, grants, scope_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use planned::scope_name;
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
+pub(super) use rules::principal_problem;
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
 pub(crate) use temporary::{going, review};

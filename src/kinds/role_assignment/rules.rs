@@ -153,7 +153,11 @@ fn description(loaded: &Loaded, text: &str, span: Span, findings: &mut Vec<Findi
 }
 
 /// What is wrong with a principal's form, if anything.
-pub(in crate::kinds) fn principal_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Finding> {
+pub(in crate::kinds) fn principal_problem(
+    loaded: &Loaded,
+    at: &str,
+    principal: &Principal,
+) -> Option<Finding> {
     let span = loaded.document.value_span(at);
     let lookups = [
         ("user", principal.user.is_some()),

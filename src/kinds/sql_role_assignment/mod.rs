@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::undeclared::{UndeclaredVerdict, Weight};
 use super::{
-    Called, Compare, Comparing, Declaring, Described, Facts, Field, Inventory, Kind, Live, Mutability, Reading,
-    Section, Wording, Writing, children, merge,
+    Called, Compare, Comparing, Declaring, Described, Facts, Field, Inventory, Kind, Live, Mutability,
+    Reading, Section, Wording, Writing, children, merge,
 };
 use crate::document::{Action, PlannedChange};
 use crate::finding::{Code, Finding};
@@ -182,11 +182,8 @@ impl Reading for SqlRoleAssignments {
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let parents = children::parents(self, stacks, snapshot);
         let mut found = children::inventory(&SqlRoleAssignments, parents, snapshot);
-        let names: BTreeSet<&str> = stacks
-            .iter()
-            .chain(beside(stacks))
-            .map(|loaded| loaded.spec.stack.as_str())
-            .collect();
+        let names: BTreeSet<&str> =
+            stacks.iter().chain(beside(stacks)).map(|loaded| loaded.spec.stack.as_str()).collect();
         let mut items: BTreeMap<Key, Live> = BTreeMap::new();
         for mut live in std::mem::take(&mut found.items).into_values() {
             let Some((database, scope, principal, role)) = identity(&live.id, &live.body) else {
@@ -207,8 +204,7 @@ impl Reading for SqlRoleAssignments {
                 None => _ = items.insert(live.key.clone(), live),
                 Some(known) => {
                     let rank = |live: &Live| (self.mark(&live.body).is_none(), live.id.clone());
-                    let twin =
-                        if rank(&live) < rank(known) { std::mem::replace(known, live) } else { live };
+                    let twin = if rank(&live) < rank(known) { std::mem::replace(known, live) } else { live };
                     found.twins.insert((twin.key.clone(), twin.id.clone()), twin);
                 }
             }

@@ -168,12 +168,14 @@ fn of_hole(
     change: &PlannedChange,
     written: &BTreeSet<ResourceId>,
 ) -> Option<String> {
-    let no_field = || Some(format!("`{}` is not a field that can take a value from another resource", hole.field));
+    let no_field =
+        || Some(format!("`{}` is not a field that can take a value from another resource", hole.field));
     let unwritten = || format!("the plan does not write `{}`, whose value it needs", hole.resource);
     let Ok(resource) = ResourceId::parse(&hole.resource) else { return Some(unwritten()) };
     if let Some(reference) = &hole.reference {
         let there = late::references(&change.patch());
-        let is_there = there.iter().any(|(path, source)| dotted_path(path) == hole.field && source == reference);
+        let is_there =
+            there.iter().any(|(path, source)| dotted_path(path) == hole.field && source == reference);
         let read = LateReference::read(reference).filter(|read| read.property == hole.property);
         let is_named = |name: &str, id: &ResourceId| id.name().eq_ignore_ascii_case(name);
         let is_of = |collection: &str| kinds::by_id(&resource).is_some_and(|kind| kind.name() == collection);
@@ -194,11 +196,12 @@ fn of_hole(
         |name: &str| change.fields.iter().any(|field| field.path.first().is_some_and(|first| first == name));
     let takes =
         kind.takes_principal() && hole.field == "principalId" && hole.property == Property::PrincipalId;
-    if !takes || says(&hole.field) || change.holes.iter().filter(|hole| hole.reference.is_none()).count() > 1 {
+    if !takes || says(&hole.field) || change.holes.iter().filter(|hole| hole.reference.is_none()).count() > 1
+    {
         return no_field();
     }
-    let known = written.contains(&resource)
-        && kinds::by_id(&resource).is_some_and(kinds::Described::takes_identity);
+    let known =
+        written.contains(&resource) && kinds::by_id(&resource).is_some_and(kinds::Described::takes_identity);
     (!known).then(|| format!("the plan does not write `{}`, whose identity it needs", hole.resource))
 }
 

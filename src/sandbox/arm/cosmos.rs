@@ -21,11 +21,7 @@ const MEMORY: &str = "/dbs/enterprise_memory";
 /// Answers below `.../providers/Microsoft.DocumentDB`.
 pub(super) fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     versions::check(request, "microsoft.documentdb", "databaseAccounts")?;
-    let (
-        [_, subscription, _, group],
-        [kind, account, list, name @ ..],
-    ) = (target.above, target.rest)
-    else {
+    let ([_, subscription, _, group], [kind, account, list, name @ ..]) = (target.above, target.rest) else {
         return unknown_type(request, target);
     };
     if !kind.eq_ignore_ascii_case("databaseAccounts") || !list.eq_ignore_ascii_case("sqlRoleAssignments") {
@@ -76,7 +72,8 @@ fn get(world: &World, account: &str, name: &str) -> Result<Reply, Reply> {
 /// `PUT`: 202 with an operation.
 fn put(world: &mut World, request: &Request, account: &str, name: &str) -> Result<Reply, Reply> {
     let refused = |message: &str| errors::bad_request("BadRequest", message);
-    let name = Uuid::parse_str(name).map_err(|_| refused("The name of a role assignment is a GUID."))?.to_string();
+    let name =
+        Uuid::parse_str(name).map_err(|_| refused("The name of a role assignment is a GUID."))?.to_string();
     let sent = request.json_object()?;
     let properties = sent.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let text = |field: &str| properties.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -88,7 +85,9 @@ fn put(world: &mut World, request: &Request, account: &str, name: &str) -> Resul
     if Uuid::parse_str(&principal).is_err() {
         return Err(refused("The principal ID is not a GUID."));
     }
-    let below = if scope::covers(account, &place) { place[account.len()..].to_lowercase() } else {
+    let below = if scope::covers(account, &place) {
+        place[account.len()..].to_lowercase()
+    } else {
         return Err(refused("The scope is not in the account."));
     };
     if below.starts_with(MEMORY) && !has_memory(world, account) {
@@ -103,9 +102,14 @@ fn put(world: &mut World, request: &Request, account: &str, name: &str) -> Resul
     };
     let own = key(account, &name);
     if others.into_iter().any(|(key, child)| key != own && is_same(child)) {
-        return Err(errors::error(409, "Conflict", "A role assignment with the same scope, principal and role exists."));
+        return Err(errors::error(
+            409,
+            "Conflict",
+            "A role assignment with the same scope, principal and role exists.",
+        ));
     }
-    let kept = ["roleDefinitionId", "scope", "principalId"].map(|field| (field.to_owned(), json!(text(field))));
+    let kept =
+        ["roleDefinitionId", "scope", "principalId"].map(|field| (field.to_owned(), json!(text(field))));
     let stamp = world.stamp(&request.caller);
     let child = Child {
         name,

@@ -287,7 +287,12 @@ fn machine_learning(world: &mut World, request: &Request, target: &Target) -> Re
             }
             let account =
                 accounts::AccountPlace { subscription, group, name, late: false, shows_more: false };
-            below::connections(world, request, target, children::Place { root: children::WORKSPACES, account, rest })
+            below::connections(
+                world,
+                request,
+                target,
+                children::Place { root: children::WORKSPACES, account, rest },
+            )
         }
         _ => unknown_type(request, target),
     }

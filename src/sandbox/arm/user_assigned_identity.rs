@@ -43,7 +43,11 @@ pub(crate) fn of_resource(world: &mut World, resource: &[String]) -> Reply {
         }
     };
     let Some(principal) = principal else {
-        return errors::error(404, "NotFound", &format!("The resource '{id}' has no system-assigned identity."));
+        return errors::error(
+            404,
+            "NotFound",
+            &format!("The resource '{id}' has no system-assigned identity."),
+        );
     };
     let found = json!({
         "id": format!("{id}/providers/Microsoft.ManagedIdentity/identities/default"),

@@ -341,7 +341,8 @@ fn unknown(document: &YamlDocument, problem: &Problem, names: &[String]) -> Vec<
                 "put it under the top-level `roleAssignments`".to_owned()
             }
             _ if name == "scope" && is_below(pointer, "roleAssignments") => {
-                "these apply to the account or project; for another scope use the top-level `roleAssignments`".to_owned()
+                "these apply to the account or project; for another scope use the top-level `roleAssignments`"
+                    .to_owned()
             }
             _ if name == "properties" => {
                 format!("write the fields in it directly under {thing}: a spec has no `properties`")

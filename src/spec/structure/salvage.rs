@@ -39,7 +39,9 @@ fn element(list: &str, pointer: &str) -> Option<Value> {
     let list = list.rsplit('/').next()?;
     Some(match list {
         "principals" => json!({"id": Uuid::new_v5(&Uuid::NAMESPACE_OID, pointer.as_bytes()), "type": "User"}),
-        "roleAssignments" | "sqlRoleAssignments" => json!({"role": placeholder("role", pointer)?, "principals": []}),
+        "roleAssignments" | "sqlRoleAssignments" => {
+            json!({"role": placeholder("role", pointer)?, "principals": []})
+        }
         _ if sections::section(list).is_some() => json!({"name": placeholder("name", pointer)?}),
         _ => return None,
     })

@@ -70,7 +70,8 @@ fn takes_late(pointer: &str) -> bool {
     let of_connection = |pattern: &&str| {
         let tokens: Vec<&str> = pointer.split('/').collect();
         let (holder, below) = tokens.split_at(tokens.len().min(pattern.split('/').count()));
-        matches(pattern, &holder.join("/")) && below.first().is_some_and(|name| !OF_CONNECTIONS.contains(name))
+        matches(pattern, &holder.join("/"))
+            && below.first().is_some_and(|name| !OF_CONNECTIONS.contains(name))
     };
     LATE_FIELDS.iter().any(|pattern| matches(pattern, pointer))
         || (CONNECTIONS.iter().any(of_connection) && !secrets::is_secret(pointer))
@@ -110,7 +111,8 @@ fn misplaced(document: &YamlDocument, value: &Value, pointer: &mut String, findi
             let written = document.late.get(pointer.as_str()).copied().unwrap_or_default();
             if found.len() != written {
                 let message = "this text looks like a reference to a value of a resource, and is none here";
-                let hint = "write the reference in the spec itself, with one `$` and not as a variable's value";
+                let hint =
+                    "write the reference in the spec itself, with one `$` and not as a variable's value";
                 let span = document.value_span(pointer);
                 findings.push(Finding::error(Code::MalformedReference, message).at(span).hint(hint));
             }
@@ -263,8 +265,10 @@ impl Walk<'_> {
                     if takes_late(&self.pointer) {
                         *self.document.late.entry(self.pointer.clone()).or_default() += 1;
                     } else {
-                        let message =
-                            format!("`{}` is known only once the resource exists, and cannot stand here", short(source));
+                        let message = format!(
+                            "`{}` is known only once the resource exists, and cannot stand here",
+                            short(source)
+                        );
                         let hint = "such values belong in the fields of connections, in conditions, and in `scope` of `sqlRoleAssignments`";
                         self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
                         self.document.late.insert(self.pointer.clone(), LateReference::all(text).len());

@@ -43,24 +43,18 @@ fn agents(more: &str) -> String {
         (&cosmos(), "Cosmos DB Operator"),
         (&search, "Search Service Contributor"),
     ] {
-        text += &format!(
-            "  - {{scope: {scope}, role: {role}, principals: [{{projectIdentity: chat/main}}]}}\n"
-        );
+        let grant =
+            format!("  - {{scope: {scope}, role: {role}, principals: [{{projectIdentity: chat/main}}]}}\n");
+        text += &grant;
     }
-    text += &format!(
+    let conditioned = format!(
         "  - scope: {storage}\n    role: Storage Blob Data Owner\n    principals: [{{projectIdentity: chat/main}}]\n    condition: \"@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringStartsWithIgnoreCase '${{principal.workspaceId}}'\"\n"
     );
-    text += &format!(
+    let sql = format!(
         "sqlRoleAssignments:\n  - databaseAccount: {}\n    role: Cosmos DB Built-in Data Contributor\n    scope: /dbs/enterprise_memory\n    principals: [{{projectIdentity: chat/main}}]\n",
         cosmos()
     );
-    text + more
-}
-
-fn workspace_id(azure: &Azure) -> String {
-    let project = azure.get(&format!("{}/projects/main", account("chat")));
-    let id = project["properties"]["internalId"].as_str().unwrap().to_owned();
-    uuid::Uuid::parse_str(&id).unwrap().to_string()
+    text + &conditioned + &sql + more
 }
 
 #[test]
@@ -87,9 +81,12 @@ fn the_standard_setup_of_agents_is_made_in_one_apply_in_the_order_that_it_needs(
     }
     assert!(at("/sqlRoleAssignments/") > host, "{made:?}");
     // Of the two on the storage account the one with the workspace id comes later, and has it.
-    let id = workspace_id(&azure);
-    let conditioned = made.iter().rposition(|seen| seen.body.to_string().contains(&id)).unwrap();
+    let texts: Vec<String> = made.iter().map(|seen| seen.body.to_string()).collect();
+    let conditioned = texts.iter().rposition(|text| text.contains("StringStartsWithIgnoreCase")).unwrap();
     assert!(conditioned > host, "{made:?}");
+    let id =
+        texts[conditioned].split("StringStartsWithIgnoreCase '").nth(1).unwrap().split('\'').next().unwrap();
+    assert!(uuid::Uuid::parse_str(id).is_ok() && id.len() == 36, "{id}");
     folder.keyless("apply a.yaml --yes").exits(0).says(&["No changes"]);
     assert_eq!(azure.take_writes().len(), 0);
     folder.keyless("drift a.yaml").exits(0);
@@ -127,16 +124,23 @@ fn a_capability_host_never_changes_and_another_one_is_drift() {
     folder.write("a.yaml", agents(""));
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.take_writes();
-    folder.write("a.yaml", agents("").replace("vectorStoreConnections: [search]", "vectorStoreConnections: []"));
-    folder.keyless("apply a.yaml --yes").exits(1).complains(&["Azure never changes a capability host"]);
+    folder.write(
+        "a.yaml",
+        agents("").replace("vectorStoreConnections: [search]", "vectorStoreConnections: []"),
+    );
+    folder.keyless("apply a.yaml --yes").exits(1).says(&["Azure never changes a capability host"]);
     assert_eq!(azure.take_writes().len(), 0);
     // One more than declared stays, and is drift.
     let declared = agents("");
     let line = declared.lines().find(|line| line.contains("of-project")).unwrap().to_owned();
-    let without = declared.replace(&format!("        capabilityHosts:\n{line}\n"), "        capabilityHosts: []\n");
+    let without =
+        declared.replace(&format!("        capabilityHosts:\n{line}\n"), "        capabilityHosts: []\n");
     folder.write("a.yaml", without.replace("    scope: /dbs/enterprise_memory\n", ""));
     folder.keyless("drift a.yaml").exits(2).says(&["capability host of-project of main"]);
-    folder.write("a.yaml", agents("").replace("storageConnections: [storage]", "storageConnections: [stroage]"));
+    folder.write(
+        "a.yaml",
+        agents("").replace("storageConnections: [storage]", "storageConnections: [stroage]"),
+    );
     folder.keyless("validate a.yaml").exits(0);
 }
 
@@ -154,9 +158,12 @@ fn azure_makes_the_host_of_an_account_whose_agents_run_in_a_subnet() {
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
     // It is neither drift nor exported.
-    folder.write("a.yaml", agents("").replace("    projects:\n", &injections).replace(own, "    capabilityHosts: []\n"));
+    folder.write(
+        "a.yaml",
+        agents("").replace("    projects:\n", &injections).replace(own, "    capabilityHosts: []\n"),
+    );
     folder.keyless("drift a.yaml").exits(0);
-    let exported = folder.keyless(&format!("export --subscription {SUB}")).exits(0);
+    let exported = folder.keyless(&format!("export --subscription {SUB} --stack team-a")).exits(0);
     assert!(!exported.stdout.contains("aml_aiagentservice"), "{exported}");
 }
 
@@ -222,14 +229,24 @@ fn roles_of_cosmos_db_are_owned_by_their_name() {
 fn an_account_that_is_taken_as_given_gets_only_what_the_stack_adds() {
     let azure = Azure::start();
     let folder = azure.folder();
-    let given = |lines: &str| format!("{}accounts:\n  - name: chat\n    existing: true\n{lines}", head("team-b"));
+    let given =
+        |lines: &str| format!("{}accounts:\n  - name: chat\n    existing: true\n{lines}", head("team-b"));
     let grant = |who: &str| {
-        format!("    roleAssignments: [{{role: Cognitive Services User, principals: [{{id: {who}, type: User}}]}}]\n")
+        format!(
+            "    roleAssignments: [{{role: Cognitive Services User, principals: [{{id: {who}, type: User}}]}}]\n"
+        )
     };
     folder.write("b.yaml", given(&grant(BOB)));
-    folder.keyless("plan b.yaml").exits(1).complains(&["account chat does not exist"]);
+    folder.keyless("plan b.yaml").exits(1).says(&["account chat does not exist"]);
     folder.keyless("apply b.yaml --yes").exits(1);
-    folder.write("a.yaml", format!("{}accounts:\n  - name: chat\n    projects: [{{name: main}}]\n{}", head("team-a"), grant(ALICE)));
+    folder.write(
+        "a.yaml",
+        format!(
+            "{}accounts:\n  - name: chat\n    projects: [{{name: main}}]\n{}",
+            head("team-a"),
+            grant(ALICE)
+        ),
+    );
     folder.keyless("apply a.yaml --yes").exits(0);
     azure.take_writes();
     // What the owner has beside the lists is no drift, and is never deleted.
@@ -276,7 +293,11 @@ fn a_project_has_a_list_of_roles_of_its_own_and_its_identity_stands_in_connectio
         folder.write("a.yaml", spec(wrong));
         folder.keyless("validate a.yaml").exits(1).complains(&[said]);
     }
-    folder.write("a.yaml", spec("x").replace("- name: main", "- name: main\n        description: '${project.chat/main.principalId}'"));
+    folder.write(
+        "a.yaml",
+        spec("x")
+            .replace("- name: main", "- name: main\n        description: '${project.chat/main.principalId}'"),
+    );
     folder.keyless("validate a.yaml").exits(1).complains(&["cannot stand here"]);
 }
 
@@ -289,7 +310,7 @@ fn a_value_that_azure_does_not_show_is_unknown_and_never_written() {
     azure.take_writes();
     // An older version shows no workspace id.
     azure.send("POST", "/_sandbox/versions", Some(json!({"newest": "2025-06-01"})));
-    folder.keyless("plan a.yaml").exits(1).complains(&["does not show `workspaceId`"]);
+    folder.keyless("plan a.yaml").exits(1).says(&["does not show `workspaceId`"]);
     folder.keyless("apply a.yaml --yes").exits(1);
     assert_eq!(azure.take_writes().len(), 0);
 }

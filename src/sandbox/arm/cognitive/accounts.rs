@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::account_write::{Mode, Write};
 use super::{
-    account_body as body, account_facts as facts, account_write as write, capability_hosts, children, projects,
+    account_body as body, account_facts as facts, account_write as write, capability_hosts, children,
+    projects,
 };
 use crate::sandbox::arm::operations::announce;
 use crate::sandbox::arm::versions;

@@ -35,7 +35,11 @@ fn parent(world: &World, place: Place) -> Result<(), Reply> {
     match project(place) {
         Some(project) if !world.state.children.contains_key(&project.key()) => {
             let (account, group) = (place.account.name, place.account.group);
-            Err(errors::resource_not_found(ACCOUNTS, &format!("{account}/projects/{}", project.name()), group))
+            Err(errors::resource_not_found(
+                ACCOUNTS,
+                &format!("{account}/projects/{}", project.name()),
+                group,
+            ))
         }
         _ => Ok(()),
     }

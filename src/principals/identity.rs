@@ -41,7 +41,7 @@ pub fn has_own_identity(body: &Value) -> bool {
 
 /// The resource of a file whose identity is meant.
 #[derive(Debug, Clone, Copy)]
-pub struct Holder<'a> {
+pub struct IdentityHolder<'a> {
     /// What it is: `account`.
     pub noun: &'static str,
     /// Its name.
@@ -52,12 +52,12 @@ pub struct Holder<'a> {
 
 /// The identity: `None` while its resource, or the identity, is still to be created.
 pub fn identity_of(
-    holder: Holder<'_>,
+    holder: IdentityHolder<'_>,
     id: &ResourceId,
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Option<Resolved>, Open> {
-    let Holder { noun, name, identity } = holder;
+    let IdentityHolder { noun, name, identity } = holder;
     let Some(body) = snapshot.resource(id) else { return Ok(None) };
     match own_principal(body).and_then(|id| Uuid::try_parse(id).ok()) {
         Some(object) => Ok(Some(Resolved {

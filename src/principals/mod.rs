@@ -25,7 +25,7 @@ use crate::text::source::Span;
 
 use crate::spec::lock::Lock;
 pub use form::{Form, Set};
-pub use identity::{Holder, has_own_identity, identity_of, is_object_id, object_id, own_principal};
+pub use identity::{IdentityHolder, has_own_identity, identity_of, is_object_id, object_id, own_principal};
 pub(crate) use known::name_in;
 pub use known::{Names, called, known_names};
 pub use members::{member, members};

@@ -29,7 +29,7 @@ enum Late {
 }
 
 /// A reference in a field.
-struct Place {
+struct FoundReference {
     path: Vec<String>,
     source: String,
     property: Property,
@@ -46,7 +46,7 @@ pub(super) fn settle(desired: &mut Desired, loaded: &Loaded, snapshot: &Snapshot
         walk(value, &mut vec![name.clone()], true, &mut |path, text| {
             for reference in LateReference::all(text) {
                 let span = desired.span_of(path).unwrap_or(desired.span);
-                places.push(Place {
+                places.push(FoundReference {
                     path: path.to_vec(),
                     source: reference.source.to_owned(),
                     property: reference.property,
@@ -55,7 +55,7 @@ pub(super) fn settle(desired: &mut Desired, loaded: &Loaded, snapshot: &Snapshot
             }
         });
     }
-    for Place { path, source, property, found } in places {
+    for FoundReference { path, source, property, found } in places {
         match found {
             Ok(Late::Known(text)) => {
                 fill(&mut desired.declared, &path, &source, &text);

@@ -15,7 +15,7 @@ use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::connection::PointedTo;
 use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account, capability_host, project};
-use crate::principals::{self, Form, Holder, Resolved};
+use crate::principals::{self, Form, IdentityHolder, Resolved};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{Account, Identity, Project, Spec};
 use crate::spec::{Loaded, late};
@@ -275,8 +275,11 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
             named.next().map(|account| {
                 let id = account::id_of(spec, account);
                 let key = account::key(&id);
-                let holder =
-                    Holder { noun: "account", name: &account.name, identity: account.identity.as_ref() };
+                let holder = IdentityHolder {
+                    noun: "account",
+                    name: &account.name,
+                    identity: account.identity.as_ref(),
+                };
                 (holder, id, "accounts", key, account.existing)
             })
         }
@@ -285,8 +288,11 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
             .and_then(|(account, project)| project_at(spec, account, project))
             .map(|(id, account, project)| {
                 let key = project::key(&id);
-                let holder =
-                    Holder { noun: "project", name: &project.name, identity: project.identity.as_ref() };
+                let holder = IdentityHolder {
+                    noun: "project",
+                    name: &project.name,
+                    identity: project.identity.as_ref(),
+                };
                 (
                     holder,
                     id,

@@ -43,23 +43,18 @@ fn agents(more: &str) -> String {
         (&cosmos(), "Cosmos DB Operator"),
         (&search, "Search Service Contributor"),
     ] {
-        text +=
-            &format!("  - {{scope: {scope}, role: {role}, principals: [{{projectIdentity: chat/main}}]}}\n");
+        let grant =
+            format!("  - {{scope: {scope}, role: {role}, principals: [{{projectIdentity: chat/main}}]}}\n");
+        text += &grant;
     }
-    text += &format!(
+    let conditioned = format!(
         "  - scope: {storage}\n    role: Storage Blob Data Owner\n    principals: [{{projectIdentity: chat/main}}]\n    condition: \"@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringStartsWithIgnoreCase '${{principal.workspaceId}}'\"\n"
     );
-    text += &format!(
+    let sql = format!(
         "sqlRoleAssignments:\n  - databaseAccount: {}\n    role: Cosmos DB Built-in Data Contributor\n    scope: /dbs/enterprise_memory\n    principals: [{{projectIdentity: chat/main}}]\n",
         cosmos()
     );
-    text + more
-}
-
-fn workspace_id(azure: &Azure) -> String {
-    let project = azure.get(&format!("{}/projects/main", account("chat")));
-    let id = project["properties"]["internalId"].as_str().unwrap().to_owned();
-    uuid::Uuid::parse_str(&id).unwrap().to_string()
+    text + &conditioned + &sql + more
 }
 
 #[test]
@@ -86,9 +81,12 @@ fn the_standard_setup_of_agents_is_made_in_one_apply_in_the_order_that_it_needs(
     }
     assert!(at("/sqlRoleAssignments/") > host, "{made:?}");
     // Of the two on the storage account the one with the workspace id comes later, and has it.
-    let id = workspace_id(&azure);
-    let conditioned = made.iter().rposition(|seen| seen.body.to_string().contains(&id)).unwrap();
+    let texts: Vec<String> = made.iter().map(|seen| seen.body.to_string()).collect();
+    let conditioned = texts.iter().rposition(|text| text.contains("StringStartsWithIgnoreCase")).unwrap();
     assert!(conditioned > host, "{made:?}");
+    let id =
+        texts[conditioned].split("StringStartsWithIgnoreCase '").nth(1).unwrap().split('\'').next().unwrap();
+    assert!(uuid::Uuid::parse_str(id).is_ok() && id.len() == 36, "{id}");
     folder.keyless("apply a.yaml --yes").exits(0).says(&["No changes"]);
     assert_eq!(azure.take_writes().len(), 0);
     folder.keyless("drift a.yaml").exits(0);
@@ -130,7 +128,7 @@ fn a_capability_host_never_changes_and_another_one_is_drift() {
         "a.yaml",
         agents("").replace("vectorStoreConnections: [search]", "vectorStoreConnections: []"),
     );
-    folder.keyless("apply a.yaml --yes").exits(1).complains(&["Azure never changes a capability host"]);
+    folder.keyless("apply a.yaml --yes").exits(1).says(&["Azure never changes a capability host"]);
     assert_eq!(azure.take_writes().len(), 0);
     // One more than declared stays, and is drift.
     let declared = agents("");
@@ -165,7 +163,7 @@ fn azure_makes_the_host_of_an_account_whose_agents_run_in_a_subnet() {
         agents("").replace("    projects:\n", &injections).replace(own, "    capabilityHosts: []\n"),
     );
     folder.keyless("drift a.yaml").exits(0);
-    let exported = folder.keyless(&format!("export --subscription {SUB}")).exits(0);
+    let exported = folder.keyless(&format!("export --subscription {SUB} --stack team-a")).exits(0);
     assert!(!exported.stdout.contains("aml_aiagentservice"), "{exported}");
 }
 
@@ -239,7 +237,7 @@ fn an_account_that_is_taken_as_given_gets_only_what_the_stack_adds() {
         )
     };
     folder.write("b.yaml", given(&grant(BOB)));
-    folder.keyless("plan b.yaml").exits(1).complains(&["account chat does not exist"]);
+    folder.keyless("plan b.yaml").exits(1).says(&["account chat does not exist"]);
     folder.keyless("apply b.yaml --yes").exits(1);
     folder.write(
         "a.yaml",
@@ -312,7 +310,7 @@ fn a_value_that_azure_does_not_show_is_unknown_and_never_written() {
     azure.take_writes();
     // An older version shows no workspace id.
     azure.send("POST", "/_sandbox/versions", Some(json!({"newest": "2025-06-01"})));
-    folder.keyless("plan a.yaml").exits(1).complains(&["does not show `workspaceId`"]);
+    folder.keyless("plan a.yaml").exits(1).says(&["does not show `workspaceId`"]);
     folder.keyless("apply a.yaml --yes").exits(1);
     assert_eq!(azure.take_writes().len(), 0);
 }

@@ -339,7 +339,9 @@ fn each_field_of_an_estate_altered_alone_is_exactly_that_change() {
                     || path.contains(told)
             };
             // A write repeats what Azure never shows.
-            let others = fields.iter().filter(|path| !path.starts_with("credentials") && !is_it(path));
+            let is_unshown =
+                |path: &&str| path.starts_with("credentials") || path.ends_with("qnaAzureSearchEndpointKey");
+            let others = fields.iter().filter(|path| !is_unshown(path) && !is_it(path));
             assert_eq!(others.count(), 0, "{name} {pointer}: {fields:?}");
             assert!(fields.iter().any(is_it), "{name} {pointer}: {fields:?}");
             changed += 1;

@@ -314,9 +314,9 @@ fn what_follows_from_a_mistake_is_no_finding_and_two_mistakes_are_two() {
     for (lines, found, says) in [
         ("    location: {{ where }}\n", "yaml-syntax@+2", &["quote a value that starts with `{`"][..]),
         (
-            "    projects:\n      - name: team\n        roleAssignments: []\n",
+            "    projects:\n      - name: team\n        roleAssignments: [{scope: subscription, role: Cognitive Services User, principals: []}]\n",
             "unknown-field@+4",
-            &["put them under the account, or under the top-level `roleAssignments`"],
+            &["these apply to the account or project; for another scope use the top-level `roleAssignments`"],
         ),
         (
             "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n          - {id: nope, type: Robot}\n",

@@ -73,6 +73,10 @@ static MODELS: &[Model] = &[
     openai("gpt-5", &["2025-08-07"], Task::Chat, ALL),
     openai("gpt-5-mini", &["2025-08-07"], Task::Chat, ALL),
     openai("gpt-5-nano", &["2025-08-07"], Task::Chat, ALL),
+    openai("gpt-5.4", &["2026-03-05"], Task::Chat, ALL),
+    openai("gpt-5.4-mini", &["2026-03-17"], Task::Chat, ALL),
+    // It makes images, for which the sandbox's data plane does not answer either.
+    openai("gpt-image-1.5", &["2025-12-16"], Task::Completion, ALL),
     openai("o3-mini", &["2025-01-31"], Task::Chat, ALL),
     openai("o4-mini", &["2025-04-16"], Task::Chat, ALL),
     openai("text-embedding-ada-002", &["1", "2"], Task::Embeddings, BOTH),
@@ -96,6 +100,7 @@ static MODELS: &[Model] = &[
     partner("xAI", "grok-3-mini", &["1"], Task::Chat),
     partner(ANTHROPIC, "claude-sonnet-4-5", &["20250929"], Task::Messages),
     partner(ANTHROPIC, "claude-sonnet-4-6", &["1"], Task::Messages),
+    partner(ANTHROPIC, "claude-opus-4-6", &["1"], Task::Messages),
     partner("AI21 Labs", "AI21-Jamba-1.5-Large", &["1"], Task::Chat),
     partner("Cohere", "cohere-command-a", &["1"], Task::Chat),
     partner("Cohere", "Cohere-embed-v3-english", &["1"], Task::Embeddings),

@@ -12,6 +12,7 @@ pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
         format_version: PLAN_VERSION.to_owned(),
         target: Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None },
         environment: None,
+        shard: None,
         summary: Summary::default(),
         changes: serde_json::from_value(changes).unwrap(),
         declares_assignments: Vec::new(),

@@ -22,6 +22,11 @@ deny:
     cargo fetch --locked
     tests/deny.sh
 
+# What each command costs as a fleet grows, next to a client that only downloads and parses: sizes 1k, 11k, 110k.
+bench *sizes:
+    cargo build --release --bins --examples
+    python3 benches/commands.py {{sizes}}
+
 # The long tests at full size, with new seeds each time.
 nightly:
     tests/nightly.sh

@@ -23,9 +23,9 @@ step "storms, races, throttling" tests/storm.sh
 step "pages in a browser" tests/html.sh
 step "files that users reference" tests/deploy.sh
 step "a newcomer's path, from a clone" tests/newcomer.sh
-step "release build" cargo build --release --quiet
+step "release build" cargo build --release --quiet --bins --examples
 step "time to start" python3 benches/startup.py
-step "time and memory by size" python3 benches/scale.py 100 400 1000
+step "time and memory by size" python3 benches/commands.py 1k 11k
 
 if ((${#failed[@]})); then
     printf 'failed: %s\n' "${failed[@]}"

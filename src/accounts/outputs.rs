@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::accounts::{Standing, not_live};
@@ -22,7 +22,7 @@ use crate::text::sanitize::hides;
 use crate::text::source::{Position, Sources, Span};
 
 /// Outputs of all declared accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outputs {
     /// The accounts, in the order of the specs.
@@ -30,7 +30,7 @@ pub struct Outputs {
 }
 
 /// Outputs of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountOutputs {
     /// Its place in the spec: `accounts/chat-eu`.
@@ -42,19 +42,19 @@ pub struct AccountOutputs {
     /// Its resource id.
     pub id: String,
     /// Its own endpoint.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The endpoint for model inference clients, including `/models`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inference_endpoint: Option<String>,
     /// The endpoint of the Azure OpenAI API.
-    #[serde(rename = "openAIEndpoint", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "openAIEndpoint", default, skip_serializing_if = "Option::is_none")]
     pub openai_endpoint: Option<String>,
     /// The endpoint of Foundry.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foundry_endpoint: Option<String>,
     /// The object id of its system-assigned identity.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
     /// Its user-assigned identities, by resource id.
     pub user_assigned_identities: Vec<UserAssigned>,
@@ -63,7 +63,7 @@ pub struct AccountOutputs {
 }
 
 /// Outputs of one project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectOutputs {
     /// Its place in the spec: `accounts/chat-eu/projects/team`.
@@ -75,24 +75,24 @@ pub struct ProjectOutputs {
     /// Its resource id.
     pub id: String,
     /// The endpoint for Foundry clients.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The object id of its system-assigned identity.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
 }
 
 /// A user-assigned identity of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserAssigned {
     /// Its resource id.
     pub id: String,
     /// Its object id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
     /// Its client id.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use crate::document::report::Report;
-use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Statement};
+use crate::document::{FORMAT_VERSION, FindingEntry, Plan, Shard, Statement};
 use crate::files::{OutputFile, WriteError};
 use crate::finding::Severity;
 use crate::render::issues::annotations::Much;
@@ -68,6 +68,8 @@ pub(super) enum Document<'a> {
     Drift(&'a Plan),
     /// Of `apply`.
     Report(&'a Report, &'a Plan),
+    /// Of `apply`, in parts.
+    Merged(&'a Report),
     /// Of the commands beside `plan`, `apply` and `drift`.
     Statement(&'a dyn Saying),
     /// Of `validate`, and of every command whose specs have errors. For people they are printed on stderr.
@@ -77,8 +79,10 @@ pub(super) enum Document<'a> {
 /// What `--format json` prints if there are only findings.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Findings<'a> {
+struct FindingList<'a> {
     format_version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<Shard>,
     findings: &'a [FindingEntry],
 }
 
@@ -198,7 +202,8 @@ impl OutFile {
         if !self.replaces_something() {
             return Ok(());
         }
-        self.write(&output::presentable(&json(&Findings { format_version: FORMAT_VERSION, findings })?))
+        let findings = FindingList { format_version: FORMAT_VERSION, shard: None, findings };
+        self.write(&output::presentable(&json(&findings)?))
     }
 
     /// Writes it as a new file. A file that has appeared there since the run began is kept.
@@ -294,28 +299,34 @@ impl Document<'_> {
         Ok(match (format, self) {
             (ReportFormat::Human, Document::Plan(plan)) => text::plan(plan, page),
             (ReportFormat::Human, Document::Drift(plan)) => drift::text(plan, page),
-            (ReportFormat::Human, Document::Report(report, _)) => text::report(report, page),
+            (ReportFormat::Human, Document::Report(report, _) | Document::Merged(report)) => {
+                text::report(report, page)
+            }
             (ReportFormat::Human, Document::Findings(findings)) => text::validation(findings),
             (ReportFormat::Human, Document::Statement(said)) => said.text(page),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
-            (ReportFormat::Markdown, Document::Report(report, _)) => markdown::report(report),
+            (ReportFormat::Markdown, Document::Report(report, _) | Document::Merged(report)) => {
+                markdown::report(report)
+            }
             (ReportFormat::Markdown, Document::Findings(findings)) => {
                 markdown::validation(&options.command, findings)
             }
             (ReportFormat::Markdown, Document::Statement(said)) => said.markdown(),
             (ReportFormat::Html, Document::Plan(plan)) => html::plan(plan),
             (ReportFormat::Html, Document::Drift(plan)) => html::drift(plan),
-            (ReportFormat::Html, Document::Report(report, _)) => html::report(report),
+            (ReportFormat::Html, Document::Report(report, _) | Document::Merged(report)) => {
+                html::report(report)
+            }
             (ReportFormat::Html, Document::Findings(findings)) => {
                 html::validation(&options.command, findings)
             }
             (ReportFormat::Html, Document::Statement(said)) => said.html(),
             (ReportFormat::Json, Document::Plan(plan) | Document::Drift(plan)) => json(plan)?,
-            (ReportFormat::Json, Document::Report(report, _)) => json(report)?,
+            (ReportFormat::Json, Document::Report(report, _) | Document::Merged(report)) => json(report)?,
             (ReportFormat::Json, Document::Statement(said)) => said.json()?,
             (ReportFormat::Json, Document::Findings(findings)) => {
-                json(&Findings { format_version: FORMAT_VERSION, findings })?
+                json(&FindingList { format_version: FORMAT_VERSION, shard: options.as_shard(), findings })?
             }
             (ReportFormat::Sarif, document) => json(&sarif::sarif(&document.issues()))?,
             (ReportFormat::Comment, Document::Plan(plan)) => comment::plan(plan),
@@ -325,7 +336,7 @@ impl Document<'_> {
                 comment::validation(&options.command, findings)
             }
             // Refused when the run begins.
-            (ReportFormat::Comment, Document::Statement(_)) => String::new(),
+            (ReportFormat::Comment, Document::Statement(_) | Document::Merged(_)) => String::new(),
             (ReportFormat::OpenMetrics, document) => document.measured(),
             (ReportFormat::CodeQuality, document) => {
                 json(&annotations::code_quality(&document.issues_beside_comments(options)))?
@@ -337,13 +348,15 @@ impl Document<'_> {
     fn measured(&self) -> String {
         let measures = match self {
             Document::Plan(plan) | Document::Drift(plan) => openmetrics::of_plan(plan),
-            Document::Report(report, _) => openmetrics::of_report(report),
+            Document::Report(report, _) | Document::Merged(report) => openmetrics::of_report(report),
             Document::Statement(said) => said.measures(),
             Document::Findings(findings) => vec![openmetrics::findings(findings)],
         };
         let whole = match self {
             Document::Plan(plan) | Document::Drift(plan) => plan.incomplete.is_empty() && !plan.has_errors(),
-            Document::Report(report, _) => report.summary.failed + report.summary.skipped == 0,
+            Document::Report(report, _) | Document::Merged(report) => {
+                report.summary.failed + report.summary.skipped == 0
+            }
             Document::Statement(said) => {
                 said.issues().iter().all(|finding| finding.severity != Severity::Error)
             }
@@ -388,7 +401,9 @@ impl Document<'_> {
         match self {
             Document::Plan(plan) => issues::of_plan(plan, Severity::Note, folders),
             Document::Drift(plan) => issues::of_plan(plan, Severity::Warning, folders),
-            Document::Report(report, _) => issues::of_findings(&report.findings, folders),
+            Document::Report(report, _) | Document::Merged(report) => {
+                issues::of_findings(&report.findings, folders)
+            }
             Document::Statement(said) => issues::of_findings(&said.issues(), folders),
             Document::Findings(findings) => issues::of_findings(findings, folders),
         }

@@ -19,6 +19,7 @@ mod output;
 mod outputs;
 mod plan;
 mod progress;
+mod report;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
@@ -120,6 +121,8 @@ enum Command {
     Lock(lock::Args),
     /// Check connectivity, sign-in and permissions
     Doctor(doctor::Args),
+    /// Put reports of shards together
+    Report(report::Args),
     /// Show a saved plan
     Show(show::Args),
     /// Print the JSON Schema of specs or of JSON output
@@ -152,9 +155,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(error).into(),
     };
-    let Cli { options, command } = cli;
+    let Cli { mut options, command } = cli;
     options.apply_globally();
-    if let Err(failure) = options.pins_hold().and_then(|()| options.comment_fits()) {
+    let shard = options.shard_of_pod();
+    if let Err(failure) = shard.and_then(|()| options.pins_hold()).and_then(|()| options.comment_fits()) {
         return ended(&options, failure).into();
     }
     let exit = match command {
@@ -170,6 +174,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(args) => init::run(&options, &args),
         Command::Lock(args) => lock::run(&options, &args),
         Command::Doctor(args) => doctor::run(&options, &args),
+        Command::Report(args) => report::run(&options, &args),
         Command::Show(args) => show::run(&options, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Guid(args) => guid::run(&args),

@@ -8,11 +8,14 @@ use std::path::PathBuf;
 use super::document::ReportFile;
 use super::output::{Failure, LogWriter};
 use clap::{ArgAction, Args, ValueEnum};
+use jiff::Timestamp;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::arm::Interrupt;
 use crate::arm::auth::cloud::Cloud;
+use crate::document::Shard;
+use crate::flow::ShardNumber;
 use crate::render::issues::annotations::Host;
 
 /// Options that every command takes.
@@ -83,6 +86,9 @@ pub struct Options {
     /// Read and write these stacks only, of all loaded specs
     #[arg(long, global = true, value_name = "NAME", env = "KEYLESS_SELECT", hide_env_values = true)]
     pub select: Vec<String>,
+    /// Take only the stacks of shard I of N, from 0: those whose subscription is in it
+    #[arg(long, global = true, value_name = "I/N", env = "KEYLESS_SHARD", hide_env_values = true)]
+    pub shard: Option<ShardNumber>,
     /// Refuse changes outside this scope; repeat it to allow several scopes
     #[arg(long, global = true, value_name = "SCOPE", env = "KEYLESS_WITHIN", hide_env_values = true)]
     pub within: Vec<String>,
@@ -119,6 +125,26 @@ pub struct Options {
 /// The options that say what a run is about, with their variables.
 pub(super) const PINS: [(&str, &str); 3] =
     [("stack", "KEYLESS_STACK"), ("select", "KEYLESS_SELECT"), ("within", "KEYLESS_WITHIN")];
+
+/// The commands that work on specs, which can be divided.
+const OVER_SPECS: [&str; 11] = [
+    "validate",
+    "plan",
+    "apply",
+    "drift",
+    "access",
+    "verify",
+    "outputs",
+    "lock",
+    "keys status",
+    "keys usage",
+    "keys revoke",
+];
+
+/// The time, as a document of a shard has it.
+pub(super) fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
 
 /// Azure's clouds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -237,10 +263,27 @@ impl Options {
         Ok(())
     }
 
+    /// Takes the shard of a pod of an Indexed Job, for a command that reads specs.
+    pub(super) fn shard_of_pod(&mut self) -> Result<(), Failure> {
+        if self.shard.is_some() || !OVER_SPECS.contains(&self.command.as_str()) {
+            return Ok(());
+        }
+        let of_pod = ShardNumber::of_pod(|name| std::env::var(name).ok());
+        self.shard =
+            of_pod.map_err(|why| Failure::new(why).hint("give `--shard I/N`, or mend the manifest"))?;
+        Ok(())
+    }
+
+    /// The part of a fleet that a document without a result is of.
+    pub(super) fn as_shard(&self) -> Option<Shard> {
+        let ShardNumber { index, of } = self.shard?;
+        Some(Shard { index, of, command: self.command.clone(), began: now(), ..Shard::default() })
+    }
+
     /// Fails if a comment is asked for that nobody can make fit for everybody: which names and targets are to be left out of it is known of
     /// plans only.
     pub(super) fn comment_fits(&self) -> Result<(), Failure> {
-        let made = ["plan", "apply", "drift", "show", "validate"];
+        let made = ["plan", "apply", "drift", "show", "validate", "report merge"];
         if made.contains(&self.command.as_str()) || !self.report.iter().any(ReportFile::is_comment) {
             return Ok(());
         }
@@ -271,6 +314,7 @@ impl Options {
             ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
             ("--select", "KEYLESS_SELECT", !self.select.is_empty()),
             ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
+            ("--shard", "KEYLESS_SHARD", self.shard.is_some()),
         ];
         let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };
         let unset = if variable.is_empty() { String::new() } else { format!(", and unset {variable}") };

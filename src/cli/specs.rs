@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Exit;
 use super::document::Document;
-use super::options::{Format, Options};
+use super::options::{Format, Options, now};
 use super::output::{self, Failure};
 use crate::flow::Checked;
 use crate::render::diagnostic;
@@ -31,7 +31,8 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 
 /// Like [`check`], for a run that reads other files too.
 pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathBuf]) -> Checked {
-    let mut checked = read(options, paths).with_locks().select(&options.select, &options.stack);
+    let checked = read(options, paths).with_locks().select(&options.select, &options.stack);
+    let mut checked = checked.keep_shard(options.shard, &options.command, now());
     for path in others {
         checked.sources.note(path);
     }
@@ -41,7 +42,8 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
 
 /// Reads and checks specs by themselves.
 pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
-    read(options, paths).select(&options.select, &options.stack)
+    let checked = read(options, paths).select(&options.select, &options.stack);
+    checked.keep_shard(options.shard, &options.command, now())
 }
 
 fn read(options: &Options, paths: &[PathBuf]) -> Checked {

@@ -7,6 +7,7 @@ use super::output::{self, Failure};
 use super::session::{Specs, check};
 use super::specs::diagnostics;
 use super::variables::refuse_unusable_variables;
+use crate::flow::ShardNumber;
 use crate::render::diagnostic;
 
 /// Arguments of `validate`.
@@ -33,6 +34,10 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return reported.map(|()| Exit::Failure);
     }
     let stacks: Vec<&str> = checked.stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
-    all([reported, output::result(&format!("valid: stack {}\n", stacks.join(", ")))])?;
+    let valid = match (stacks.as_slice(), options.shard) {
+        ([], Some(ShardNumber { index, of })) => format!("valid: no stack is in shard {index} of {of}\n"),
+        (stacks, _) => format!("valid: stack {}\n", stacks.join(", ")),
+    };
+    all([reported, output::result(&valid)])?;
     Ok(Exit::Success)
 }

@@ -12,13 +12,13 @@ use crate::text::source::Position;
 pub const NOT_EVALUATED: [&str; 2] = ["conditions", "deny assignments"];
 
 /// Who can call the models of which account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
     /// The accounts, in the order of the specs.
     pub accounts: Vec<AccountAccess>,
     /// The groups that can call models, each once, with their members; only with `--members`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<Group>>,
     /// What could narrow or widen access but was not evaluated.
     pub not_evaluated: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Access {
 }
 
 /// Who can call the models of one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountAccess {
     /// Its address in the spec: `accounts/chat-eu`.
@@ -49,7 +49,7 @@ pub struct AccountAccess {
 }
 
 /// A deny assignment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DenyAssignment {
     /// Its name.
@@ -59,7 +59,7 @@ pub struct DenyAssignment {
 }
 
 /// A group that can call models.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Group {
     /// Its object id.
@@ -68,7 +68,7 @@ pub struct Group {
     #[serde(rename = "type")]
     pub kind: String,
     /// Its name, if the directory or a lock file has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its members, or why they are not known.
     #[serde(flatten)]
@@ -76,7 +76,7 @@ pub struct Group {
 }
 
 /// The members of a group. There is no list if they could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Members {
     /// Known.
@@ -92,7 +92,7 @@ pub enum Members {
 }
 
 /// A member of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Its object id.
@@ -101,13 +101,13 @@ pub struct Member {
     #[serde(rename = "type")]
     pub kind: String,
     /// Its sign-in name, or else its display name; absent if the caller may not read it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The client id of a service principal.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,
     /// The type of a service principal, such as `Application` or `ManagedIdentity`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_principal_type: Option<String>,
 }
 

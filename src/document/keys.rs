@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::source::Position;
 
 /// Which accounts accept API keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Status")]
 pub struct KeysStatement {
@@ -17,7 +17,7 @@ pub struct KeysStatement {
 }
 
 /// The number of accounts by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Accounts with keys enabled.
@@ -27,7 +27,7 @@ pub struct Counts {
 }
 
 /// Whether one account accepts keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountKeys {
     /// Its address in the spec, or its id if there is no spec.

@@ -10,7 +10,9 @@ use super::access::AccessChange;
 use super::cause::Cause;
 use super::counts::Judged;
 use super::finding::FindingEntry;
+use super::hash::Hashing;
 use super::keys::Keys;
+use super::shard::Shard;
 use super::step::{Step, TakenRight};
 use super::target::Target;
 use super::usage::KeyUsageTerms;
@@ -41,6 +43,9 @@ pub struct Plan {
     /// How much of what the specs declare was judged.
     #[serde(default)]
     pub known: Judged,
+    /// Of which part of a fleet it is (`--shard`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Box<Shard>>,
     /// The number of changes by action.
     pub summary: Summary,
     /// Every declared resource, and live ones worth naming. Only they decide what is written.
@@ -260,7 +265,8 @@ pub struct PlannedChange {
 }
 
 /// How the live state differs from the declaration, whatever can be done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Differs {
     /// It is declared but does not exist.
     Missing,
@@ -396,15 +402,24 @@ impl Plan {
             cause_unknown: None,
             ..change.clone()
         };
-        let changes: Vec<PlannedChange> = self.changes.iter().map(bare).collect();
-        let mut told = serde_json::json!({
-            "target": self.target, "changes": changes, "declaresAssignments": self.declares_assignments,
-        });
+        // Members in the order of their names, one change after the other: there may be a hundred thousand.
+        let mut hash = Hashing::default();
+        hash.text("{\"changes\":[");
+        for (index, change) in self.changes.iter().enumerate() {
+            hash.text(if index == 0 { "" } else { "," });
+            hash.value(&serde_json::json!(bare(change)));
+        }
+        hash.text("],\"declaresAssignments\":");
+        hash.value(&serde_json::json!(self.declares_assignments));
         // Plans without secrets keep the hash of earlier versions.
         if !self.secrets.is_empty() {
-            told["secrets"] = serde_json::json!(self.secrets);
+            hash.text(",\"secrets\":");
+            hash.value(&serde_json::json!(self.secrets));
         }
-        super::hash(&told)
+        hash.text(",\"target\":");
+        hash.value(&serde_json::json!(self.target));
+        hash.text("}");
+        hash.finish()
     }
 
     /// Unchanged declared resources of stacks that delete something: the deletes were judged with these in place.

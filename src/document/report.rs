@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FindingEntry, Plan, Requests, StepAction, Target};
+use super::{FindingEntry, Plan, Requests, Shard, StepAction, Target};
 use crate::text::source::Position;
 
 /// The result of `apply`.
@@ -22,6 +22,9 @@ pub struct Report {
     /// The environment of `--env`; of a saved plan, that for which it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// Of which part of a fleet it is (`--shard`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Box<Shard>>,
     /// The number of resources by result, as in the plan's summary: a resource that takes several steps is done once all of them are.
     pub summary: Tally,
     /// Each step, in the plan's order.
@@ -138,6 +141,7 @@ impl Report {
             target: plan.target.clone(),
             stacks: stacks.into_iter().cloned().collect(),
             environment: plan.environment.clone(),
+            shard: plan.shard.clone(),
             summary,
             steps,
             findings,

@@ -10,9 +10,11 @@ mod clean;
 mod decision;
 mod halt;
 pub(crate) mod locks;
+pub(crate) mod merge;
 pub(crate) mod pins;
 mod rotation;
 pub(crate) mod saved;
+mod shard;
 mod specs;
 mod statement;
 mod usage;
@@ -25,6 +27,7 @@ use jiff::Timestamp;
 pub(crate) use azure::Azure;
 pub(crate) use decision::{Asked, Decision};
 pub(crate) use halt::Halt;
+pub(crate) use shard::ShardNumber;
 pub(crate) use specs::Checked;
 pub(crate) use wish::{PlanPurpose, Wish};
 
@@ -47,12 +50,15 @@ use crate::{access, accounts, checks, guards, kinds, principals};
 /// The plan for what specs declare.
 pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Result<Plan, Halt> {
     // A wish that the specs cannot satisfy is a usage error, reported before any request to Azure.
-    rotation::mark(&mut desired(&specs.stacks), wish.rotate)?;
+    let rotate = shard::rotated_here(&specs, wish.rotate);
+    if !rotate.is_empty() {
+        rotation::mark(&mut desired(&specs.stacks), &rotate)?;
+    }
 
     // spec → queries → snapshot. An answer may raise further queries, so the open ones are recomputed until none is left.
     let open = |known: &Snapshot| queries(&specs.stacks, known, wish.purpose);
     let (mut snapshot, caller) = azure.read(&open).await?;
-    let Checked { stacks, mut findings, sources, environment } = specs;
+    let Checked { stacks, mut findings, sources, environment, shard } = specs;
 
     // Specs and lock files may name a tenant, which only the caller's token can confirm.
     findings.extend(specs::foreign_tenants(&stacks, &caller));
@@ -60,7 +66,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
 
     // snapshot → desired: names are resolved now, so each declared resource has its id.
     let mut desired = resolved(&stacks, &snapshot);
-    rotation::mark(&mut desired, wish.rotate)?;
+    rotation::mark(&mut desired, &rotate)?;
     findings.extend(kinds::lacking(&desired, &snapshot));
 
     // desired → diff → plan. From here on, the plan is plain data from which every write follows.
@@ -130,6 +136,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     plan.known = plan.judged();
     // Anything read may repeat one of this run's secrets, so the plan is cleaned before it leaves.
     clean::clean(&mut plan);
+    shard::tell(&mut plan, shard, names);
     Ok(plan)
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{locks, pins};
 use crate::arm::auth::Claims;
-use crate::document::FindingEntry;
+use crate::document::{FindingEntry, Shard};
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::account::Accounts;
 use crate::kinds::{self, Declaring as _};
@@ -28,6 +28,8 @@ pub(crate) struct Checked {
     pub sources: Sources,
     /// The environment of `--env`.
     pub environment: Option<String>,
+    /// The part of a fleet whose stacks are left.
+    pub shard: Option<Box<Shard>>,
 }
 
 impl Checked {
@@ -35,7 +37,8 @@ impl Checked {
     pub(crate) fn read(paths: &[PathBuf], stdin: impl Read, inputs: &VariableInputs) -> Self {
         let mut sources = Sources::default();
         let (stacks, findings) = spec::read(paths, inputs, &mut sources, stdin, kinds::check);
-        let mut checked = Self { stacks, findings, sources, environment: inputs.beside.clone() };
+        let environment = inputs.beside.clone();
+        let mut checked = Self { stacks, findings, sources, environment, shard: None };
         checked.check_environment();
         checked.in_order_of_files();
         checked
@@ -101,6 +104,7 @@ impl Checked {
     pub(crate) fn retire(mut self, names: &[String]) -> Self {
         let is_left_out =
             |name: &String| spec::unselected(&self.stacks).iter().any(|loaded| loaded.spec.stack == *name);
+        let is_empty = self.stacks.is_empty();
         let left_out: Vec<&String> = names.iter().filter(|name| is_left_out(name)).collect();
         for name in names {
             let found = self.stacks.iter_mut().find(|loaded| loaded.spec.stack == *name);
@@ -114,6 +118,8 @@ impl Checked {
                     self.findings.push(finding.at(loaded.document.value_span("/prune")).hint(hint));
                 }
                 Some(loaded) => loaded.retire(),
+                // Another part of the fleet retires it.
+                None if self.shard.is_some() && (is_empty || left_out.contains(&name)) => {}
                 None if left_out.contains(&name) => {
                     let message = format!("`--retire {name}`: that stack is not selected");
                     let finding = Finding::error(Code::StackMismatch, message);

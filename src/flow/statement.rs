@@ -63,6 +63,7 @@ impl Azure {
 
     /// Wraps the result of a command as a document.
     pub(crate) fn state<T>(&self, about: T, checked: &Checked) -> Statement<T> {
-        Statement::new(about, checked.entries(), self.target.clone(), self.requests())
+        let said = Statement::new(about, checked.entries(), self.target.clone(), self.requests());
+        Statement { shard: checked.shard.clone(), ..said }
     }
 }

@@ -33,11 +33,11 @@ impl ByScope {
         let mut near = self.above.clone();
         let text = at.as_str();
         let ends = text.match_indices('/').map(|(end, _)| end).skip(1).chain([text.len()]);
-        for holder in ends.map(|end| ResourceId(text[..end].to_owned())) {
+        for holder in ends.map(|end| ResourceId(text[..end].into())) {
             near.extend(self.at.get(&holder).into_iter().flatten());
         }
         // All that begins with its path and `/` comes in one piece.
-        let inside = ResourceId(format!("{}/", text.trim_end_matches('/')));
+        let inside = ResourceId(format!("{}/", text.trim_end_matches('/')).into());
         let within = self.at.range(&inside..).take_while(|(scope, _)| at.contains(scope));
         near.extend(within.flat_map(|(_, positions)| positions));
         near.sort_unstable();

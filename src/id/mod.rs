@@ -8,8 +8,9 @@ mod by_scope;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 pub(crate) use by_scope::ByScope;
@@ -28,10 +29,9 @@ pub fn arm_guid<S: AsRef<str>>(parts: &[S]) -> Uuid {
 
 /// The id of a resource, resource group, subscription or other scope, such as `/subscriptions/{s}/resourceGroups/{g}`.
 ///
-/// Equality, order and hash ignore ASCII case.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ResourceId(String);
+/// Equality, order and hash ignore ASCII case. Many things hold the id of one resource: clones share it.
+#[derive(Clone)]
+pub struct ResourceId(Arc<str>);
 
 /// An invalid resource id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,25 +71,25 @@ impl ResourceId {
     /// The root scope `/`.
     #[must_use]
     pub fn root() -> Self {
-        Self("/".to_owned())
+        Self("/".into())
     }
 
     /// The id of a subscription.
     #[must_use]
     pub fn subscription(subscription: &str) -> Self {
-        Self(format!("/subscriptions/{subscription}"))
+        Self(format!("/subscriptions/{subscription}").into())
     }
 
     /// The id of a resource group.
     #[must_use]
     pub fn resource_group(subscription: &str, group: &str) -> Self {
-        Self(format!("/subscriptions/{subscription}/resourceGroups/{group}"))
+        Self(format!("/subscriptions/{subscription}/resourceGroups/{group}").into())
     }
 
     /// The id of a resource of the given type below this id; `provider_type` is like `Microsoft.CognitiveServices/accounts`.
     #[must_use]
     pub fn provider(&self, provider_type: &str, name: &str) -> Self {
-        Self(format!("{}/providers/{provider_type}/{name}", self.0.trim_end_matches('/')))
+        Self(format!("{}/providers/{provider_type}/{name}", self.0.trim_end_matches('/')).into())
     }
 
     /// Parses an id in a spec: as [`ResourceId::parse`], without `*`, which people use for several resources.
@@ -128,7 +128,7 @@ impl ResourceId {
                 if p.eq_ignore_ascii_case("providers") && !pairs.is_empty() && pairs.len() % 2 == 0 => {}
             _ => return Err(shape()),
         }
-        Ok(Self(format!("/{rest}")))
+        Ok(Self(format!("/{rest}").into()))
     }
 
     /// How a text that is not a valid id relates to this: if they differ in a part that can be parsed, it is elsewhere whatever follows.
@@ -171,7 +171,7 @@ impl ResourceId {
         let lower = self.0.to_ascii_lowercase();
         match lower.rfind("/providers/") {
             Some(0) => Self::root(),
-            Some(at) => Self(self.0[..at].to_owned()),
+            Some(at) => Self(self.0[..at].into()),
             None => self.clone(),
         }
     }
@@ -179,13 +179,13 @@ impl ResourceId {
     /// The id of a child of this resource.
     #[must_use]
     pub fn child(&self, collection: &str, name: &str) -> Self {
-        Self(format!("{}/{collection}/{name}", self.0))
+        Self(format!("{}/{collection}/{name}", self.0).into())
     }
 
     /// The list of a resource's children in one collection; it contains them like a scope.
     #[must_use]
     pub fn list(&self, collection: &str) -> Self {
-        Self(format!("{}/{collection}", self.0))
+        Self(format!("{}/{collection}", self.0).into())
     }
 
     /// The parent of a child resource: the id without its last collection and name.
@@ -193,7 +193,7 @@ impl ResourceId {
     pub fn parent(&self) -> Option<ResourceId> {
         let (rest, _) = self.0.rsplit_once('/')?;
         let (parent, _) = rest.rsplit_once('/')?;
-        (!parent.is_empty()).then(|| Self(parent.to_owned()))
+        (!parent.is_empty()).then(|| Self(parent.into()))
     }
 
     /// The value after the given segment name: `segment_after("resourceGroups")`.
@@ -215,7 +215,7 @@ impl ResourceId {
         // `/subscriptions/{s}/resourceGroups/{g}/providers/{namespace}/{type}/{name}`
         const SEGMENTS: usize = 9;
         let end = self.0.match_indices('/').nth(SEGMENTS - 1).map_or(self.0.len(), |(at, _)| at);
-        Self(self.0[..end].to_owned())
+        Self(self.0[..end].into())
     }
 
     /// The resource in a collection that this is or is below: `up_to("accounts")`.
@@ -226,7 +226,7 @@ impl ResourceId {
         while let (Some(segment), Some(value)) = (segments.next(), segments.next()) {
             end += "//".len() + segment.len() + value.len();
             if segment.eq_ignore_ascii_case(collection) {
-                return Some(Self(self.0[..end].to_owned()));
+                return Some(Self(self.0[..end].into()));
             }
         }
         None
@@ -264,7 +264,7 @@ impl ResourceId {
     /// Whether this scope contains `other`, or equals it.
     #[must_use]
     pub fn contains(&self, other: &ResourceId) -> bool {
-        let (outer, inner) = (self.0.trim_end_matches('/'), other.0.as_str());
+        let (outer, inner) = (self.0.trim_end_matches('/'), &*other.0);
         inner.len() >= outer.len()
             && inner.as_bytes()[..outer.len()].eq_ignore_ascii_case(outer.as_bytes())
             && (inner.len() == outer.len() || inner.as_bytes()[outer.len()] == b'/')
@@ -291,6 +291,18 @@ fn is_usable(segment: &str) -> bool {
 
 fn folded(text: &[u8]) -> impl Iterator<Item = u8> {
     text.iter().map(u8::to_ascii_lowercase)
+}
+
+impl Serialize for ResourceId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResourceId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
 }
 
 impl PartialEq for ResourceId {
@@ -346,13 +358,13 @@ impl fmt::Debug for ResourceId {
 ///
 /// For most resources the id; for a role assignment scope, principal and role, because it can have any GUID.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Key(String);
+pub struct Key(Arc<str>);
 
 impl Key {
     /// A key from the parts that identify the resource, ignoring case.
     #[must_use]
     pub fn new(kind: &str, parts: &[&str]) -> Self {
-        Self(format!("{kind}|{}", parts.join("|")).to_ascii_lowercase())
+        Self(format!("{kind}|{}", parts.join("|")).to_ascii_lowercase().into())
     }
 }
 

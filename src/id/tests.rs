@@ -40,7 +40,7 @@ fn ids_are_sorted_as_their_lower_case_is() {
         .flat_map(|name| {
             [format!("{long}{name}"), format!("{}{name}", long.to_lowercase()), format!("/{name}")]
         })
-        .map(ResourceId)
+        .map(|text| ResourceId(text.into()))
         .collect();
     for (a, b) in ids.iter().flat_map(|a| ids.iter().map(move |b| (a, b))) {
         assert_eq!(a.cmp(b), a.0.to_ascii_lowercase().cmp(&b.0.to_ascii_lowercase()), "{a} {b}");

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::desired::desired;
+use super::desired::one_by_one;
 use super::{KINDS, late};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, hyphenated_guid};
+use crate::snapshot::Snapshot;
 use crate::spec::{Loaded, STACK_NAMES, is_group_name, is_stack_name};
 use crate::text::source::Span;
 
@@ -78,7 +79,8 @@ fn is_hyphenated_guid(text: &str) -> bool {
 /// Finds an account or assignment that two files declare. (Duplicates within one file are the kind's business.)
 fn doubles(stacks: &[Loaded], findings: &mut Vec<Finding>) {
     let mut seen: BTreeMap<Key, (Span, String)> = BTreeMap::new();
-    for wanted in desired(stacks) {
+    let snapshot = Snapshot::default();
+    for wanted in one_by_one(stacks, &snapshot) {
         let Some((first, stack)) = seen.insert(wanted.key.clone(), (wanted.span, wanted.stack.clone()))
         else {
             continue;

@@ -131,24 +131,27 @@ pub fn desired(stacks: &[Loaded]) -> Vec<Desired> {
 /// Everything that the stacks declare, with names resolved from a snapshot.
 #[must_use]
 pub fn resolved(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
+    one_by_one(stacks, snapshot).collect()
+}
+
+/// The same, for who keeps little of each: there may be a hundred thousand.
+pub fn one_by_one(stacks: &[Loaded], snapshot: &Snapshot) -> impl Iterator<Item = Desired> {
     let names = known_names(stacks, snapshot);
-    let desired = KINDS.iter().flat_map(|kind| {
-        stacks.iter().flat_map(|loaded| {
+    let desired = KINDS.iter().flat_map(move |kind| {
+        stacks.iter().flat_map(move |loaded| {
             let declared = kind.desired(loaded, snapshot).into_iter();
-            declared.map(|mut desired| {
+            declared.map(move |mut desired| {
                 late::settle(&mut desired, loaded, snapshot);
                 desired
             })
         })
     });
-    desired
-        .map(|mut desired| {
-            if let Some(grant) = desired.kind.granting() {
-                grant.name_principal(&mut desired, &names);
-            }
-            desired
-        })
-        .collect()
+    desired.map(move |mut desired| {
+        if let Some(grant) = desired.kind.granting() {
+            grant.name_principal(&mut desired, &names);
+        }
+        desired
+    })
 }
 
 /// Records the position of every value below a pointer, by path relative to it.

@@ -71,8 +71,8 @@ pub fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
     Some(if is_grant { id.scope().tracked() } else { id.tracked() })
 }
 
-/// Adds to titles where it is, if their names do not say which one is meant.
-pub(super) fn tell(changes: &mut [PlannedChange]) {
+/// Adds to titles where it is, if their names do not say which one is meant, and they do not say it yet.
+pub fn tell(changes: &mut [PlannedChange]) {
     let apart = Apart::of(changes.iter().filter_map(stands_on));
     if apart.0.is_empty() {
         return;
@@ -81,6 +81,11 @@ pub(super) fn tell(changes: &mut [PlannedChange]) {
         let Some(on) = stands_on(change) else { continue };
         let said = apart.said(&on);
         if !change.title.ends_with(&said) {
+            // Of its own part of a fleet it may have been enough to name the group.
+            let group = said.find(" of subscription ").map_or("", |at| &said[..at]);
+            if change.title.ends_with(group) {
+                change.title.truncate(change.title.len() - group.len());
+            }
             change.title.push_str(&said);
         }
         if change.called.as_ref() == Some(&change.title) {

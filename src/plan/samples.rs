@@ -13,6 +13,7 @@ pub(crate) fn plan(changes: Value, steps: Value) -> Plan {
         target: Target { kind: TargetKind::Sandbox, cloud: None, endpoint: None },
         environment: None,
         known: Judged::default(),
+        shard: None,
         summary: Summary::default(),
         changes: serde_json::from_value(changes).unwrap(),
         declares_assignments: Vec::new(),

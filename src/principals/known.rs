@@ -58,7 +58,7 @@ fn identity_name(body: &Value) -> Option<String> {
 /// Puts names beside the object ids that stand as words of a message.
 pub(crate) fn name_in(message: &mut String, names: &Names) {
     let word = |word: &str| match names.get(&word.to_ascii_lowercase()) {
-        Some(name) => format!("{name} ({word})"),
+        Some(name) => called("", word, Some(name)).trim_start_matches("principal ").to_owned(),
         None => word.to_owned(),
     };
     *message = message.split(' ').map(word).collect::<Vec<_>>().join(" ");

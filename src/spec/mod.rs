@@ -124,17 +124,18 @@ pub fn read(
     findings.extend(beside.nowhere());
     findings.extend(used.filter(|_| complete).iter().flat_map(|used| variables::unused(inputs, used)));
     // Of a damaged file the rules say what they can; nothing further is done with it.
-    damaged.extend(loaded.iter().cloned());
+    // There may be a hundred thousand entries: they are copied only where there is something to put them together with.
+    let all = if damaged.is_empty() { &loaded } else { &[damaged, loaded.clone()].concat() };
     if complete {
         let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
-        let (stand_ins, owners) = stand_ins(&damaged);
+        let (stand_ins, owners) = stand_ins(all);
         let untold = |finding: &Finding| {
             finding.span.is_none_or(|span| {
                 let follows = finding.code == Code::MissingField && owners.contains(&span);
                 !told.contains(&span) && !stand_ins.contains(&span) && !follows
             })
         };
-        findings.extend(check(&damaged).into_iter().filter(untold));
+        findings.extend(check(all).into_iter().filter(untold));
     }
     for finding in &mut findings {
         let span = finding.span.filter(|_| finding.severity == Severity::Error);

@@ -10,7 +10,7 @@ use super::super::tree::{Children, Node, Place};
 use super::{Built, KeyRole};
 use crate::finding::{Code, Finding};
 use crate::text::names::short;
-use crate::text::source::{FileId, Span};
+use crate::text::source::FileId;
 
 /// The entries of a mapping so far.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Entries {
     pub(super) fn take_key(&mut self, built: &Built, file: FileId) -> Option<(Finding, Place)> {
         let place = built.node.value;
         let twice = |key: &str, first: Place| {
-            let first = Span { file, start: first.start, end: first.end };
+            let first = first.of(file);
             let message = format!("`{}` is set twice", short(key));
             Finding::error(Code::DuplicateKey, message)
                 .related(first, "first set here")
@@ -92,7 +92,7 @@ impl Entries {
             }
             (Value::Array(items), Children::List(nodes)) if items.iter().all(Value::is_object) => {
                 // Each element counts with the depth and size of the whole list, so that nothing is counted too low.
-                for (value, node) in items.into_iter().zip(nodes) {
+                for (value, node) in items.into_iter().zip(nodes.into_vec()) {
                     let depth = built.depth;
                     self.merged.push(Built {
                         depth,
@@ -124,16 +124,18 @@ pub(super) fn merge(into: &mut Built, merged: Built) {
     let (Value::Object(mut values), Children::Map(places)) = (merged.value, merged.node.children) else {
         return;
     };
-    for (key, place) in places {
-        if map.contains_key(&key) {
+    let mut all = std::mem::take(nodes).into_vec();
+    for (key, place) in places.into_vec() {
+        if map.contains_key(&*key) {
             continue;
         }
-        if let Some(value) = values.remove(&key) {
-            map.insert(key.clone(), value);
-            nodes.push((key, place));
+        if let Some(value) = values.remove(&*key) {
+            map.insert(key.to_string(), value);
+            all.push((key, place));
         }
     }
-    nodes.sort_by(|(first, _), (second, _)| first.cmp(second));
+    all.sort_by(|(first, _), (second, _)| first.cmp(second));
+    *nodes = all.into();
     into.depth = into.depth.max(merged.depth);
     into.values += merged.values;
     into.weight += merged.weight;

@@ -17,7 +17,7 @@ use super::tree::{Children, MAX_DEPTH, Node, Place, YamlDocument};
 use crate::finding::{Code, Finding};
 use crate::text::json::escape;
 use crate::text::names::short;
-use crate::text::source::{FileId, Span};
+use crate::text::source::FileId;
 
 /// The maximum number of values in a file, with aliases expanded; a spec of 5 MB has about half a million.
 const MAX_VALUES: usize = 2_000_000;
@@ -165,8 +165,7 @@ impl<'t> Builder<'t> {
     }
 
     fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), StopReading> {
-        let place =
-            span.byte_range().map_or(Place::default(), |range| Place { start: range.start, end: range.end });
+        let place = span.byte_range().map_or(Place::default(), |range| Place::new(range.start, range.end));
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -188,15 +187,18 @@ impl<'t> Builder<'t> {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_collection_tag(tag.as_deref(), "seq", place);
-                let size = Size { end: place.end, ..Size::default() };
+                let size = Size { end: place.end(), ..Size::default() };
                 let frame =
-                    Frame::List { start: place.start, anchor, items: Vec::new(), nodes: Vec::new(), size };
+                    Frame::List { start: place.start(), anchor, items: Vec::new(), nodes: Vec::new(), size };
                 self.open(frame, place)
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.check_collection_tag(tag.as_deref(), "map", place);
-                let size = Size { end: place.end, ..Size::default() };
-                self.open(Frame::Map { start: place.start, anchor, entries: Entries::default(), size }, place)
+                let size = Size { end: place.end(), ..Size::default() };
+                self.open(
+                    Frame::Map { start: place.start(), anchor, entries: Entries::default(), size },
+                    place,
+                )
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
             Event::Alias(anchor) => self.alias(anchor, place),
@@ -223,15 +225,17 @@ impl<'t> Builder<'t> {
     fn close(&mut self, end: Place) -> Result<(), StopReading> {
         let Some(frame) = self.stack.pop() else { return Ok(()) };
         let (built, anchor) = match frame {
-            Frame::List { start, anchor, items, nodes, size } => {
-                (collection(Value::Array(items), Children::List(nodes), start, end, size), anchor)
+            Frame::List { start, anchor, mut items, nodes, size } => {
+                // Most lists are short, and there are many.
+                items.shrink_to_fit();
+                (collection(Value::Array(items), Children::List(nodes.into()), start, end, size), anchor)
             }
             Frame::Map { start, anchor, entries, size } => {
                 let Entries { map, nodes, merged, has_collection_key, .. } = entries;
                 let is_lost = has_collection_key && map.is_empty();
                 let mut built = collection(
                     Value::Object(map),
-                    Children::Map(nodes.into_iter().collect()),
+                    Children::Map(nodes.into_iter().map(|(name, node)| (name.into(), node)).collect()),
                     start,
                     end,
                     size,
@@ -266,7 +270,7 @@ impl<'t> Builder<'t> {
                 None
             }
             Some(Frame::Map { entries, size, .. }) => {
-                size.end = size.end.max(built.node.value.end);
+                size.end = size.end.max(built.node.value.end());
                 match std::mem::take(&mut entries.key) {
                     EntryKey::Awaited => entries.take_key(&built, self.file),
                     EntryKey::Text(key, place) => {
@@ -369,7 +373,7 @@ impl<'t> Builder<'t> {
             (Scalar::Value(value), _) => {
                 if !value.is_string() {
                     // The parser gives `~` where nothing is written.
-                    let written = if place.end > place.start { text } else { "" };
+                    let written = if place.end() > place.start() { text } else { "" };
                     built.node.raw = Some(written.into());
                 }
                 built.value = value;
@@ -399,7 +403,7 @@ impl<'t> Builder<'t> {
 
     fn scan_error(&mut self, error: &ScanError) -> StopReading {
         let start = error.marker().byte_offset().unwrap_or(self.text.len()).min(self.text.len());
-        let place = Place { start, end: start };
+        let place = Place::new(start, start);
         if *error.kind() == ErrorKind::RecursionLimitExceeded {
             return self.too_deep(place);
         }
@@ -431,7 +435,7 @@ impl<'t> Builder<'t> {
         for text in self.text.get(line..)?.split_inclusive('\n').take(2) {
             let indent = text.len() - text.trim_start_matches([' ', '\t']).len();
             if let Some(tab) = text[..indent].find('\t') {
-                return Some(Place { start: start + tab, end: start + tab + 1 });
+                return Some(Place::new(start + tab, start + tab + 1));
             }
             start += text.len();
         }
@@ -439,7 +443,7 @@ impl<'t> Builder<'t> {
     }
 
     fn report(&mut self, finding: Finding, place: Place) {
-        self.findings.push(finding.at(Span { file: self.file, start: place.start, end: place.end }));
+        self.findings.push(finding.at(place.of(self.file)));
     }
 }
 
@@ -448,17 +452,17 @@ impl Size {
         self.depth = self.depth.max(child.depth);
         self.values += child.values;
         self.weight += child.weight + token.len();
-        self.end = self.end.max(child.node.value.end);
+        self.end = self.end.max(child.node.value.end());
         self.reported.extend(child.reported.iter().map(|below| format!("/{token}{below}")));
     }
 }
 
 fn collection(value: Value, children: Children, start: usize, end: Place, size: Size) -> Built {
     // A block ends where its last value does; a flow collection ends at its bracket.
-    let end = if end.end > end.start { end.end } else { size.end };
+    let end = if end.end() > end.start() { end.end() } else { size.end };
     Built {
         value,
-        node: Node { key: None, value: Place { start, end: end.max(start) }, raw: None, children },
+        node: Node { key: None, value: Place::new(start, end.max(start)), raw: None, children },
         role: KeyRole::Collection,
         depth: size.depth + 1,
         values: size.values + 1,

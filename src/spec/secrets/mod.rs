@@ -213,7 +213,7 @@ fn walk(node: &Node, value: &Value, within: Enclosing, text: &str, ranges: &mut 
     match (&node.children, value) {
         (Children::Map(children), Value::Object(map)) => {
             for (name, child) in children {
-                let value = map.get(name).unwrap_or(&Value::Null);
+                let value = map.get(&**name).unwrap_or(&Value::Null);
                 walk(child, value, within.below(name), text, ranges);
             }
         }
@@ -227,7 +227,7 @@ fn walk(node: &Node, value: &Value, within: Enclosing, text: &str, ranges: &mut 
                 Value::String(text) => text.clone(),
                 other => node.raw.as_deref().map_or_else(|| other.to_string(), str::to_owned),
             };
-            let range = node.value.start..node.value.end;
+            let range = node.value.start()..node.value.end();
             if !within.is_harmless(&plain) && text.get(range.clone()).is_some() {
                 scrub::learn(&plain);
                 ranges.push(range);
@@ -238,7 +238,7 @@ fn walk(node: &Node, value: &Value, within: Enclosing, text: &str, ranges: &mut 
             for range in &found {
                 scrub::learn(&plain[range.clone()]);
             }
-            let range = node.value.start..node.value.end;
+            let range = node.value.start()..node.value.end();
             // In escaped or multi-line form it may hide their positions.
             let as_it_is = |written: &str| written.contains(plain.as_str());
             if !found.is_empty() && text.get(range.clone()).is_some_and(|written| !as_it_is(written)) {

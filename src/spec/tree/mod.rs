@@ -60,11 +60,31 @@ pub(super) struct ValueSource {
     pub(super) node: Node,
 }
 
-/// A range of bytes in the document's file.
+/// A range of bytes in the document's file. There are several for each value, and no file is larger than 64 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Place {
-    pub(super) start: usize,
-    pub(super) end: usize,
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        let offset = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: offset(start), end: offset(end) }
+    }
+
+    pub(super) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    pub(super) fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// As a span of a file.
+    pub(super) fn of(self, file: FileId) -> Span {
+        Span { file, start: self.start(), end: self.end() }
+    }
 }
 
 /// The positions of a value and its children.
@@ -83,8 +103,8 @@ pub(super) enum Children {
     #[default]
     None,
     /// Sorted by name. A `BTreeMap` would allocate space for eleven entries even for one.
-    Map(Vec<(String, Node)>),
-    List(Vec<Node>),
+    Map(Box<[(Box<str>, Node)]>),
+    List(Box<[Node]>),
 }
 
 /// Parses a file: the document, if possible, and every problem found.
@@ -124,7 +144,7 @@ impl YamlDocument {
     #[must_use]
     pub fn span_of(&self, pointer: &str) -> Span {
         let (node, exact, file) = self.nearest(pointer);
-        let inline = node.value.end > node.value.start && matches!(node.children, Children::None);
+        let inline = node.value.end() > node.value.start() && matches!(node.children, Children::None);
         match node.key {
             Some(key) if !inline || !exact => span(file, key),
             _ => span(file, node.value),
@@ -154,7 +174,7 @@ impl YamlDocument {
             };
             inner.or_else(|| (node.value == place || node.key == Some(place)).then(|| pointer.to_owned()))
         }
-        find(&self.places, Place { start: span.start, end: span.end }, "")
+        find(&self.places, Place::new(span.start, span.end), "")
     }
 
     /// The node at a pointer, true, and its file; or its nearest existing ancestor and false. What is inside of a variable's value is where
@@ -173,7 +193,7 @@ impl YamlDocument {
                 Children::None => None,
                 Children::Map(children) => {
                     let token = unescape(token);
-                    let found = children.binary_search_by(|(name, _)| name.as_str().cmp(&token));
+                    let found = children.binary_search_by(|(name, _)| (**name).cmp(&*token));
                     found.ok().map(|index| &children[index].1)
                 }
                 Children::List(children) => token.parse::<usize>().ok().and_then(|index| children.get(index)),
@@ -194,7 +214,7 @@ impl YamlDocument {
 }
 
 fn span(file: FileId, place: Place) -> Span {
-    Span { file, start: place.start, end: place.end }
+    place.of(file)
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ const BLOCKS: &[(&str, &str, Where)] = &[
     ("docs/pipelines.md", "|| code=$?", Here),
     ("docs/pipelines.md", "sys.exit(", Here),
     ("docs/pipelines.md", "openmetrics=keyless.prom", Here),
+    ("docs/pipelines.md", "keyless report merge reports", Here),
     (
         "docs/pipelines.md",
         "git rm specs/old.yaml",
@@ -210,6 +211,29 @@ fn metrics_are_written_as_the_page_shows() {
         let name = line.split(' ').next().unwrap();
         assert!(page.contains(&format!("| `{name}` |")), "{name} is on the page");
     }
+}
+
+#[test]
+fn a_fleet_in_parts_gives_one_report_as_its_page_says() {
+    let cloud = Cloud::start();
+    let variables = signed_in(&cloud);
+    let folder = Folder::new();
+    folder.write("specs/one.yaml", one_account("ml", "chat", &grants(&[ALICE])));
+    let script = block("docs/pipelines.md", "keyless report merge reports");
+    let (code, stdout, stderr) = bash(&script, &folder, &variables);
+    assert!(code == 2 && stdout.contains("Drift: 2 missing"), "{stdout}{stderr}");
+}
+
+#[test]
+fn pods_of_the_fleet_know_how_many_they_are() {
+    let manifest = include_str!("../../../deploy/kubernetes/fleet.yaml");
+    let after = |key: &str| {
+        let found = manifest.lines().find_map(|line| line.split_once(key).map(|(_, rest)| rest.to_owned()));
+        found.unwrap_or_else(|| panic!("{key}"))
+    };
+    let count = after("completions: ");
+    assert_eq!(after("{name: JOB_COMPLETIONS, value: "), format!("\"{count}\"}}"));
+    assert_eq!(after("parallelism: "), count);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod drift_who;
 mod estates;
 #[cfg(unix)]
 mod files;
+mod fleet;
 mod floors;
 mod forged;
 mod forged_fields;

@@ -1,0 +1,497 @@
+//! `report merge`: of the JSON reports of all shards, the document that one run would have made.
+//!
+//! Pure. What one run decides over everything at once is decided again here: order, counts, titles that tell equal names apart, and how much is
+//! deleted in all. A shard without a result is an error of the whole.
+
+mod findings;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::accounts::outputs::Outputs;
+use crate::document::access::Access;
+use crate::document::keys::KeysStatement;
+use crate::document::report::{Report, Tally};
+use crate::document::{
+    Action, FORMAT_VERSION, FindingEntry, Incomplete, PLAN_VERSION, Plan, PlannedChange, Requests, Shard,
+    Statement, Summary, Target,
+};
+use crate::finding::{Code, Severity};
+use crate::id::{ResourceId, comparable};
+use crate::kinds::KINDS;
+use crate::plan::apart;
+use crate::principals::{Names, name_in};
+use findings::merged;
+
+/// How much longer ago than the newest a report may have begun: an older one is left from an earlier run.
+const APART: SignedDuration = SignedDuration::from_hours(12);
+
+/// Why reports cannot be merged at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MergeError {
+    #[error("none of the files is a report of a run with `--shard`")]
+    Nothing,
+    #[error("`{file}` is not a report of a run with `--shard`")]
+    Whole { file: String },
+    #[error("`{file}` is a report of `keyless {command}`, which cannot be merged")]
+    Command { file: String, command: String },
+    #[error("`{file}` and `{other}` differ in {what}")]
+    Differ { file: String, other: String, what: &'static str },
+    #[error("`{file}` and `{other}` are reports of the same shard, {index} of {of}")]
+    Twice { file: String, other: String, index: u32, of: u32 },
+}
+
+/// What one shard reported.
+#[derive(Debug)]
+pub(crate) struct ShardReport {
+    file: String,
+    shard: Shard,
+    said: Reported,
+}
+
+#[derive(Debug)]
+enum Reported {
+    Plan(Box<Plan>),
+    Report(Box<Report>),
+    Access(Box<Statement<Access>>),
+    Keys(Box<Statement<KeysStatement>>),
+    Outputs(Box<Statement<Outputs>>),
+    /// It ended before it had a result, or only checked specs.
+    Findings(Vec<FindingEntry>),
+}
+
+/// The document of all shards.
+#[derive(Debug)]
+pub(crate) enum WholeReport {
+    Plan(Plan),
+    Drift(Plan),
+    Report(Report),
+    Access(Statement<Access>),
+    Keys(Statement<KeysStatement>),
+    Outputs(Statement<Outputs>),
+    Findings(Vec<FindingEntry>),
+}
+
+/// What a document is, by its members.
+#[derive(Deserialize)]
+struct Head {
+    shard: Option<Shard>,
+    changes: Option<IgnoredAny>,
+    steps: Option<IgnoredAny>,
+    accounts: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnlyFindings {
+    format_version: String,
+    findings: Vec<FindingEntry>,
+}
+
+/// Reads a shard's report; the inner error says why its text is none.
+pub(crate) fn parse(file: &str, text: &str) -> Result<Result<ShardReport, String>, MergeError> {
+    let mut head: Head = match serde_json::from_str(text) {
+        Ok(head) => head,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let file = file.to_owned();
+    let Some(shard) = head.shard.take() else { return Err(MergeError::Whole { file }) };
+    let said = match (shard.command.as_str(), &head) {
+        ("plan" | "drift" | "apply", Head { changes: Some(_), .. }) => {
+            boxed::<Plan>(text, |plan| &plan.format_version, PLAN_VERSION).map(Reported::Plan)
+        }
+        ("apply", Head { steps: Some(_), .. }) => {
+            boxed::<Report>(text, |report| &report.format_version, PLAN_VERSION).map(Reported::Report)
+        }
+        ("access", Head { accounts: Some(_), .. }) => {
+            boxed::<Statement<_>>(text, |said| &said.format_version, FORMAT_VERSION).map(Reported::Access)
+        }
+        ("keys status", Head { accounts: Some(_), .. }) => {
+            boxed::<Statement<_>>(text, |said| &said.format_version, FORMAT_VERSION).map(Reported::Keys)
+        }
+        ("outputs", Head { accounts: Some(_), .. }) => {
+            boxed::<Statement<_>>(text, |said| &said.format_version, FORMAT_VERSION).map(Reported::Outputs)
+        }
+        (_, Head { changes: None, steps: None, accounts: None, .. }) => {
+            boxed::<OnlyFindings>(text, |only| &only.format_version, FORMAT_VERSION)
+                .map(|only| Reported::Findings(only.findings))
+        }
+        _ => return Err(MergeError::Command { file, command: shard.command }),
+    };
+    Ok(said.map(|said| ShardReport { file, shard, said }))
+}
+
+fn boxed<T: DeserializeOwned>(
+    text: &str,
+    version: impl Fn(&T) -> &String,
+    known: &str,
+) -> Result<Box<T>, String> {
+    let document: T = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let version = version(&document);
+    if version == known {
+        return Ok(Box::new(document));
+    }
+    Err(format!("it has format version `{version}`, but this version of keyless reads `{known}`"))
+}
+
+/// The command of these reports, and the document of all shards. `unread` says of files that should be reports why they are none; `lifted` are
+/// the guards that count anew and are lifted.
+pub(crate) fn merge(
+    mut reports: Vec<ShardReport>,
+    unread: &[(String, String)],
+    lifted: &[String],
+) -> Result<(String, WholeReport), MergeError> {
+    reports.sort_by_key(|report| report.shard.index);
+    let Some(first) = reports.first() else { return Err(MergeError::Nothing) };
+    for pair in reports.windows(2) {
+        if let [one, other] = pair {
+            agree(one, other)?;
+        }
+    }
+    let (command, of) = (first.shard.command.clone(), first.shard.of);
+    let mut missing = Missing { of, findings: Vec::new(), scopes: Vec::new() };
+    missing.old(&mut reports);
+    missing.unread(unread);
+    missing.absent(&reports);
+    let has_result = |report: &ShardReport| !matches!(report.said, Reported::Findings(_));
+    if command != "validate" && reports.iter().any(has_result) {
+        missing.ended(reports.iter().filter(|report| !has_result(report)));
+    }
+    let whole = put_together(&command, reports, missing, lifted);
+    Ok((command, whole))
+}
+
+/// Fails if two reports are not of one fleet.
+fn agree(one: &ShardReport, other: &ShardReport) -> Result<(), MergeError> {
+    let (file, with) = (other.file.clone(), one.file.clone());
+    if one.shard.of == other.shard.of && one.shard.index == other.shard.index {
+        let Shard { index, of, .. } = one.shard;
+        return Err(MergeError::Twice { file, other: with, index, of });
+    }
+    let both = |what: fn(&Reported) -> Option<&Target>| what(&one.said).zip(what(&other.said));
+    let what = [
+        ("the number of shards", one.shard.of == other.shard.of),
+        ("their command", one.shard.command == other.shard.command),
+        ("their target", both(target).is_none_or(|(one, other)| one == other)),
+        ("their environment (`--env`)", environment(&one.said) == environment(&other.said)),
+    ];
+    let differing = what.into_iter().find(|(_, same)| !same);
+    differing.map_or(Ok(()), |(what, _)| Err(MergeError::Differ { file, other: with, what }))
+}
+
+fn target(said: &Reported) -> Option<&Target> {
+    match said {
+        Reported::Plan(plan) => Some(&plan.target),
+        Reported::Report(report) => Some(&report.target),
+        Reported::Access(said) => Some(&said.target),
+        Reported::Keys(said) => Some(&said.target),
+        Reported::Outputs(said) => Some(&said.target),
+        Reported::Findings(_) => None,
+    }
+}
+
+fn environment(said: &Reported) -> Option<&String> {
+    match said {
+        Reported::Plan(plan) => plan.environment.as_ref(),
+        Reported::Report(report) => report.environment.as_ref(),
+        _ => None,
+    }
+}
+
+/// What is not known because a shard has no result.
+struct Missing {
+    of: u32,
+    findings: Vec<FindingEntry>,
+    scopes: Vec<Incomplete>,
+}
+
+impl Missing {
+    fn tell(&mut self, index: Option<u32>, why: String) {
+        let scope = index.map_or("a shard".to_owned(), |index| format!("shard {index} of {}", self.of));
+        let hint = "run that shard again, and merge all reports";
+        self.findings.push(FindingEntry {
+            hint: Some(hint.to_owned()),
+            ..FindingEntry::of(
+                Severity::Error,
+                Code::ShardMissing,
+                format!("nothing is known of {scope}: {why}"),
+            )
+        });
+        self.scopes.push(Incomplete { scope, reason: why });
+    }
+
+    /// Leaves out reports that an earlier run left where the others are.
+    fn old(&mut self, reports: &mut Vec<ShardReport>) {
+        let began = |report: &ShardReport| report.shard.began.parse::<Timestamp>().ok();
+        let Some(newest) = reports.iter().filter_map(began).max() else { return };
+        let is_old =
+            |report: &ShardReport| began(report).is_none_or(|began| newest.duration_since(began) > APART);
+        for report in reports.extract_if(.., |report| is_old(report)) {
+            let why =
+                format!("`{}` is of a run of {}, long before the others", report.file, report.shard.began);
+            self.tell(Some(report.shard.index), why);
+        }
+    }
+
+    fn unread(&mut self, unread: &[(String, String)]) {
+        for (file, why) in unread {
+            self.tell(None, format!("`{file}` cannot be read: {why}"));
+        }
+    }
+
+    fn absent(&mut self, reports: &[ShardReport]) {
+        let there: BTreeSet<u32> = reports.iter().map(|report| report.shard.index).collect();
+        let told: BTreeSet<String> = self.scopes.iter().map(|scope| scope.scope.clone()).collect();
+        for index in (0..self.of).filter(|index| !there.contains(index)) {
+            if !told.contains(&format!("shard {index} of {}", self.of)) {
+                self.tell(Some(index), "there is no report of it".to_owned());
+            }
+        }
+    }
+
+    fn ended<'r>(&mut self, reports: impl Iterator<Item = &'r ShardReport>) {
+        for report in reports {
+            let why = format!("it ended without a result (`{}`)", report.file);
+            self.tell(Some(report.shard.index), why);
+        }
+    }
+}
+
+/// The documents of the shards by type, each with its shard.
+fn put_together(
+    command: &str,
+    reports: Vec<ShardReport>,
+    missing: Missing,
+    lifted: &[String],
+) -> WholeReport {
+    let files: Vec<String> = reports
+        .iter()
+        .max_by_key(|report| report.shard.files.len())
+        .map_or_else(Vec::new, |report| report.shard.files.clone());
+    let order = Order(files.into_iter().zip(0..).collect());
+    let is_applied = reports.iter().any(|report| matches!(report.said, Reported::Report(_)));
+    let (mut plans, mut applied, mut access, mut keys, mut outputs) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // One list of findings for each shard.
+    let mut findings = vec![missing.findings];
+    for ShardReport { shard, said, .. } in reports {
+        match said {
+            Reported::Plan(plan) if is_applied => applied.push(unapplied(&plan)),
+            Reported::Plan(plan) => plans.push((shard, *plan)),
+            Reported::Report(report) => applied.push(*report),
+            Reported::Access(said) => access.push(*said),
+            Reported::Keys(said) => keys.push(*said),
+            Reported::Outputs(said) => outputs.push(*said),
+            Reported::Findings(entries) => findings.push(entries),
+        }
+    }
+    if !plans.is_empty() {
+        let plan = merge_plans(plans, findings, missing.scopes, &order, lifted);
+        return if command == "drift" { WholeReport::Drift(plan) } else { WholeReport::Plan(plan) };
+    }
+    if !applied.is_empty() {
+        return WholeReport::Report(merge_reports(applied, findings));
+    }
+    if !access.is_empty() {
+        let complete = missing.scopes.is_empty();
+        return WholeReport::Access(merge_statements(access, findings, |all| {
+            let mut about = Access { complete, ..Access::default() };
+            for one in all {
+                about.accounts.extend(one.accounts);
+                about.not_evaluated = one.not_evaluated;
+                about.complete &= one.complete;
+                let known: BTreeSet<String> =
+                    about.groups.iter().flatten().map(|group| group.id.clone()).collect();
+                let new =
+                    one.groups.map(|groups| groups.into_iter().filter(|group| !known.contains(&group.id)));
+                if let Some(new) = new {
+                    about.groups.get_or_insert_default().extend(new);
+                }
+            }
+            about
+                .accounts
+                .sort_by_key(|account| order.of(account.source.as_ref().map(|place| place.file.as_str())));
+            about
+        }));
+    }
+    if !keys.is_empty() {
+        return WholeReport::Keys(merge_statements(keys, findings, |all| {
+            let mut about = KeysStatement::default();
+            for one in all {
+                about.summary.enabled += one.summary.enabled;
+                about.summary.disabled += one.summary.disabled;
+                about.accounts.extend(one.accounts);
+            }
+            about
+                .accounts
+                .sort_by_key(|account| order.of(account.source.as_ref().map(|place| place.file.as_str())));
+            about
+        }));
+    }
+    if !outputs.is_empty() {
+        return WholeReport::Outputs(merge_statements(outputs, findings, |all| {
+            let mut about = Outputs::default();
+            about.accounts.extend(all.into_iter().flat_map(|one| one.accounts));
+            about
+                .accounts
+                .sort_by_key(|account| order.of(account.source.as_ref().map(|place| place.file.as_str())));
+            about
+        }));
+    }
+    WholeReport::Findings(merged(findings))
+}
+
+/// The order of the specs in one run.
+struct Order(BTreeMap<String, usize>);
+
+impl Order {
+    fn of(&self, file: Option<&str>) -> usize {
+        file.and_then(|file| self.0.get(file)).copied().unwrap_or(usize::MAX)
+    }
+}
+
+fn merge_plans(
+    plans: Vec<(Shard, Plan)>,
+    mut findings: Vec<Vec<FindingEntry>>,
+    mut incomplete: Vec<Incomplete>,
+    order: &Order,
+    lifted: &[String],
+) -> Plan {
+    let mut whole: Option<Plan> = None;
+    let mut names = Names::new();
+    let mut placed = Vec::new();
+    for (shard, mut plan) in plans {
+        let changes = std::mem::take(&mut plan.changes);
+        placed.extend(
+            changes.into_iter().enumerate().map(|(index, change)| PlannedChange {
+                differs: shard.differs.get(&index).copied(),
+                ..change
+            }),
+        );
+        findings.push(std::mem::take(&mut plan.findings));
+        let whole = whole.get_or_insert_with(|| Plan {
+            shard: None,
+            requests: Requests::default(),
+            incomplete: Vec::new(),
+            access: Vec::new(),
+            declares_assignments: Vec::new(),
+            secrets: Vec::new(),
+            ..plan.clone()
+        });
+        whole.keys.extend(shard.keys);
+        names.extend(shard.names);
+        whole.access.append(&mut plan.access);
+        whole.declares_assignments.append(&mut plan.declares_assignments);
+        whole.secrets.append(&mut plan.secrets);
+        incomplete.append(&mut plan.incomplete);
+        add(&mut whole.requests, plan.requests);
+    }
+    let mut whole = whole.expect("the caller has a plan");
+    placed.sort_by_cached_key(|change| place(change, order));
+    // What is above subscriptions is seen from each of them.
+    let mut seen = BTreeSet::new();
+    placed.retain(|change| !is_above(change) || seen.insert((change.action, change.id.clone())));
+    for change in &mut placed {
+        name_in(&mut change.title, &names);
+    }
+    for message in findings.iter_mut().flatten().map(|finding| &mut finding.message) {
+        name_in(message, &names);
+    }
+    for change in &mut whole.access {
+        for holder in change.gains.iter_mut().chain(&mut change.loses).chain(&mut change.restricted) {
+            holder.name = holder.name.take().or_else(|| names.get(&comparable(&holder.id)).cloned());
+        }
+    }
+    apart::tell(&mut placed);
+    whole.changes = placed;
+    whole.summary = Summary::of(&whole.changes);
+    let id = |text: &str| ResourceId::parse(text).ok();
+    whole.access.sort_by_cached_key(|change| id(&change.id));
+    whole.declares_assignments.sort_by_cached_key(|account| id(account));
+    whole.declares_assignments.dedup();
+    whole.secrets.sort_by(|one, other| one.resource.cmp(&other.resource));
+    whole.secrets.dedup();
+    incomplete.dedup();
+    whole.incomplete = incomplete;
+    whole.findings = merged(findings);
+    whole.findings.extend(findings::deletes_in_all(&whole, lifted));
+    whole.findings.sort();
+    whole.fingerprint = whole.digest();
+    whole
+}
+
+/// Where a change stands in the plan of one run: what is declared comes first, by kind and in the order of the specs; then, by kind, what is
+/// not.
+fn place(change: &PlannedChange, order: &Order) -> (bool, usize, usize, String) {
+    let kind = KINDS.iter().position(|kind| kind.name() == change.kind).unwrap_or(KINDS.len());
+    let is_undeclared = change.action.is_undeclared() || change.action == Action::Delete;
+    let (file, within) = if is_undeclared {
+        let id = change.id.to_ascii_lowercase();
+        let within = match ResourceId::parse(&id).ok().and_then(|id| id.subscription_id().map(str::to_owned))
+        {
+            Some(subscription) => format!("/subscriptions/{subscription}"),
+            None => id,
+        };
+        (0, within)
+    } else {
+        (order.of(change.source.as_ref().map(|place| place.file.as_str())), String::new())
+    };
+    (is_undeclared, kind, file, within)
+}
+
+/// Whether nobody declares it and it is in no subscription.
+fn is_above(change: &PlannedChange) -> bool {
+    let subscription = ResourceId::parse(&change.id).map(|id| id.subscription_id().is_some());
+    change.action.is_undeclared() && subscription == Ok(false)
+}
+
+/// What an `apply` that wrote nothing would have reported.
+fn unapplied(plan: &Plan) -> Report {
+    let without = Tally { refused: plan.summary.refused, unknown: plan.summary.unknown, ..Tally::default() };
+    Report::new(plan, without, Vec::new(), plan.findings.clone(), plan.requests)
+}
+
+fn merge_reports(reports: Vec<Report>, mut findings: Vec<Vec<FindingEntry>>) -> Report {
+    let mut reports = reports.into_iter();
+    let mut whole = reports.next().expect("the caller has a report");
+    findings.push(std::mem::take(&mut whole.findings));
+    for report in reports {
+        let Tally { done, failed, skipped, refused, unknown } = report.summary;
+        whole.summary.done += done;
+        whole.summary.failed += failed;
+        whole.summary.skipped += skipped;
+        whole.summary.refused += refused;
+        whole.summary.unknown += unknown;
+        whole.stacks.extend(report.stacks);
+        whole.steps.extend(report.steps);
+        findings.push(report.findings);
+        add(&mut whole.requests, report.requests);
+    }
+    whole.stacks.sort();
+    whole.stacks.dedup();
+    Report { findings: merged(findings), shard: None, ..whole }
+}
+
+fn merge_statements<T>(
+    statements: Vec<Statement<T>>,
+    mut findings: Vec<Vec<FindingEntry>>,
+    about: impl FnOnce(Vec<T>) -> T,
+) -> Statement<T> {
+    let mut requests = Requests::default();
+    let target = statements[0].target.clone();
+    let mut parts = Vec::new();
+    for statement in statements {
+        parts.push(statement.about);
+        findings.push(statement.findings);
+        add(&mut requests, statement.requests);
+    }
+    Statement::new(about(parts), merged(findings), target, requests)
+}
+
+fn add(sum: &mut Requests, more: Requests) {
+    sum.reads += more.reads;
+    sum.writes += more.writes;
+}

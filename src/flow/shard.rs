@@ -1,0 +1,143 @@
+//! `--shard I/N`: which stacks are this run's part of a fleet.
+//!
+//! Pure. A subscription belongs to one part, whatever else is loaded, so that parts need nothing of each other; and nothing coordinates them.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::Checked;
+use crate::document::{Differs, Plan, Shard};
+use crate::kinds::desired::desired;
+use crate::principals::Names;
+use crate::spec::{self, Loaded};
+
+/// The variables of a pod of an Indexed Job: its number, which Kubernetes sets, and how many there are, which the manifest sets.
+const OF_A_POD: [&str; 2] = ["JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"];
+
+/// A part, as asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardNumber {
+    pub index: u32,
+    pub of: u32,
+}
+
+impl FromStr for ShardNumber {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| text.parse::<u32>().ok();
+        let parts = text.split_once('/').and_then(|(index, of)| Some((number(index)?, number(of)?)));
+        match parts {
+            Some((index, of)) if index < of => Ok(Self { index, of }),
+            Some((_, of)) if of > 0 => Err(format!("of {of} shards, the first is 0 and the last {}", of - 1)),
+            _ => Err("expected I/N, as in `0/4`".to_owned()),
+        }
+    }
+}
+
+impl ShardNumber {
+    /// The part of a pod, by the variables of its Job. Without the number of parts a Job is not taken for a fleet.
+    pub(crate) fn of_pod(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+        let [index, of] = OF_A_POD.map(|name| variable(name).filter(|value| !value.is_empty()));
+        let [its_name, all] = OF_A_POD;
+        match (index, of) {
+            (_, None) => Ok(None),
+            (None, Some(_)) => Err(format!(
+                "`{all}` is set, and `{its_name}` is not: only a Job with `completionMode: Indexed` sets it"
+            )),
+            (Some(index), Some(of)) => {
+                let parsed = format!("{index}/{of}").parse();
+                parsed.map(Some).map_err(|why| format!("`{its_name}` is `{index}`, `{all}` is `{of}`: {why}"))
+            }
+        }
+    }
+
+    /// Whether a subscription is in it.
+    fn holds(self, subscription: &str) -> bool {
+        let digest = Sha256::digest(subscription.to_ascii_lowercase());
+        let number = digest.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+        number % u64::from(self.of) == u64::from(self.index)
+    }
+}
+
+impl Checked {
+    /// Keeps the stacks of one part; the others count like stacks that are loaded and not selected.
+    pub(crate) fn keep_shard(mut self, number: Option<ShardNumber>, command: &str, began: String) -> Self {
+        let Some(number) = number else { return self };
+        let file = |loaded: &Loaded| self.sources.position(loaded.document.value_span("/stack")).file;
+        let files = self.stacks.iter().map(file).collect();
+        let unselected = spec::unselected(&self.stacks).to_vec();
+        let (mut own, others): (Vec<Loaded>, Vec<Loaded>) =
+            self.stacks.into_iter().partition(|loaded| number.holds(&loaded.spec.subscription));
+        let beside = Arc::new([unselected, others].concat());
+        for loaded in &mut own {
+            loaded.unselected = Arc::clone(&beside);
+        }
+        self.stacks = own;
+        let ShardNumber { index, of } = number;
+        let command = command.to_owned();
+        self.shard = Some(Box::new(Shard { index, of, command, began, files, ..Shard::default() }));
+        self
+    }
+}
+
+/// The addresses that this part is asked to rotate: those of other parts are not missing.
+pub(super) fn rotated_here(specs: &Checked, rotate: &[String]) -> Vec<String> {
+    if specs.shard.is_none() || rotate.is_empty() {
+        return rotate.to_vec();
+    }
+    let others = desired(spec::unselected(&specs.stacks));
+    let is_elsewhere = |address: &&String| others.iter().any(|other| other.address == **address);
+    rotate.iter().filter(|address| !specs.stacks.is_empty() && !is_elsewhere(address)).cloned().collect()
+}
+
+/// Says of which part a plan is, with what of it only the merged report needs.
+pub(super) fn tell(plan: &mut Plan, shard: Option<Box<Shard>>, names: Names) {
+    let differs = |(index, differs): (usize, Option<Differs>)| differs.map(|differs| (index, differs));
+    let Some(mut shard) = shard else { return };
+    shard.differs =
+        plan.changes.iter().map(|change| change.differs).enumerate().filter_map(differs).collect();
+    shard.keys.clone_from(&plan.keys);
+    shard.names = names;
+    plan.shard = Some(shard);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ShardNumber;
+
+    #[test]
+    fn a_shard_is_a_number_below_the_number_of_shards() {
+        assert_eq!("3/4".parse(), Ok(ShardNumber { index: 3, of: 4 }));
+        for wrong in ["4/4", "0/0", "1", "a/4", "-1/4", "1/", "1/4/4", ""] {
+            assert!(wrong.parse::<ShardNumber>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_a_shard_only_of_a_job_that_says_how_many_there_are() {
+        let of = |index: Option<&str>, all: Option<&str>| {
+            ShardNumber::of_pod(|name| {
+                (if name == "JOB_COMPLETIONS" { all } else { index }).map(str::to_owned)
+            })
+        };
+        assert_eq!(of(Some("1"), Some("4")), Ok(Some(ShardNumber { index: 1, of: 4 })));
+        assert_eq!(of(Some("1"), None), Ok(None));
+        assert!(of(None, Some("4")).is_err() && of(Some("4"), Some("4")).is_err());
+    }
+
+    #[test]
+    fn a_subscription_is_in_one_shard_however_it_is_spelled() {
+        let ids = (0..200).map(|number| format!("ABCDEF00-0000-4000-8000-{number:012}"));
+        let mut sizes = [0; 7];
+        for id in ids {
+            let parts = (0..7).map(|index| ShardNumber { index, of: 7 });
+            let held: Vec<ShardNumber> = parts.filter(|part| part.holds(&id)).collect();
+            assert!(matches!(held.as_slice(), [part] if part.holds(&id.to_lowercase())), "{held:?}");
+            sizes[held[0].index as usize] += 1;
+        }
+        assert!(sizes.iter().all(|size| (15..45).contains(size)), "{sizes:?}");
+    }
+}

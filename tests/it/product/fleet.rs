@@ -1,0 +1,225 @@
+//! A fleet in several processes: `--shard I/N`, and `report merge` of what each of them reports.
+
+use serde_json::{Value, json};
+
+use crate::common::{
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, assignment, grants, one_account, role,
+};
+
+const SHARDS: usize = 4;
+/// So many subscriptions that no shard of these has none.
+const STACKS: usize = 12;
+/// What differs between runs of one fleet without being about it: how many requests each process needed.
+const OWN: [&str; 2] = ["requests", "fingerprint"];
+
+fn subscription(number: usize) -> String {
+    format!("7f3b1c52-1a08-4d7b-9f5e-{number:012}")
+}
+
+fn path(number: usize) -> String {
+    account(&format!("chat-{number}")).replace(SUB, &subscription(number))
+}
+
+/// A stack for each subscription.
+fn fleet(azure: &Azure) -> Folder {
+    let folder = azure.folder();
+    for number in 0..STACKS {
+        let lines = format!("disableLocalAuth: true\n{}", grants(&[ALICE, BOB]));
+        let spec = one_account(&format!("team-{number:02}"), &format!("chat-{number}"), &lines);
+        folder.write(&format!("specs/s{number:02}.yaml"), spec.replace(SUB, &subscription(number)));
+    }
+    folder.keyless("apply --yes").exits(0).says(&["36 done"]);
+    folder
+}
+
+/// Something of each sort: keys on, a grant gone, a grant by hand, a line removed.
+fn disturb(azure: &Azure, folder: &Folder) {
+    for number in [1, 4, 7] {
+        azure.patch(&path(number), json!({"properties": {"disableLocalAuth": false}}));
+    }
+    let grant = azure.grants_at(&path(2)).remove(0);
+    azure.delete(grant["id"].as_str().unwrap());
+    for number in [3, 8] {
+        let id = assignment(&path(number), &format!("a5510000-0000-4000-8000-{number:012}"));
+        let body = json!({"properties": {"roleDefinitionId": role(CS_USER), "principalId": CAROL, "principalType": "User"}});
+        azure.put(&id, body);
+    }
+    without_bob(folder, 5);
+}
+
+/// Removes the line of one grant.
+fn without_bob(folder: &Folder, number: usize) {
+    let file = folder.path().join(format!("specs/s{number:02}.yaml"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.contains(BOB)).collect();
+    std::fs::write(&file, kept.join("\n")).unwrap();
+}
+
+/// Runs every shard; their exit codes.
+fn shards(folder: &Folder, command: &str) -> Vec<i32> {
+    let run = |index: usize| {
+        let report = format!("json=reports/{index}.json");
+        folder.keyless(&format!("{command} --shard {index}/{SHARDS} --report {report}")).code
+    };
+    std::fs::create_dir_all(folder.path().join("reports")).unwrap();
+    (0..SHARDS).map(run).collect()
+}
+
+/// A document without what is each process's own.
+fn bare(mut document: Value) -> Value {
+    for name in OWN {
+        document.as_object_mut().unwrap().remove(name);
+    }
+    document
+}
+
+#[test]
+fn four_shards_report_together_what_one_run_reports() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    disturb(&azure, &folder);
+    // What one run says of when it ran is left out of none of these.
+    for (command, merge) in [
+        ("plan", "report merge reports"),
+        ("plan --detailed-exitcode", "report merge reports --detailed-exitcode"),
+        ("drift", "report merge reports"),
+        ("access", "report merge reports"),
+        ("outputs", "report merge reports"),
+        ("keys status", "report merge reports"),
+        ("validate", "report merge reports"),
+    ] {
+        let whole = folder.keyless(&format!("{command} --format json"));
+        shards(&folder, command);
+        let merged = folder.keyless(&format!("{merge} --format json"));
+        assert_eq!(merged.code, whole.code, "{command}\n{merged}\n{whole}");
+        let (merged, whole) = (bare(merged.json()), bare(whole.json()));
+        for (name, value) in whole.as_object().unwrap() {
+            for (merged, value) in
+                merged[name].as_array().into_iter().flatten().zip(value.as_array().into_iter().flatten())
+            {
+                assert_eq!(merged, value, "{command}: {name}");
+            }
+            assert_eq!(&merged[name], value, "{command}: {name}");
+        }
+        assert_eq!(merged.as_object().unwrap().len(), whole.as_object().unwrap().len(), "{command}");
+    }
+    // Every other format is made of the same document.
+    shards(&folder, "drift");
+    let texts = |arguments: &str| {
+        let run = folder.keyless(&format!(
+            "{arguments} --report markdown=m --report sarif=s --report openmetrics=o --report html=h"
+        ));
+        let lines = |text: String| {
+            text.lines().filter(|line| !line.contains("reads")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let mut all = vec![lines(run.stdout)];
+        for name in ["m", "s", "o", "h"] {
+            let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+            all.push(lines(text).into_iter().filter(|line| !line.contains("timestamp_seconds")).collect());
+        }
+        all
+    };
+    assert_eq!(texts("report merge reports"), texts("drift"));
+}
+
+#[test]
+fn every_subscription_is_read_by_one_shard_only() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    let mut read = Vec::new();
+    for index in 0..SHARDS {
+        azure.take_seen();
+        // As a pod of an Indexed Job is told.
+        let pod = [("JOB_COMPLETION_INDEX", index.to_string()), ("JOB_COMPLETIONS", SHARDS.to_string())];
+        let pod: Vec<(&str, &str)> = pod.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        folder.with_env("drift", &pod).exits(0);
+        let seen = azure.take_seen();
+        let its =
+            (0..STACKS).filter(|number| seen.iter().any(|seen| seen.path().contains(&subscription(*number))));
+        let its: Vec<usize> = its.collect();
+        assert!(!its.is_empty() && its.len() < STACKS, "{index}: {its:?}");
+        read.extend(its);
+    }
+    read.sort_unstable();
+    assert_eq!(read, (0..STACKS).collect::<Vec<_>>());
+    azure.take_seen();
+    folder.keyless("drift --shard 0/1").exits(0);
+    folder
+        .with_env("drift", &[("JOB_COMPLETIONS", "4")])
+        .exits(1)
+        .complains(&["`JOB_COMPLETION_INDEX` is not"]);
+    folder.keyless("drift --shard 4/4").exits(1).complains(&["of 4 shards, the first is 0 and the last 3"]);
+    // Whatever Job it is, `report merge` reads no specs.
+    folder.with_env("schema spec", &[("JOB_COMPLETIONS", "4")]).exits(0);
+}
+
+#[test]
+fn a_shard_without_a_result_is_an_error_of_the_merged_report() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    assert_eq!(shards(&folder, "drift"), [0; SHARDS]);
+    folder.keyless("report merge reports").exits(0).says(&["No drift: 36 resources"]);
+    let missing = |arguments: &str, words: &[&str]| {
+        let run = folder.keyless(&format!("report merge {arguments} --format json")).exits(1);
+        assert_eq!(run.findings(), ["shard-missing@0"], "{run}");
+        let said = run.json()["findings"][0]["message"].to_string();
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        run
+    };
+    missing("reports/0.json reports/1.json reports/3.json", &["shard 2 of 4", "there is no report of it"]);
+    folder
+        .keyless("report merge reports/0.json reports/1.json reports/3.json")
+        .exits(1)
+        .says(&["not known", "shard 2 of 4"]);
+    // Ended before it had a result: its own finding is there too.
+    let one = std::fs::read_to_string(folder.path().join("reports/1.json")).unwrap();
+    folder.keyless("drift --shard 1/4 --report json=reports/1.json --within nowhere").exits(1);
+    let run = folder.keyless("report merge reports --format json").exits(1);
+    assert_eq!(run.findings(), ["run-failed@0", "shard-missing@0"], "{run}");
+    // Left from another day, torn, or twice.
+    let old: Value = serde_json::from_str(&one).unwrap();
+    let mut older = old.clone();
+    older["shard"]["began"] = json!("2026-01-01T00:00:00Z");
+    folder.write("reports/1.json", older.to_string());
+    missing("reports", &["shard 1 of 4", "long before the others"]);
+    folder.write("reports/1.json", &one[..one.len() / 2]);
+    let run = folder.keyless("report merge reports --format json").exits(1);
+    assert_eq!(run.findings(), ["shard-missing@0", "shard-missing@0"], "{run}");
+    folder.write("reports/1.json", &one);
+    folder.write("reports/again.json", &one);
+    folder.keyless("report merge reports").exits(1).complains(&["reports of the same shard, 1 of 4"]);
+    std::fs::remove_file(folder.path().join("reports/again.json")).unwrap();
+    folder.keyless("drift --format json --report json=whole.json").exits(0);
+    folder
+        .keyless("report merge whole.json")
+        .exits(1)
+        .complains(&["is not a report of a run with `--shard`"]);
+    folder.keyless("validate --shard 1/4 --report json=reports/1.json").exits(0);
+    folder.keyless("report merge reports").exits(1).complains(&["differ in their command"]);
+}
+
+#[test]
+fn deletes_that_are_few_in_each_stack_and_many_in_all_are_refused_in_the_merge() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    for number in 0..STACKS {
+        without_bob(&folder, number);
+    }
+    assert_eq!(shards(&folder, "plan"), [0; SHARDS]);
+    folder
+        .keyless("report merge reports")
+        .exits(3)
+        .says(&["the shards' plans delete 12 of 12 stacks in all", "--allow deletes"]);
+    folder.keyless("report merge reports --allow deletes").exits(0).says(&["12 to delete"]);
+}
+
+#[test]
+fn shards_apply_what_is_theirs() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    disturb(&azure, &folder);
+    let codes = shards(&folder, "apply --yes");
+    assert!(codes.iter().all(|code| *code == 0), "{codes:?}");
+    folder.keyless("report merge reports").exits(0).says(&["5 done, 0 failed"]);
+    folder.keyless("plan --detailed-exitcode").exits(0);
+}

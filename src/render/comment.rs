@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::drift;
 use super::markdown::{self, LONGEST};
+use super::summary::Side;
 use crate::document::access::Holder;
 use crate::document::report::Report;
 use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};
@@ -28,14 +29,14 @@ const PAGES: [&str; 3] = ["learn.microsoft.com", "aka.ms", "azure.microsoft.com"
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    let counted = counted(plan);
+    let counted = counted(plan, Side::Plan);
     fitted(&Withheld::of(plan), |most| markdown::plan_within(&counted, most))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
-    let counted = counted(plan);
+    let counted = counted(plan, Side::Drift);
     fitted(&Withheld::of(plan), |most| drift::markdown_within(&counted, most))
 }
 
@@ -68,11 +69,17 @@ fn fitted(withheld: &Withheld, text: impl Fn(usize) -> String) -> String {
 }
 
 /// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.
-fn counted(plan: &Plan) -> Plan {
+fn counted(plan: &Plan, side: Side) -> Plan {
     let field = |field: &FieldEntry| {
-        let name = name_of(field);
-        let (before, after) =
-            (shown(name, &field.before, None), shown(name, &field.after, Some(&field.before)));
+        let (name, FieldEntry { before, after, .. }) = (name_of(field), field);
+        let (old, new) = match side {
+            Side::Plan => (None, Beside { value: before, only: "of them new" }),
+            Side::Drift => (
+                Some(Beside { value: after, only: "only live" }),
+                Beside { value: before, only: "only in the spec" },
+            ),
+        };
+        let (before, after) = (shown(name, before, old), shown(name, after, Some(new)));
         FieldEntry { before, after, ..field.clone() }
     };
     let change = |change: &PlannedChange| PlannedChange {
@@ -99,22 +106,33 @@ fn may_lead_somewhere(text: &str) -> bool {
     text.contains(|c: char| !c.is_alphanumeric() && !" -_".contains(c))
 }
 
-/// A value of a field with this name, beside the one that it replaces.
-fn shown(name: &str, value: &Value, replaced: Option<&Value>) -> Value {
-    let of = |member: &str| replaced.and_then(|value| value.get(member));
+/// The other value of a field, and what the ranges are that it does not have.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    value: &'a Value,
+    only: &'static str,
+}
+
+/// A value of a field with this name, beside the other one.
+fn shown(name: &str, value: &Value, beside: Option<Beside<'_>>) -> Value {
+    let of = |member: &str| {
+        beside.and_then(|beside| Some(Beside { value: beside.value.get(member)?, only: beside.only }))
+    };
     match (name, value) {
         ("ipRules", Value::Array(ranges)) => {
-            let old = replaced.and_then(Value::as_array);
-            let new = old.map(|old| ranges.iter().filter(|range| !old.contains(range)).count());
+            let only = beside.map_or("", |beside| beside.only);
+            let other = beside.and_then(|beside| beside.value.as_array());
+            let new = other.map(|other| ranges.iter().filter(|range| !other.contains(range)).count());
             let count = ranges.len();
             let noun = if count == 1 { "address range" } else { "address ranges" };
             Value::String(match new {
-                Some(new) if new > 0 => format!("{count} {noun}, {new} of them new"),
+                Some(new) if new > 0 => format!("{count} {noun}, {new} {only}"),
                 _ => format!("{count} {noun}"),
             })
         }
         (name, Value::String(target)) if is_target(name, target) => {
-            let is_other = replaced.and_then(Value::as_str).is_some_and(|old| old != target);
+            let is_other =
+                beside.and_then(|beside| beside.value.as_str()).is_some_and(|other| other != target);
             Value::String(if is_other { ANOTHER } else { TARGET }.to_owned())
         }
         (name, Value::Object(members)) => {
@@ -344,6 +362,10 @@ fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
 mod tests {
     use super::*;
 
+    fn beside(value: &Value) -> Beside<'_> {
+        Beside { value, only: "of them new" }
+    }
+
     fn veiled(text: &str) -> String {
         let over = Withheld::default().over(text);
         over.strip_suffix(NOTE).unwrap().to_owned()
@@ -386,7 +408,7 @@ mod tests {
             let after =
                 serde_json::json!({"metadata": {"ResourceId": "other.example.net", "ApiType": "Azure"}});
             assert_eq!(shown("", &before, None)["metadata"]["ResourceId"], TARGET);
-            assert_eq!(shown("", &after, Some(&before))["metadata"]["ResourceId"], ANOTHER);
+            assert_eq!(shown("", &after, Some(beside(&before)))["metadata"]["ResourceId"], ANOTHER);
             assert_eq!(shown("", &before, None)["metadata"]["ApiType"], "Azure");
             let mut known = Vec::new();
             targets("", &before, &mut known);
@@ -425,10 +447,10 @@ mod tests {
         let before = ranges(&["203.0.113.0/24"]);
         assert_eq!(shown("ipRules", &before, None), "1 address range");
         let after = ranges(&["203.0.113.0/24", "198.51.100.7"]);
-        assert_eq!(shown("ipRules", &after, Some(&before)), "2 address ranges, 1 of them new");
+        assert_eq!(shown("ipRules", &after, Some(beside(&before))), "2 address ranges, 1 of them new");
         let targets = ["https://a", "https://b"].map(Value::from);
-        assert_eq!(shown("target", &targets[1], Some(&targets[0])), ANOTHER);
-        assert_eq!(shown("target", &targets[1], Some(&targets[1])), TARGET);
+        assert_eq!(shown("target", &targets[1], Some(beside(&targets[0]))), ANOTHER);
+        assert_eq!(shown("target", &targets[1], Some(beside(&targets[1]))), TARGET);
         let whole = serde_json::json!({"networkAcls": {"ipRules": ["203.0.113.0/24"]}});
         assert_eq!(shown("", &whole, None)["networkAcls"]["ipRules"], "1 address range");
     }

@@ -13,7 +13,7 @@ use super::entry::{Entry, Shown};
 use super::groups;
 use super::markdown;
 use super::markdown::side_by_side;
-use super::page::{HANG, Page, fold};
+use super::page::{GLUE, HANG, Page, fold};
 use super::people;
 use super::summary::{self, Counted, Found, Side, found};
 use super::tables::Rows;
@@ -215,8 +215,12 @@ fn sides(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
         return lines;
     }
     let (live, spec) = (worded(kind, field, &field.before), worded(kind, field, &field.after));
-    let spec = if is_default { format!("default: {spec}, spec: not set") } else { format!("spec: {spec}") };
-    vec![line(format!("live: {live}, {spec}"), CHANGED)]
+    let spec = if is_default {
+        format!("default:{GLUE}{spec}, spec:{GLUE}not{GLUE}set")
+    } else {
+        format!("spec:{GLUE}{spec}")
+    };
+    vec![line(format!("live:{GLUE}{live}, {spec}"), CHANGED)]
 }
 
 /// The cells for the spec and for the live value.

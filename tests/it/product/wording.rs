@@ -55,7 +55,7 @@ fn a_long_text_that_differs_stands_whole_under_both_headings() {
         }
     }
     let narrow = narrow(&folder, "drift a.yaml").exits(2);
-    assert_eq!(narrow.stdout.matches("a.yaml:8").count(), 1, "a place is said once: {narrow}");
+    assert_eq!(narrow.stdout.matches("a.yaml:9").count(), 1, "a place is said once: {narrow}");
 }
 
 /// Accounts that each differ in a field of their own, and lack role assignments.
@@ -236,14 +236,14 @@ fn who_changed_the_most_is_named_first() {
     let azure = Azure::start();
     let folder = azure.folder();
     let spec = head("team-a")
-        + "accounts:\n  - {name: a, disableLocalAuth: true}\n  - {name: b, disableLocalAuth: true}\n  - {name: c, disableLocalAuth: true}\n";
+        + "accounts:\n  - {name: chat-a, disableLocalAuth: true}\n  - {name: chat-b, disableLocalAuth: true}\n  - {name: chat-c, disableLocalAuth: true}\n";
     folder.write("a.yaml", spec);
     folder.keyless("apply a.yaml --yes").exits(0);
     let on = json!({"properties": {"disableLocalAuth": false}});
     let claims = json!({"oid": ALICE, "upn": "alice@contoso.com"});
     let token = format!("e30.{}.c2ln", base64url(&claims.to_string()));
-    azure.send_as(&token, "PATCH", &account("a"), Some(on.clone()));
-    for name in ["b", "c"] {
+    azure.send_as(&token, "PATCH", &account("chat-a"), Some(on.clone()));
+    for name in ["chat-b", "chat-c"] {
         azure.patch(&account(name), on.clone());
     }
     let run = folder.keyless("drift a.yaml").exits(2);
@@ -256,8 +256,19 @@ fn base64url(text: &str) -> String {
 }
 
 /// A spec with a mistake of each sort whose message is long.
-const MISTAKES: &str = "\
-    sku: fifty\n    deployments:\n      - name: d\n        model: gpt-4o\n    networkAcls:\n      ipRules: [{value: 203.0.113.0/24}]\n    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n          - {group: }\n          - {user: a, group: b}\n          - {id: aaaaaaaa-0000-4000-8000-000000000001, type: Robot}\n";
+const MISTAKES: &str = "    sku: [fifty]
+    deployments:
+      - name: d
+        model: gpt-4o
+    networkAcls:
+      ipRules: [{value: 203.0.113.0/24}]
+    roleAssignments:
+      - role: Cognitive Services User
+        principals:
+          - {group: }
+          - {user: a, group: b}
+          - {id: aaaaaaaa-0000-4000-8000-000000000001, type: Robot}
+";
 
 #[test]
 fn messages_of_specs_are_no_longer_than_the_page_is_wide() {

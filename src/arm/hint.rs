@@ -1,6 +1,7 @@
 //! Remedies for errors: by ARM's code, otherwise by their kind. Pure; one table.
 
 use super::error::{Error, ErrorKind};
+use super::exchange::Method;
 
 /// ARM's codes with a known remedy.
 const BY_CODE: &[(&str, &str)] = &[
@@ -73,7 +74,12 @@ pub(super) fn hint(error: &Error) -> Option<String> {
         (ErrorKind::Denied, Some(401)) => {
             "sign in again, and check that the credential belongs to the subscription's tenant and cloud"
         }
-        (ErrorKind::Denied, _) => "the caller lacks a permission at this scope",
+        (ErrorKind::Denied, _) => {
+            return Some(match asked_for(error) {
+                Some((action, scope)) => format!("the caller needs `{action}` at `{scope}`"),
+                None => "the caller lacks the permission that this request needs".to_owned(),
+            });
+        }
         (ErrorKind::Throttled, _) => {
             "Azure limits requests per subscription: try again later, or lower `--parallelism`"
         }
@@ -120,6 +126,33 @@ fn needed_permission(message: &str) -> Option<String> {
     })
 }
 
+/// The action that a request needs, and the scope, from its method and path: for denials whose text does not say it.
+fn asked_for(error: &Error) -> Option<(String, &str)> {
+    let path = error.path.split('?').next().filter(|path| !path.contains('…'))?;
+    let (holder, own) = path.rsplit_once("/providers/")?;
+    let parts: Vec<&str> = own.split('/').collect();
+    let (provider, names) = parts.split_first()?;
+    let types: Vec<&str> = names.iter().step_by(2).copied().collect();
+    let is_list = names.len() % 2 == 1;
+    let (types, verb) = match (&error.method, types.as_slice()) {
+        (_, []) => return None,
+        (Method::Get, types) => (types, "read".to_owned()),
+        (Method::Delete, types) => (types, "delete".to_owned()),
+        (Method::Post, [types @ .., action]) if is_list && !types.is_empty() => {
+            (types, format!("{action}/action"))
+        }
+        (Method::Put | Method::Patch, types) => (types, "write".to_owned()),
+        (Method::Ask | Method::Post, _) => return None,
+    };
+    let of = |end: &str| path.strip_suffix(end).unwrap_or(path);
+    let scope = match names {
+        [_] => holder,
+        [.., last] if is_list => of(last).trim_end_matches('/'),
+        _ => path,
+    };
+    (!scope.is_empty()).then(|| (format!("{provider}/{}/{verb}", types.join("/")), assignable(scope)))
+}
+
 /// The scope at which a role can be assigned: Azure's errors also name providers and locations, where no role can be assigned.
 fn assignable(scope: &str) -> &str {
     let Some((holder, below)) = scope.rsplit_once("/providers/") else { return scope };
@@ -146,6 +179,36 @@ mod tests {
         details.code = Some(code.to_owned());
         details.status = Some(403);
         Error::from_details(details).hint()
+    }
+
+    #[test]
+    fn a_denial_without_words_names_what_its_request_needs() {
+        let account = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a";
+        let group = "/subscriptions/s/resourceGroups/g";
+        for (method, path, action, scope) in [
+            (Method::Put, account.to_owned(), "accounts/write", account),
+            (
+                Method::Delete,
+                format!("{account}/deployments/d?api-version=1"),
+                "accounts/deployments/delete",
+                "/deployments/d",
+            ),
+            (Method::Get, format!("{account}/deployments"), "accounts/deployments/read", account),
+            (
+                Method::Get,
+                format!("{group}/providers/Microsoft.CognitiveServices/accounts"),
+                "accounts/read",
+                group,
+            ),
+            (Method::Post, format!("{account}/listKeys?api-version=1"), "accounts/listKeys/action", account),
+        ] {
+            let mut details = (*Error::new(ErrorKind::Denied, method, path, "no")).clone();
+            details.status = Some(403);
+            let said = Error::from_details(details).hint().unwrap();
+            let wanted = format!("the caller needs `Microsoft.CognitiveServices/{action}` at `");
+            assert!(said.starts_with(&wanted) && said.ends_with(&format!("{scope}`")), "{said}");
+        }
+        assert!(denied("X", "no").unwrap().contains("this request needs"));
     }
 
     #[test]

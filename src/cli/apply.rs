@@ -17,7 +17,6 @@ use crate::document::report::Report;
 use crate::flow::{self, Asked, Decision, PlanPurpose, Wish, pins, saved};
 use crate::render::text;
 use crate::spec::load::holds_spec;
-use crate::text::sanitize::sanitize;
 
 /// Arguments of `apply`.
 #[derive(Debug, clap::Args)]
@@ -111,8 +110,8 @@ async fn carry_out(
         1 => "this change".to_owned(),
         pending => format!("these {pending} changes"),
     };
-    let question = format!("Apply {what} to {}?", sanitize(&decision.plan.target.place()));
-    confirm::confirm(args.yes, &question, &azure.interrupt).await?;
+    let question = format!("Apply {what}?");
+    confirm::confirm(args.yes, &decision.plan.target, &question, &azure.interrupt).await?;
     let mut news = Vec::new();
     if let Some(asked) = again {
         let shown = decision.plan;
@@ -133,7 +132,7 @@ async fn carry_out(
     })?;
     let is_done = succeeded(&report) && !decision.has_errors();
     if is_done && !args.retirement.retire.is_empty() && !options.quiet {
-        output::aside(
+        output::note(
             "Remove the specs of the retired stacks now: applying them would create everything again.\n",
         );
     }

@@ -4,6 +4,8 @@ use std::io::{self, BufRead as _, IsTerminal as _};
 
 use super::output::{self, Failure};
 use crate::arm::Interrupt;
+use crate::document::Target;
+use crate::render::page::{Page, fold};
 
 /// Fails if stdin is not a terminal; `before` is what the hint says to do first, such as "check `keyless plan`".
 pub(super) fn possible(yes: bool, before: &str) -> Result<(), Failure> {
@@ -18,13 +20,24 @@ pub(super) fn possible(yes: bool, before: &str) -> Result<(), Failure> {
 const LONGEST: u64 = 1024;
 
 /// Asks on the terminal. Only `yes` confirms: an empty line, the end of input, Ctrl-C and everything else do not.
-pub(super) async fn confirm(yes: bool, question: &str, interrupt: &Interrupt) -> Result<(), Failure> {
+pub(super) async fn confirm(
+    yes: bool,
+    target: &Target,
+    question: &str,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
     if yes {
         return Ok(());
     }
-    output::aside(&format!("{} Only `yes` will be accepted: ", output::one_line(question)));
+    output::aside(&asked(target, question, output::page_aside()));
     let answer = typed(interrupt, "while waiting for confirmation").await?;
     if is_yes(&answer) { Ok(()) } else { Err(Failure::new("not confirmed; nothing was written")) }
+}
+
+/// The target, and the question on the last line.
+fn asked(target: &Target, question: &str, page: Page) -> String {
+    let [target, question] = [target.to_string(), question.to_owned()].map(|text| output::one_line(&text));
+    fold(&format!("Target: {target}\n{question} Type `yes` to continue: "), page)
 }
 
 /// The next line that is typed, with its newline; nothing at the end of the input. Ctrl-C ends the run.

@@ -385,11 +385,12 @@ impl Document<'_> {
         let folders = &folders();
         match self {
             _ if options.disclose => self.issues(),
-            Document::Plan(plan) => comment::issues(plan, Severity::Note, folders),
-            Document::Drift(plan) => comment::issues(plan, Severity::Warning, folders),
+            Document::Plan(plan) => comment::issues_of_plan(plan, folders),
+            Document::Drift(plan) => comment::issues_of_drift(plan, folders),
             Document::Report(report, plan) => {
                 comment::issues_of_findings(&report.findings, Some(plan), folders)
             }
+            Document::Merged(report) => comment::issues_of_findings(&report.findings, None, folders),
             Document::Statement(said) => comment::issues_of_findings(&said.issues(), None, folders),
             Document::Findings(findings) => comment::issues_of_findings(findings, None, folders),
         }

@@ -161,7 +161,10 @@ fn aside(findings: &[Finding], quiet: bool) {
     let said = findings.iter().filter(|finding| !quiet || finding.severity == Severity::Error);
     let said: Vec<Finding> = said.cloned().collect();
     if !said.is_empty() {
-        output::aside(&format!("{}\n", diagnostic::render(&said, &Sources::default(), true)));
+        output::aside(&format!(
+            "{}\n",
+            diagnostic::render(&said, &Sources::default(), true, output::page_aside())
+        ));
     }
 }
 

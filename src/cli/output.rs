@@ -14,7 +14,7 @@ use crate::document::FindingEntry;
 use crate::finding::{Code, Severity, bounded};
 use crate::flow::Halt;
 use crate::render::issues::annotations::HostCommand;
-use crate::render::page::Page;
+use crate::render::page::{Page, fold};
 use crate::text::sanitize::{sanitize, sanitize_screen};
 use crate::text::scrub::{holds_secret, scrub, scrub_lines};
 
@@ -89,7 +89,7 @@ impl Failure {
                 let _ = writeln!(text, "{label}: {}", one_line(&more));
             }
         }
-        aside(&text);
+        note(&text);
         Exit::Failure
     }
 }
@@ -159,6 +159,11 @@ pub(super) fn rendered(text: &str) -> Result<(), Failure> {
 pub(super) fn commands(commands: &[HostCommand]) {
     let text = commands.iter().fold(String::new(), |text, command| text + command.as_str() + "\n");
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes messages to stderr, wrapped at its width.
+pub(super) fn note(text: &str) {
+    aside(&fold(text, page_aside()));
 }
 
 /// Writes anything that is not the result to stderr. A failure to write is ignored.

@@ -23,8 +23,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     show(options, &plan)?;
     if !options.quiet {
         output::aside(&text::writes(&plan));
-        output::aside(
-            "previous values, names, authors, unchanged resources, findings and access changes are what the plan file says, unverified; `keyless apply` reads Azure again\n",
+        output::note(
+            "not verified: previous values, names, authors, unchanged resources, findings and access changes come from the plan file; `keyless apply` reads Azure again\n",
         );
     }
     Ok(Exit::Success)

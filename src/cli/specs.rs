@@ -21,7 +21,7 @@ pub(super) struct Specs {
 
 /// Findings as a compiler shows them.
 pub(super) fn diagnostics(checked: &Checked) -> String {
-    diagnostic::render(&checked.findings, &checked.sources, true)
+    diagnostic::render(&checked.findings, &checked.sources, true, output::page_aside())
 }
 
 /// Reads and checks specs with the lock files beside them, without asking Azure, and checks the report files.

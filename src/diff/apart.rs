@@ -176,16 +176,15 @@ pub(super) fn elsewhere(changes: &[Change], stacks: &[Loaded], snapshot: &Snapsh
             marked.entry(mark).or_default().insert(id);
         }
     }
-    let (resources, carry) = match marked.values().map(BTreeSet::len).sum() {
+    let (resources, belong) = match marked.values().map(BTreeSet::len).sum() {
         0 => return None,
-        1 => ("1 resource".to_owned(), "carries the mark of a stack that is"),
-        count => (format!("{count} resources"), "carry marks of stacks that are"),
+        1 => ("1 resource elsewhere".to_owned(), "belongs to a stack that is"),
+        count => (format!("{count} resources elsewhere"), "belong to stacks that are"),
     };
     let mut names: Vec<String> =
-        marked.iter().take(SHOWN).map(|(stack, ids)| format!("`{}` {}", short(stack), ids.len())).collect();
+        marked.iter().take(SHOWN).map(|(stack, ids)| format!("`{}` ({})", short(stack), ids.len())).collect();
     names.extend((marked.len() > SHOWN).then(|| format!("{} more", marked.len() - SHOWN)));
-    let message =
-        format!("{resources} outside of what the specs cover {carry} not in this run: {}", names.join(", "));
+    let message = format!("{resources} {belong} not loaded: {}", names.join(", "));
     let hint = "expected if their specs are applied elsewhere; if a spec was removed, pass it again with `keyless apply --retire STACK`";
     Some(Finding::note(Code::Unmanaged, message).hint(hint))
 }

@@ -383,7 +383,11 @@ fn immutable(change: &FieldChange, desired: &Desired) -> Option<Finding> {
     let (name, before, after) = (change.path.join("."), plain(&change.before), plain(&change.after));
     let message = format!("`{name}` of {} cannot change from `{before}` to `{after}`", desired.title);
     let finding = Finding::error(Code::ImmutableField, message).at(change.span.unwrap_or(desired.span));
-    Some(finding.cause(reason).hint(format!("write `{before}`, or declare a new one under another name")))
+    Some(
+        finding
+            .cause(reason)
+            .hint(format!("write `{before}`, or declare a new {} under another name", desired.kind.noun())),
+    )
 }
 
 /// A note that a stack declares a resource that it does not own.

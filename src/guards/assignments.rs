@@ -45,6 +45,16 @@ pub(super) struct Grant<'a> {
     kind: Option<&'a str>,
 }
 
+impl Grant<'_> {
+    /// The principal in a message, with its type as far as the assignment says it.
+    pub(super) fn who(&self) -> String {
+        match self.kind {
+            Some(kind) => format!("{kind} {}", self.principal),
+            None => self.principal.to_owned(),
+        }
+    }
+}
+
 /// The role assignments of a state, indexed by scope, by holder, and by role and holder: a state may have tens of thousands.
 pub(super) struct Grants<'a> {
     all: Vec<Grant<'a>>,

@@ -15,7 +15,7 @@ pub(super) fn objections(before: &World, old: &Grants<'_>, new: &Grants<'_>) -> 
 
 /// How a grant allows its principal what a condition withheld, if it does.
 fn weakened(before: &World, old: &Grants<'_>, grant: &Grant<'_>) -> Option<String> {
-    let (role, principal, scope) = (grant.role_name(), grant.principal, &grant.scope);
+    let (role, principal, scope) = (grant.role_name(), grant.who(), &grant.scope);
     let like_it = || old.alike(grant);
     let had = |was: &Grant<'_>| {
         was.reaches(before, scope)
@@ -76,7 +76,7 @@ fn swapped(before: &World, old: &Grants<'_>, grant: &Grant<'_>) -> Option<String
     };
     Some(format!(
         "the plan gives {} `{}` on `{scope}` {how} it has `{}` on `{}`, and both give some of the same",
-        grant.principal,
+        grant.who(),
         grant.role_name(),
         was.role_name(),
         was.scope

@@ -4,6 +4,7 @@
 use super::assignments::{Grant, Grants};
 use super::{Objection, Rule};
 use crate::id::ResourceId;
+use crate::kinds;
 use crate::plan::predict::World;
 use crate::rbac::condition::Givable;
 use crate::rbac::{Catalogue, POWERS, Role};
@@ -27,11 +28,12 @@ pub(super) fn judge(before: &World, old: &Grants<'_>, new: &Grants<'_>, roles: &
             continue;
         }
         let objection = |message: String| Objection::at(Rule::Grant, grant.id, message);
-        let gives = format!("the plan gives {} `{}`", grant.principal, grant.role_name());
+        let gives = format!("the plan gives {} `{}`", grant.who(), grant.role_name());
         let scope = &grant.scope;
         // At such a scope every role counts, since it covers everything below.
         let high = scope.group().is_none();
-        let on = if high { format!("on all of `{scope}`") } else { format!("on `{scope}`") };
+        let place = place(scope);
+        let on = if high { format!("on all of {place}") } else { format!("on {place}") };
         let Some(role) = grant.role else {
             said.objections.push(objection(format!(
                 "{gives} {on}, a role that this version does not know: it might allow privilege escalation"
@@ -62,13 +64,23 @@ fn is_below_a_group(scope: &ResourceId) -> bool {
     scope.group().is_some_and(|group| group != *scope)
 }
 
+/// A scope in words, as titles name it.
+fn place(scope: &ResourceId) -> String {
+    let name = kinds::scope_name(scope);
+    let noun = kinds::by_id(scope).map(|kind| format!("{} ", kind.noun())).unwrap_or_default();
+    match scope.group().filter(|group| group != scope) {
+        Some(group) => format!("{noun}{name} in {}", kinds::scope_name(&group)),
+        None => name,
+    }
+}
+
 /// What a guarded role allows, in words.
 fn powers(role: &Role) -> String {
     let words: Vec<&str> = role.powers().map(|power| power.words).collect();
     match words.as_slice() {
         [only] => (*only).to_owned(),
         [all @ .., last] if all.len() < NAMED => format!("{} and {last}", all.join(", ")),
-        all => format!("{}, and {} other such things", all[..NAMED].join(", "), all.len() - NAMED),
+        all => format!("{}, and {} more", all[..NAMED].join(", "), all.len() - NAMED),
     }
 }
 

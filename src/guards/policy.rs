@@ -156,7 +156,7 @@ fn weaker(before: &Value, after: &Value) -> Option<String> {
         return said(enabled(after).1, "is disabled", "is no longer known to be enabled");
     }
     if is_lost([before, after].map(blocks)) {
-        return said(blocks(after).1, "no longer blocks", "is no longer known to block");
+        return said(blocks(after).1, "is no longer blocked", "is no longer known to be blocked");
     }
     let threshold = |filter: &Value| filter["severityThreshold"].as_str().map(str::to_owned);
     let (had, has) = (threshold(before), threshold(after));
@@ -171,8 +171,8 @@ fn weaker(before: &Value, after: &Value) -> Option<String> {
     }
     let had = had.unwrap_or_else(|| "Low".to_owned());
     Some(match has {
-        Some(has) => format!("blocks from {has} on, previously from {had}"),
-        None => format!("has no severity threshold, previously {had}"),
+        Some(has) => format!("is blocked from {has}; before, from {had}"),
+        None => format!("has no severity threshold; before, {had}"),
     })
 }
 
@@ -257,7 +257,12 @@ fn identity(element: &Value, name: &str) -> [String; 2] {
 
 fn title(filter: &Value) -> String {
     let text = |name: &str| filter[name].as_str().unwrap_or("?").to_owned();
-    format!("`{}` of `{}`", text("name"), text("source"))
+    let name = text("name");
+    match text("source").as_str() {
+        "Prompt" => format!("`{name}` in prompts"),
+        "Completion" => format!("`{name}` in completions"),
+        other => format!("`{name}` of `{other}`"),
+    }
 }
 
 /// The severity from which a filter blocks; one without severity levels blocks everything it detects.

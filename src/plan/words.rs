@@ -21,9 +21,7 @@ pub(super) fn reason(change: &PlannedChange) -> Option<String> {
         }
         (Action::Adopt, _) => Some("it only gets the stack's mark".to_owned()),
         (Action::Update, Some(Mark::Added)) => Some("it also gets the stack's mark".to_owned()),
-        (Action::Delete, _) => {
-            Some(format!("it carries the mark of stack `{stack}`, which no longer declares it"))
-        }
+        (Action::Delete, _) => Some(format!("owned by stack `{stack}`, which no longer declares it")),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Who can call the models, for people: of `access`, and of plans that change it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use maud::Markup;
@@ -12,6 +13,7 @@ use super::markdown::{CUT, place, push};
 use super::members;
 use super::openmetrics::{self, Measures};
 use super::page::{self, HANG, Page, fold, list};
+use super::people;
 use super::statement::Said;
 use super::summary::Side;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
@@ -37,10 +39,11 @@ impl Said for Access {
     }
 
     fn text(&self, page: Page) -> String {
+        let this = &*people::access(self, page.verbose);
         let mut text = String::new();
         let lines = |account: &AccountAccess| account_lines(account, page.verbose);
         let (mut used, mut totals) = (0, 0);
-        let (accounts, apart) = (keys_on_first(&self.accounts), self.apart());
+        let (accounts, apart) = (keys_on_first(&this.accounts), self.apart());
         for same in alike(&accounts, !page.verbose, |account| lines(account)) {
             let first = same[0];
             let mut said = if same.len() == 1 {
@@ -71,29 +74,33 @@ impl Said for Access {
                 "{STRONG}Too much to list: {totals} {what} as totals only. -v lists all.{STRONG:#}"
             );
         }
-        text.push_str(&members::text(self.groups.as_deref().unwrap_or_default(), page));
+        text.push_str(&members::text(this.groups.as_deref().unwrap_or_default(), page));
         text + &format!("Not evaluated: {}.\n", self.not_evaluated.join(", "))
     }
 
     fn summary(&self) -> String {
         let (accounts, keys) =
             (self.accounts.len(), self.accounts.iter().filter(|account| account.keys == Keys::Enabled));
-        let holders: usize = self.accounts.iter().map(|account| account.principals.len()).sum();
+        let through = self.accounts.iter().flat_map(|account| &account.principals);
+        let assignments: BTreeSet<&str> =
+            through.flat_map(|holder| &holder.through).map(|through| through.assignment.as_str()).collect();
         let read = if self.complete { "" } else { ", as far as could be read" };
+        let (given, on) = (assignments.len(), keys.count());
         format!(
-            "{accounts} {}, {holders} {} with a token, {} with keys on{read}",
+            "{accounts} {}: {given} {} access, {on} {} API keys{read}",
             plural(accounts, "account", "accounts"),
-            plural(holders, "way in", "ways in"),
-            keys.count()
+            plural(given, "role assignment gives", "role assignments give"),
+            plural(on, "account accepts", "accounts accept"),
         )
     }
 
     fn markdown(&self) -> String {
+        let this = &*people::access(self, false);
         let mut text = String::from(
             "| account | who can call its models | through | declared |\n| --- | --- | --- | --- |\n",
         );
         let (mut parts, apart) = (Vec::new(), self.apart());
-        for account in keys_on_first(&self.accounts) {
+        for account in keys_on_first(&this.accounts) {
             let mut text = String::new();
             let name = markdown(&named(account, &apart));
             let words = match account.keys {
@@ -119,7 +126,7 @@ impl Said for Access {
         if !cut.is_empty() {
             let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.concat());
         }
-        text.push_str(&members::markdown(self.groups.as_deref().unwrap_or_default()));
+        text.push_str(&members::markdown(this.groups.as_deref().unwrap_or_default()));
         text + &format!("\nNot evaluated: {}.\n", self.not_evaluated.join(", "))
     }
 
@@ -158,12 +165,17 @@ fn keys_on_first(accounts: &[AccountAccess]) -> Vec<&AccountAccess> {
 
 /// An account's name, and where it is, if its name is not unique or no spec says which one is meant.
 fn named(account: &AccountAccess, apart: &Apart) -> String {
-    let id = ResourceId::parse(&account.id).ok();
-    let group = id.as_ref().and_then(ResourceId::group).filter(|_| account.source.is_none());
+    account_name(&account.name, &account.id, account.source.is_some(), apart)
+}
+
+/// The same for any account of a statement.
+pub(super) fn account_name(name: &str, id: &str, is_declared: bool, apart: &Apart) -> String {
+    let id = ResourceId::parse(id).ok();
+    let group = id.as_ref().and_then(ResourceId::group).filter(|_| !is_declared);
     match (id.as_ref().map(|id| apart.said(id)).filter(|said| !said.is_empty()), group) {
-        (Some(said), _) => format!("{}{said}", account.name),
-        (None, Some(group)) => format!("{} in {}", account.name, group.name()),
-        (None, None) => account.name.clone(),
+        (Some(said), _) => format!("{name}{said}"),
+        (None, Some(group)) => format!("{name} in {}", group.name()),
+        (None, None) => name.to_owned(),
     }
 }
 
@@ -176,8 +188,11 @@ impl Access {
 /// An account with its totals only.
 fn total(account: &AccountAccess, apart: &Apart) -> String {
     let (count, keys) = (account.principals.len(), if account.keys == Keys::Enabled { "on" } else { "off" });
-    let title =
-        format!("{}: {count} {}, API keys {keys}", named(account, apart), plural(count, "way in", "ways in"));
+    let title = format!(
+        "{}: {count} {} access, API keys {keys}",
+        named(account, apart),
+        plural(count, "principal has", "principals have")
+    );
     headed("account", STRONG, &title, account.source.as_ref())
 }
 
@@ -220,29 +235,28 @@ fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
 /// A principal in a list.
 fn in_short(holder: &Holder) -> String {
     let who = short(&called(&holder.kind, &holder.id, holder.name.as_deref()));
-    if holder.orphaned { format!("{who} [orphaned]") } else { who }
+    match holder {
+        Holder { orphaned: true, .. } => format!("{who} [orphaned]"),
+        Holder { kind, .. } if kind.ends_with("Group") => format!("{who} and its members"),
+        _ => who,
+    }
 }
 
 fn ways(holder: &Holder) -> Vec<String> {
     holder.through.iter().map(how).collect()
 }
 
-/// The lines about a change in access; more than a few principals with the same role and scope share one.
-fn by_ways(lines: Vec<AccessLine>) -> Vec<(&'static str, String)> {
+/// The lines about a change in access: each role and scope with all who gain or lose it, of whom `whole` shows the ids.
+fn by_ways(lines: Vec<AccessLine>, whole: bool) -> Vec<(&'static str, String)> {
     const FEW: usize = 3;
-    let one = |who: &Somebody, what: &str| {
-        if what.is_empty() { who.whole.clone() } else { format!("{}: {what}", who.whole) }
-    };
     let said = |((sign, what), all): ((&'static str, String), Vec<AccessLine>)| {
-        if all.len() <= FEW {
-            let line = |line: &AccessLine| (sign, sanitize(&one(&line.who, &what)).into_owned());
-            return all.iter().map(line).collect();
-        }
-        let all: Vec<String> = all.iter().map(|line| sanitize(&line.who.short).into_owned()).collect();
-        vec![(sign, format!("{}: {}", sanitize(&what), list(&all)))]
+        let is_whole = whole || all.len() <= FEW;
+        let who = all.iter().map(|line| if is_whole { &line.who.whole } else { &line.who.short });
+        let who: Vec<String> = who.map(|who| sanitize(who).into_owned()).collect();
+        let who = if let [one] = who.as_slice() { one.clone() } else { list(&who) };
+        (sign, if what.is_empty() { who } else { format!("{}: {who}", sanitize(&what)) })
     };
-    let groups = together(lines, |line| (line.sign, line.what.clone()));
-    groups.into_iter().flat_map::<Vec<_>, _>(said).collect()
+    together(lines, |line| (line.sign, line.what.clone())).into_iter().map(said).collect()
 }
 
 /// Things about which the same is said, if there are more than two and `merge` is set; otherwise one by one.
@@ -261,7 +275,7 @@ fn nobody(account: &AccountAccess) -> &'static str {
     if account.complete {
         "nobody can call its models with a token"
     } else {
-        "whether anybody can call with a token is not known"
+        "could not determine who can call with a token"
     }
 }
 
@@ -272,7 +286,7 @@ pub(super) fn who(holder: &Holder) -> String {
     if *orphaned {
         text.push_str(", orphaned: the directory does not know it");
     } else if kind.ends_with("Group") {
-        text.push_str(", and so its members");
+        text.push_str(" and its members");
     }
     text
 }
@@ -331,7 +345,7 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side, mo
     }
     let _ = writeln!(text, "{STRONG}{}{STRONG:#}", side.heading(plan));
     let said = |change: &AccessChange| lines(change, side);
-    let access = most_important_first(plan);
+    let access = most_important_first(plan, side);
     let apart = Apart::in_plan(plan);
     let groups = alike(&access, !page.verbose, |change| said(change));
     let (mut used, mut shown) = (0, 0);
@@ -339,7 +353,7 @@ pub(super) fn changes(text: &mut String, plan: &Plan, page: Page, side: Side, mo
         let name = |change: &AccessChange| apart.named(&change.account, &change.id);
         let names: Vec<String> = same.iter().map(|change| sanitize(&name(change)).into_owned()).collect();
         let mut said = format!("  {}\n", if names.len() > 1 { list(&names) } else { names.concat() });
-        for (sign, words) in by_ways(lines(same[0], side)) {
+        for (sign, words) in by_ways(lines(same[0], side), page.verbose) {
             let style = match sign {
                 "+" => GOOD,
                 "-" => BAD,
@@ -385,20 +399,24 @@ pub(super) fn changes_markdown(plan: &Plan, side: Side) -> Vec<(String, usize)> 
         let name = |change: &AccessChange| apart.named(&change.account, &change.id);
         let names: Vec<String> = same.iter().map(|change| markdown(&name(change))).collect();
         let mut text = format!("- {}\n", names.join(", "));
-        for (sign, said) in by_ways(lines(same[0], side)) {
+        for (sign, said) in by_ways(lines(same[0], side), false) {
             let _ = writeln!(text, "  - {} {}", words(sign), markdown(&page::unmarked(&said)));
         }
         (text, same.len())
     };
-    let access = most_important_first(plan);
+    let access = most_important_first(plan, side);
     let groups = alike(&access, true, |change| lines(change, side));
     groups.into_iter().map(|same| said(same.into_iter().copied().collect())).collect()
 }
 
-/// Accounts whose keys are turned on first, then those where somebody loses access, then the rest.
-fn most_important_first(plan: &Plan) -> Vec<&AccessChange> {
+/// Accounts whose keys are turned on, or are on and should not be, first; then those where somebody loses access, or has more than the
+/// specs give; then the rest.
+fn most_important_first(plan: &Plan, side: Side) -> Vec<&AccessChange> {
     let mut access: Vec<&AccessChange> = plan.access.iter().collect();
-    let enabled = |keys: &KeysChange| keys.after == Some(Keys::Enabled);
+    let enabled = |keys: &KeysChange| {
+        let keys = if side == Side::Plan { keys.after } else { keys.before };
+        keys == Some(Keys::Enabled)
+    };
     access.sort_by_key(|change| (!change.keys.as_ref().is_some_and(enabled), !takes(change)));
     access
 }
@@ -464,8 +482,8 @@ fn lines(change: &AccessChange, side: Side) -> Vec<AccessLine> {
         change.gains.iter().map(|holder| told("+", holder, through(holder))).collect();
     lines.extend(change.loses.iter().map(|holder| told("-", holder, through(holder))));
     let kept = |holder: &Holder| match side {
-        Side::Plan => format!("can only {}, by {}", limit(holder), through(holder)),
-        Side::Drift => format!("by the spec only {}, by {}", limit(holder), through(holder)),
+        Side::Plan => format!("{}, from now on only {}", through(holder), limit(holder)),
+        Side::Drift => format!("{}, by the spec only {}", through(holder), limit(holder)),
     };
     lines.extend(change.restricted.iter().map(|holder| told("-", holder, kept(holder))));
     if let Some(keys) = change.keys {

@@ -61,9 +61,16 @@ fn said(cause: &Cause, address: bool) -> CauseLine {
     let when =
         when.map_or_else(|_| cause.when.clone(), |when| when.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
     let from = cause.client_ip_address.as_ref().filter(|_| address).map(|from| format!("from {from}"));
-    let more: Vec<&str> = cause.operation.iter().chain(&from).map(String::as_str).collect();
+    let operation = cause.operation.as_deref().map(without_provider);
+    let more: Vec<&str> = operation.into_iter().chain(from.as_deref()).collect();
     let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
     CauseLine { who: format!("{what} {}", who(cause)), when: Some((when.clone(), when)), how: more }
+}
+
+/// An operation without its resource provider: `accounts/deployments/delete`.
+fn without_provider(operation: &str) -> &str {
+    let parts = operation.split_once('/').filter(|(provider, _)| provider.contains('.'));
+    parts.map_or(operation, |(_, rest)| rest)
 }
 
 /// The caller in lists of people: by sign-in name alone, because some sources show the name and others the id.

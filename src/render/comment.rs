@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::drift;
 use super::issues::{self, Folders, Issue};
 use super::markdown::{self, LONGEST};
+use super::summary::Side;
 use super::veil::{TARGET, USER, Withheld};
 use crate::document::access::Holder;
 use crate::document::report::Report;
@@ -25,14 +26,14 @@ const METADATA: &str = "metadata";
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    let counted = counted(plan);
+    let counted = counted(plan, Side::Plan);
     fitted(&withheld(plan), |most| markdown::plan_within(&counted, most))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
-    let counted = counted(plan);
+    let counted = counted(plan, Side::Drift);
     fitted(&withheld(plan), |most| drift::markdown_within(&counted, most))
 }
 
@@ -42,11 +43,21 @@ pub fn report(report: &Report, plan: &Plan) -> String {
     fitted(&withheld(plan), |most| markdown::report_within(report, most))
 }
 
-/// The issues of a plan or a drift, as they may be shown beside a comment.
+/// The issues of a plan, as they may be shown beside a comment.
 #[must_use]
-pub fn issues(plan: &Plan, severity: Severity, folders: &Folders) -> Vec<Issue> {
+pub fn issues_of_plan(plan: &Plan, folders: &Folders) -> Vec<Issue> {
+    issues(plan, Side::Plan, Severity::Note, folders)
+}
+
+/// The same of a drift.
+#[must_use]
+pub fn issues_of_drift(plan: &Plan, folders: &Folders) -> Vec<Issue> {
+    issues(plan, Side::Drift, Severity::Warning, folders)
+}
+
+fn issues(plan: &Plan, side: Side, severity: Severity, folders: &Folders) -> Vec<Issue> {
     let withheld = withheld(plan);
-    issues::of_plan(&counted(plan), severity, folders)
+    issues::of_plan(&counted(plan, side), severity, folders)
         .into_iter()
         .map(|issue| issue.without(&withheld))
         .collect()
@@ -86,11 +97,17 @@ fn over(withheld: &Withheld, text: &str) -> String {
 }
 
 /// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.
-fn counted(plan: &Plan) -> Plan {
+fn counted(plan: &Plan, side: Side) -> Plan {
     let field = |field: &FieldEntry| {
-        let sort = Sensitivity::of_field(field);
-        let (before, after) =
-            (shown(sort, &field.before, None), shown(sort, &field.after, Some(&field.before)));
+        let (sort, FieldEntry { before, after, .. }) = (Sensitivity::of_field(field), field);
+        let (old, new) = match side {
+            Side::Plan => (None, Beside { value: before, only: "of them new" }),
+            Side::Drift => (
+                Some(Beside { value: after, only: "only live" }),
+                Beside { value: before, only: "only in the spec" },
+            ),
+        };
+        let (before, after) = (shown(sort, before, old), shown(sort, after, Some(new)));
         FieldEntry { before, after, ..field.clone() }
     };
     let change = |change: &PlannedChange| PlannedChange {
@@ -171,17 +188,27 @@ fn may_lead_somewhere(text: &str) -> bool {
     text.contains(|c: char| !c.is_alphanumeric() && !" -_".contains(c))
 }
 
-/// A value of this sort, beside the one that it replaces.
-fn shown(sort: Sensitivity, value: &Value, replaced: Option<&Value>) -> Value {
-    let of = |member: &str| replaced.and_then(|value| value.get(member));
+/// The other value of a field, and what the elements are that it does not have.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    value: &'a Value,
+    only: &'static str,
+}
+
+/// A value of this sort, beside the other one.
+fn shown(sort: Sensitivity, value: &Value, beside: Option<Beside<'_>>) -> Value {
+    let of = |member: &str| {
+        beside.and_then(|beside| Some(Beside { value: beside.value.get(member)?, only: beside.only }))
+    };
     match (sort, value) {
         (Sensitivity::Ranges, Value::Array(ranges)) => {
-            count(ranges, replaced, ["address range", "address ranges"])
+            count(ranges, beside, ["address range", "address ranges"])
         }
-        (Sensitivity::Hosts, Value::Array(hosts)) => count(hosts, replaced, ["host", "hosts"]),
+        (Sensitivity::Hosts, Value::Array(hosts)) => count(hosts, beside, ["host", "hosts"]),
         (sort, Value::String(text)) => match sort.words(text) {
             Some([same, another]) => {
-                let is_other = replaced.and_then(Value::as_str).is_some_and(|old| old != text);
+                let is_other =
+                    beside.and_then(|beside| beside.value.as_str()).is_some_and(|other| other != text);
                 Value::String(if is_other { another } else { same }.to_owned())
             }
             None => value.clone(),
@@ -197,16 +224,16 @@ fn shown(sort: Sensitivity, value: &Value, replaced: Option<&Value>) -> Value {
     }
 }
 
-/// How many there are, and how many of them are new.
-fn count(items: &[Value], replaced: Option<&Value>, [one, many]: [&str; 2]) -> Value {
-    let old = replaced.and_then(Value::as_array);
-    let new = old.map(|old| items.iter().filter(|item| !old.contains(item)).count());
+/// How many there are, and how many of them the other value does not have.
+fn count(items: &[Value], beside: Option<Beside<'_>>, [one, many]: [&str; 2]) -> Value {
     let count = items.len();
     let noun = if count == 1 { one } else { many };
-    Value::String(match new {
-        Some(new) if new > 0 => format!("{count} {noun}, {new} of them new"),
-        _ => format!("{count} {noun}"),
-    })
+    let only = beside.and_then(|beside| {
+        let other = beside.value.as_array()?;
+        let new = items.iter().filter(|item| !other.contains(item)).count();
+        (new > 0).then(|| format!(", {new} {}", beside.only))
+    });
+    Value::String(format!("{count} {noun}{}", only.unwrap_or_default()))
 }
 
 /// Names of people and targets of connections in a plan.
@@ -258,6 +285,10 @@ fn targets(sort: Sensitivity, value: &Value, known: &mut Vec<(String, String)>) 
 mod tests {
     use super::*;
 
+    fn beside(value: &Value) -> Beside<'_> {
+        Beside { value, only: "of them new" }
+    }
+
     #[test]
     fn where_a_connection_leads_is_left_out_of_what_describes_it() {
         let id = "/subscriptions/a/resourceGroups/rg-hidden/providers/Microsoft.Search/searchServices/first";
@@ -266,7 +297,8 @@ mod tests {
             let after =
                 serde_json::json!({"metadata": {"ResourceId": "other.example.net", "ApiType": "Azure"}});
             assert_eq!(shown(Sensitivity::Plain, &before, None)["metadata"]["ResourceId"], TARGET);
-            assert_eq!(shown(Sensitivity::Plain, &after, Some(&before))["metadata"]["ResourceId"], ANOTHER);
+            let other = shown(Sensitivity::Plain, &after, Some(beside(&before)));
+            assert_eq!(other["metadata"]["ResourceId"], ANOTHER);
             assert_eq!(shown(Sensitivity::Plain, &before, None)["metadata"]["ApiType"], "Azure");
             let mut known = Vec::new();
             targets(Sensitivity::Plain, &before, &mut known);
@@ -305,10 +337,13 @@ mod tests {
         let before = ranges(&["203.0.113.0/24"]);
         assert_eq!(shown(Sensitivity::Ranges, &before, None), "1 address range");
         let after = ranges(&["203.0.113.0/24", "198.51.100.7"]);
-        assert_eq!(shown(Sensitivity::Ranges, &after, Some(&before)), "2 address ranges, 1 of them new");
+        assert_eq!(
+            shown(Sensitivity::Ranges, &after, Some(beside(&before))),
+            "2 address ranges, 1 of them new"
+        );
         let targets = ["https://a", "https://b"].map(Value::from);
-        assert_eq!(shown(Sensitivity::Target, &targets[1], Some(&targets[0])), ANOTHER);
-        assert_eq!(shown(Sensitivity::Target, &targets[1], Some(&targets[1])), TARGET);
+        assert_eq!(shown(Sensitivity::Target, &targets[1], Some(beside(&targets[0]))), ANOTHER);
+        assert_eq!(shown(Sensitivity::Target, &targets[1], Some(beside(&targets[1]))), TARGET);
         let whole = serde_json::json!({"networkAcls": {"ipRules": ["203.0.113.0/24"]}});
         assert_eq!(shown(Sensitivity::Plain, &whole, None)["networkAcls"]["ipRules"], "1 address range");
     }

@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::Renderer;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Snippet};
+use anstream::adapter::strip_str;
 
+use super::page::{Page, fold};
 use crate::finding::{Finding, Severity};
 use crate::text::sanitize::{break_commands, push_sanitized, sanitize};
 use crate::text::scrub::{self, REDACTED};
@@ -26,9 +28,9 @@ const TOGETHER: usize = 30;
 /// line. Sanitised text never holds this character.
 const PLACE: char = '\u{fdd0}';
 
-/// Renders findings in the order given, each with its line.
+/// Renders findings in the order given, each with its line. Messages are wrapped for the page, excerpts are not.
 #[must_use]
-pub fn render(findings: &[Finding], sources: &Sources, color: bool) -> String {
+pub fn render(findings: &[Finding], sources: &Sources, color: bool, page: Page) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     let mut searched = Searched::default();
@@ -46,7 +48,18 @@ pub fn render(findings: &[Finding], sources: &Sources, color: bool) -> String {
         }
         text.push('\n');
     }
-    break_commands(&text).into_owned()
+    let folded = text.split_inclusive('\n').fold(String::with_capacity(text.len()), |folded, line| {
+        folded + &if is_message(line) { fold(line, page) } else { line.to_owned() }
+    });
+    break_commands(&folded).into_owned()
+}
+
+/// Whether a line of a layout is a message, and not part of an excerpt.
+fn is_message(line: &str) -> bool {
+    let plain = strip_str(line).to_string();
+    let plain = plain.trim_start();
+    let labels = ["error", "warning", "note", "help", "= cause: "];
+    labels.iter().any(|label| plain.starts_with(label))
 }
 
 /// Counts findings: "3 errors, 1 warning".
@@ -265,7 +278,12 @@ mod tests {
     fn show(text: &str, part: &str) -> String {
         let mut sources = Sources::default();
         let file = sources.add("specs/prod.yaml", text);
-        render(&[Finding::error(Code::UnknownField, "m").at(at(file, text, part))], &sources, false)
+        render(
+            &[Finding::error(Code::UnknownField, "m").at(at(file, text, part))],
+            &sources,
+            false,
+            Page::default(),
+        )
     }
 
     #[test]
@@ -276,7 +294,8 @@ mod tests {
         let finding = Finding::error(Code::UnknownField, "account `chat-eu` has no field `locaton`")
             .at(at(file, text, "locaton"))
             .hint("did you mean `location`?");
-        let shown = render(&[finding, Finding::note(Code::NoSpecs, "nowhere")], &sources, false);
+        let shown =
+            render(&[finding, Finding::note(Code::NoSpecs, "nowhere")], &sources, false, Page::default());
         let expected = "\
 error[unknown-field]: account `chat-eu` has no field `locaton`
  --> specs/prod.yaml:5:5
@@ -301,7 +320,7 @@ note[no-specs]: nowhere
                 .at(at(file, &text, "b"))
                 .related(at(file, &text, "a"), "first set here")
                 .cause("Azure answered 403");
-            let shown = render(&[finding], &sources, false);
+            let shown = render(&[finding], &sources, false, Page::default());
             assert!(
                 shown.contains("first set here") && shown.contains("= cause: Azure answered 403"),
                 "{shown}"
@@ -320,12 +339,12 @@ note[no-specs]: nowhere
             .at(at(file, text, "\u{202e}"))
             .hint("\u{9b}");
         for color in [false, true] {
-            let shown = render(std::slice::from_ref(&finding), &sources, color);
+            let shown = render(std::slice::from_ref(&finding), &sources, color, Page::default());
             assert!(!shown.contains(['\u{7}', '\u{202e}', '\u{9b}', '\u{fdd0}', '\r']), "{shown:?}");
             assert!(!shown.contains("\u{1b}]") && !shown.contains("\u{1b}[31m."), "{shown:?}");
             assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
         }
-        let shown = render(&[finding], &sources, false);
+        let shown = render(&[finding], &sources, false, Page::default());
         let lines = shown.lines().collect::<Vec<_>>();
         assert_eq!(lines[1], " --> \\u{1b}[31m.yaml:1:11");
         assert_eq!(lines[3].find("\\u{202e}"), lines[4].find('^'), "{shown}");
@@ -370,6 +389,7 @@ note[no-specs]: nowhere
                 &[Finding::error(Code::YamlSyntax, "m").at(Span { file, start, end })],
                 &sources,
                 false,
+                Page::default(),
             );
             assert!(shown.contains("--> x:"), "{text:?}: {shown}");
             assert!(shown.contains('^'), "{text:?}: {shown}");

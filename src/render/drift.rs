@@ -2,7 +2,7 @@
 //!
 //! Works on the document alone. All text from outside passes through `sanitize` or is escaped as Markdown.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anstyle::Style;
@@ -12,12 +12,14 @@ use super::cause;
 use super::entry::{Entry, Shown};
 use super::groups;
 use super::markdown;
-use super::page::{Page, fold};
+use super::markdown::side_by_side;
+use super::page::{GLUE, HANG, Page, fold};
+use super::people;
 use super::summary::{self, Counted, Found, Side, found};
 use super::tables::Rows;
 use super::text::{
-    BAD, CHANGED, GOOD, QUIET, STRONG, body, fields, label, not_compared, plain, requests, shown_changes,
-    target, weight, worded,
+    BAD, CHANGED, GOOD, STRONG, body, fields, label, not_compared, plain, requests, shown_changes, target,
+    weight, worded,
 };
 use super::words;
 use crate::diff::field as row;
@@ -27,15 +29,16 @@ use crate::rbac::builtin;
 use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
 
 /// Marks elements that only one side has.
-const ONLY: words::Signs = ["spec only:", "live only:"];
-/// Explains the marks around words of a long text.
-const LEGEND: &str = "[-in the spec only-]{+live only+}:";
+const ONLY: [&str; 2] = ["spec only:", "live only:"];
+/// Before each side of a value that is too long for one line.
+const SIDES: [&str; 2] = ["spec: ", "live: "];
 /// The most people that the last line names.
 const NAMED: usize = 5;
 
 /// What `drift` found, as text.
 #[must_use]
 pub fn text(plan: &Plan, page: Page) -> String {
+    let plan = &*people::plan(plan, page.verbose);
     let changes = in_order(plan, page.verbose);
     let entries = changes.into_iter().map(|change| entry(change, page.verbose, true)).collect();
     let mut text = body(plan, groups::text(entries, page), page, Side::Drift);
@@ -88,6 +91,7 @@ pub fn markdown(plan: &Plan) -> String {
 
 /// The same in so many characters.
 pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
+    let plan = &*people::plan(plan, false);
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "not known whether Azure drifted".to_owned(),
@@ -173,18 +177,6 @@ pub(super) fn is_default(change: &PlannedChange, field: &FieldEntry) -> bool {
     change.omitted.iter().any(|omitted| omitted.path == field.path)
 }
 
-/// The difference between long values, word by word or element by element.
-pub(super) fn long(field: &FieldEntry) -> Option<Vec<words::StyledText>> {
-    let mut lines = words::changed(&field.after, &field.before, ONLY)?;
-    if lines.iter().any(|line| line.plain.contains("[-") || line.plain.contains("{+")) {
-        lines.insert(
-            0,
-            words::StyledText { plain: LEGEND.to_owned(), styled: format!("{QUIET}{LEGEND}{QUIET:#}") },
-        );
-    }
-    Some(lines)
-}
-
 fn shortened(field: &FieldEntry) -> FieldEntry {
     let (before, after) = words::shortened(&field.before, &field.after);
     FieldEntry { before, after, ..field.clone() }
@@ -196,35 +188,51 @@ fn sides(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
     let field = &shortened(field);
     let line =
         |plain: String, style: Style| words::StyledText { styled: format!("{style}{plain}{style:#}"), plain };
-    if let Some(lines) = long(field) {
-        return lines;
+    if let Some(both) = words::both(&field.after, &field.before) {
+        let side = |(label, lines): (&str, Vec<words::SideLine>)| {
+            let margin = " ".repeat(label.len());
+            let said = move |(index, line): (usize, words::SideLine)| {
+                let line = line.styled(STRONG);
+                let margin = if index == 0 { label } else { &margin };
+                words::StyledText {
+                    plain: format!("{margin}{HANG}{}", line.plain),
+                    styled: format!("{margin}{HANG}{}", line.styled),
+                }
+            };
+            lines.into_iter().enumerate().map(said).collect::<Vec<_>>()
+        };
+        return SIDES.into_iter().zip(both).flat_map(side).collect();
     }
     if let (Some(live), Some(spec)) = (field.before.as_array(), field.after.as_array()) {
-        let only = |sign: &str, these: &[Value], those: &[Value], style| -> Vec<words::StyledText> {
-            let only = these.iter().filter(|each| !those.contains(each));
-            only.map(|each| line(format!("{sign} {}", plain(each)), style)).collect()
+        let elements = words::Elements::of(spec, live);
+        let said = |label: &str, element: &Value, style| line(format!("{label} {}", plain(element)), style);
+        let only = |label, these: &[&Value], style| -> Vec<words::StyledText> {
+            these.iter().map(|element| said(label, element, style)).collect()
         };
-        return [only(ONLY[0], spec, live, BAD), only(ONLY[1], live, spec, GOOD)].concat();
+        let mut lines = only(ONLY[0], &elements.gone, BAD);
+        lines.extend(only(ONLY[1], &elements.new, GOOD));
+        for (spec, live) in elements.changed {
+            lines.extend([said("spec:", spec, CHANGED), said("live:", live, CHANGED)]);
+        }
+        return lines;
     }
     let (live, spec) = (worded(kind, field, &field.before), worded(kind, field, &field.after));
-    let spec = if is_default { format!("default: {spec}, spec: not set") } else { format!("spec: {spec}") };
-    vec![line(format!("live: {live}, {spec}"), CHANGED)]
+    let spec = if is_default {
+        format!("default:{GLUE}{spec}, spec:{GLUE}not{GLUE}set")
+    } else {
+        format!("spec:{GLUE}{spec}")
+    };
+    vec![line(format!("live:{GLUE}{live}, {spec}"), CHANGED)]
 }
 
-/// The cells for the spec and for the live value. The difference between long values is in the second one.
+/// The cells for the spec and for the live value.
 fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let (kind, is_default, field) = (&change.kind, is_default(change, field), &shortened(field));
-    match long(field) {
-        Some(lines) => {
-            let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();
-            [String::new(), lines.join("<br>")]
-        }
-        None => {
-            let [spec, live] =
-                [&field.after, &field.before].map(|value| markdown_code(&worded(kind, field, value)));
-            [if is_default { format!("{spec} (default)") } else { spec }, live]
-        }
-    }
+    side_by_side(&field.after, &field.before).unwrap_or_else(|| {
+        let [spec, live] =
+            [&field.after, &field.before].map(|value| markdown_code(&worded(kind, field, value)));
+        [if is_default { format!("{spec} (default)") } else { spec }, live]
+    })
 }
 
 /// How many resources differ in which way, and who changed them.
@@ -244,10 +252,17 @@ pub(super) fn differing(plan: &Plan) -> String {
         }
     }
     let differing = plan.changes.iter().filter(|change| change.differs.is_some());
-    let callers: BTreeSet<String> =
-        differing.filter_map(|change| Some(cause::person(change.caused_by.as_ref()?))).collect();
+    let mut callers: BTreeMap<String, usize> = BTreeMap::new();
+    for cause in differing.filter_map(|change| change.caused_by.as_ref()) {
+        *callers.entry(cause::person(cause)).or_default() += 1;
+    }
+    let mut callers: Vec<(String, usize)> = callers.into_iter().collect();
+    callers.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let unknown = plan.changes.iter().filter(|change| change.cause_unknown.is_some()).count();
-    let mut who: Vec<String> = callers.iter().take(NAMED).cloned().collect();
+    let named = |(who, count): &(String, usize)| {
+        if callers.len() == 1 || *count == 1 { who.clone() } else { format!("{who} ({count})") }
+    };
+    let mut who: Vec<String> = callers.iter().take(NAMED).map(named).collect();
     if let Some(more) = callers.len().checked_sub(NAMED).filter(|more| *more > 0) {
         who.push(format!("{more} more"));
     }

@@ -80,6 +80,8 @@ pub(super) enum Prominence {
     Changed,
     /// It cannot be written or judged, or it drifted. Named in a shortened group.
     Named,
+    /// What is live differs in its fields, which stay where what is missing or extra is only counted.
+    Differs,
     /// Something is deleted, which is always named; only where a format has a limit, and no room at all, it is counted.
     Deleted,
     /// A guard judges it, whether or not `--allow` lifts that, and its finding says what.
@@ -176,7 +178,7 @@ impl Entry<'_> {
                 lines.push(Line {
                     plain: format!("{left}{}", shown.plain),
                     styled: format!("{left}{}", shown.styled),
-                    place: page::places(&places),
+                    place: page::places(if index == 0 { &places } else { &[] }),
                     aligned: true,
                 });
             }
@@ -255,7 +257,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
         };
         let on = if group == Some(&scope) { String::new() } else { on };
         let stem = format!("{noun} {role}{on}");
-        (format!("{noun} {role} -> {who}{on}"), stem, format!("{noun}s {role}{on}"), short(who))
+        (format!("{noun} {role} -> {who}{on}"), stem, format!("{noun}s of {role}{on}"), short(who))
     } else {
         let parent = id.parent();
         let of = parent.as_ref().map_or_else(String::new, |parent| format!(" of {}", parent.name()));

@@ -61,9 +61,9 @@ impl ChangeGroup<'_> {
         self.entries.iter().map(|entry| entry.weight).max().unwrap_or(Prominence::New)
     }
 
-    /// The entries that are named even if the group is shortened.
-    pub(super) fn weighty(&self) -> impl Iterator<Item = &Entry<'_>> {
-        self.entries.iter().filter(|entry| entry.weight >= Prominence::Named)
+    /// The entries that are named in a shortened group.
+    pub(super) fn weighty(&self, least: Prominence) -> impl Iterator<Item = &Entry<'_>> {
+        self.entries.iter().filter(move |entry| entry.weight >= least)
     }
 
     /// The heading, without the names of several.
@@ -107,9 +107,9 @@ impl ChangeGroup<'_> {
         fold(&laid_out(&lines, page), page)
     }
 
-    fn short(&self, room: usize, page: Page) -> String {
+    fn short(&self, least: Prominence, room: usize, page: Page) -> String {
         let mut lines = self.heading();
-        lines.extend(self.weighty().flat_map(|entry| entry.brief(room)));
+        lines.extend(self.weighty(least).flat_map(|entry| entry.brief(room)));
         fold(&laid_out(&lines, page), page)
     }
 
@@ -168,14 +168,14 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     let short = shown(Detail::Short);
     let is_short = count(&short) <= PLEASANT;
     let (texts, between) = if is_short { (short, "\n") } else { (shown(Detail::Names), "") };
-    let shorter: Vec<String> = groups.iter().map(|group| group.short(room, page)).collect();
+    let shorter = shorter(&groups, |group, least| group.short(least, room, page));
     let lines = |text: &str| text.lines().count();
     let barest = |all: &[Deletion]| lines(&deletions(all, page));
     let Fitted { texts, named, left } =
         fitted(&groups, texts, &shorter, &Room { most: MOST, size: &lines, barest: &barest });
     let mut text = texts.join(between) + &deletions(&named, page);
     if let Some(left) = left.words() {
-        let _ = writeln!(text, "{STRONG}Too much to list: {left}. -v lists all.{STRONG:#}");
+        let _ = writeln!(text, "{STRONG}Shortened: {left}. -v lists all.{STRONG:#}");
     }
     let has_values = |entry: &Entry<'_>| entry.is_new && !entry.fields.is_empty();
     if !is_short && groups.iter().flat_map(|group| &group.entries).any(has_values) {
@@ -249,7 +249,7 @@ impl Left {
     pub(super) fn words(self) -> Option<String> {
         let parts = [
             ("as totals only", self.as_totals),
-            ("without reasons", self.bare),
+            (without(&self.bare), self.bare),
             ("by name only", self.by_name),
             ("not shown", self.not_shown),
         ];
@@ -263,6 +263,27 @@ impl Left {
         let said: Vec<String> = parts.into_iter().filter_map(said).collect();
         (!said.is_empty()).then(|| said.join("; "))
     }
+}
+
+/// What changes lack of which only name and fields are left.
+fn without(changes: &BTreeMap<Counted, usize>) -> &'static str {
+    let is_drift = |sort: &Counted| matches!(sort, Counted::Changed | Counted::Missing | Counted::Extra);
+    if changes.keys().all(is_drift) { "without who made them, and when" } else { "without reasons" }
+}
+
+/// The texts of all groups with only such changes as weigh so much.
+pub(super) struct Shorter {
+    least: Prominence,
+    texts: Vec<String>,
+}
+
+/// Shorter texts of groups, which are used in this order.
+pub(super) fn shorter(
+    groups: &[ChangeGroup<'_>],
+    text: impl Fn(&ChangeGroup<'_>, Prominence) -> String,
+) -> [Shorter; 2] {
+    [Prominence::Named, Prominence::Differs]
+        .map(|least| Shorter { least, texts: groups.iter().map(|group| text(group, least)).collect() })
 }
 
 fn count<'a, 'b: 'a>(
@@ -279,20 +300,22 @@ fn count<'a, 'b: 'a>(
 pub(super) fn fitted(
     groups: &[ChangeGroup<'_>],
     mut texts: Vec<String>,
-    shorter: &[String],
+    shorter: &[Shorter],
     room: &Room<'_>,
 ) -> Fitted {
     let size = room.size;
     let mut used: usize = texts.iter().map(|text| size(text)).sum();
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by_key(|index| (groups[*index].weight(), std::cmp::Reverse(*index)));
-    let (mut shortened, mut dropped) = (BTreeSet::new(), BTreeSet::new());
-    for index in &order {
-        let (was, is) = (size(&texts[*index]), size(&shorter[*index]));
-        if used > room.most && is < was {
-            used -= was - is;
-            shortened.insert(*index);
-            texts[*index].clone_from(&shorter[*index]);
+    let (mut shortened, mut dropped) = (BTreeMap::new(), BTreeSet::new());
+    for Shorter { least, texts: shorter } in shorter {
+        for index in &order {
+            let (was, is) = (size(&texts[*index]), size(&shorter[*index]));
+            if used > room.most && is < was {
+                used -= was - is;
+                shortened.insert(*index, *least);
+                texts[*index].clone_from(&shorter[*index]);
+            }
         }
     }
     let mut named = BTreeMap::new();
@@ -307,13 +330,15 @@ pub(super) fn fitted(
         }
     }
     let mut left = Left::default();
-    let of = |which: BTreeSet<usize>| which.into_iter().flat_map(|index| &groups[index].entries);
-    let (kept, counted): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
-        of(shortened).partition(|entry| entry.weight >= Prominence::Named);
-    count(&mut left.as_totals, counted);
-    count(&mut left.bare, kept.into_iter().filter(|entry| entry.loses_details()));
+    for (index, least) in shortened {
+        let (kept, counted): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+            groups[index].entries.iter().partition(|entry| entry.weight >= least);
+        count(&mut left.as_totals, counted);
+        count(&mut left.bare, kept.into_iter().filter(|entry| entry.loses_details()));
+    }
+    let dropped = dropped.into_iter().flat_map(|index: usize| &groups[index].entries);
     let (deleted, rest): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
-        of(dropped).partition(|entry| entry.sort == Counted::Delete);
+        dropped.partition(|entry| entry.sort == Counted::Delete);
     count(&mut left.by_name, deleted);
     count(&mut left.not_shown, rest);
     Fitted { texts, named: named.into_values().flatten().collect(), left }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use maud::Markup;
 
+use super::access::account_name;
 use super::html;
 use super::markdown::place;
 use super::openmetrics::{self, Measures};
@@ -13,6 +14,8 @@ use super::text::{BAD, CHANGED, GOOD, headed};
 use crate::document::FindingEntry;
 use crate::document::keys::{AccountKeys, KeyStatus, Keys, KeysStatement, Revocation};
 use crate::finding::{Code, Severity};
+use crate::id::ResourceId;
+use crate::plan::apart::Apart;
 use crate::text::sanitize::{markdown, markdown_code};
 use crate::text::source::Position;
 
@@ -24,12 +27,14 @@ impl Said for KeysStatement {
     }
 
     fn text(&self, _page: Page) -> String {
+        let apart = Apart::of(self.accounts.iter().filter_map(|account| ResourceId::parse(&account.id).ok()));
         enabled_first(&self.accounts).into_iter().fold(String::new(), |text, account| {
             let (word, style) = match account.keys {
-                Keys::Enabled => ("enabled ", BAD),
-                Keys::Disabled => ("disabled", GOOD),
+                Keys::Enabled => ("API keys on: ", BAD),
+                Keys::Disabled => ("API keys off:", GOOD),
             };
-            text + &headed(word, style, &title(account), account.source.as_ref())
+            let name = account_name(&account.name, &account.id, account.source.is_some(), &apart);
+            text + &headed(word, style, &format!("account {name}"), account.source.as_ref())
         })
     }
 
@@ -38,7 +43,7 @@ impl Said for KeysStatement {
         match (enabled, all) {
             (_, 0) => "no account to report on".to_owned(),
             (0, 1) => "the account does not accept API keys".to_owned(),
-            (0, _) => format!("none of {all} accounts accepts API keys"),
+            (0, _) => format!("no account accepts API keys ({all} checked)"),
             (1, 1) => "the account accepts API keys".to_owned(),
             (1, _) => format!("1 of {all} accounts accepts API keys"),
             _ => format!("{enabled} of {all} accounts accept API keys"),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::access::{changes_markdown, heading_markdown};
 use super::entry::Entry;
+use super::people;
 use super::remarks::{fitted, folded};
 use super::summary::{self, Side, listed, refused};
 use super::tables::{Rows, changes, of_deletions};
@@ -40,6 +41,7 @@ pub fn plan(plan: &Plan) -> String {
 
 /// A plan in so many characters.
 pub(super) fn plan_within(plan: &Plan, most: usize) -> String {
+    let plan = &*people::plan(plan, false);
     let entries = text::entries(plan, false, false);
     let rows = Rows {
         side: Side::Plan,
@@ -179,7 +181,7 @@ fn heading(stacks: BTreeSet<&str>, environment: Option<&str>, ids: Vec<&str>) ->
     if parts.is_empty() { parts } else { format!(": {parts}") }
 }
 
-/// The cells for the values before and after. The change of a long value is in the second one, word by word.
+/// The cells for the values before and after.
 fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let (kind, created) = (&change.kind, change.action == Action::Create);
     let is_same = field.before == field.after;
@@ -187,21 +189,30 @@ fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     let field = &FieldEntry { before, after, ..field.clone() };
     // A value from a file is shown as a whole: what it was before is not verified.
     let whole = created || change.unverified || is_same;
-    let long = if whole || field.before.is_null() {
-        words::block(&field.after)
-    } else {
-        words::changed(&field.before, &field.after, words::GOES_AND_COMES)
-    };
-    match long {
-        Some(lines) => {
-            let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();
-            [String::new(), lines.join("<br>")]
-        }
-        None => {
-            let before = if created { String::new() } else { value(kind, field, &field.before) };
-            [before, value(kind, field, &field.after)]
-        }
+    if whole && let Some(lines) = words::block(&field.after) {
+        let lines: Vec<String> = lines.iter().map(|line| markdown_code(&line.plain)).collect();
+        return [String::new(), lines.join("<br>")];
     }
+    let both = if whole { None } else { side_by_side(&field.before, &field.after) };
+    both.unwrap_or_else(|| {
+        let before = if created { String::new() } else { value(kind, field, &field.before) };
+        [before, value(kind, field, &field.after)]
+    })
+}
+
+/// Two long values, in a cell each: whole texts, or the elements that differ.
+pub(super) fn side_by_side(before: &Value, after: &Value) -> Option<[String; 2]> {
+    let cell =
+        |lines: Vec<String>| lines.iter().map(|line| markdown_code(line)).collect::<Vec<_>>().join("<br>");
+    if let Some(both) = words::both(before, after) {
+        return Some(both.map(|lines| cell(lines.iter().map(words::SideLine::plain).collect())));
+    }
+    let (before, after) = (before.as_array()?, after.as_array()?);
+    let elements = words::Elements::of(before, after);
+    if elements.changed.is_empty() {
+        return None;
+    }
+    Some(elements.columns().map(|column| cell(column.into_iter().map(text::plain).collect())))
 }
 
 fn value(kind: &str, field: &FieldEntry, value: &Value) -> String {
@@ -283,7 +294,7 @@ pub(super) fn report_within(report: &Report, most: usize) -> String {
         return with_findings(text, &report.findings, most);
     }
     text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
-    let behind = with_findings(String::new(), &report.findings, most);
+    let behind = with_findings(String::new(), &people::findings(&report.findings, false), most);
     let mut room = most.saturating_sub(text.chars().count() + behind.chars().count() + OF_THE_END);
     let mut order: Vec<(u8, usize)> =
         report.steps.iter().enumerate().map(|(index, step)| (rank(step), index)).collect();
@@ -324,7 +335,11 @@ fn row(step: &Outcome) -> String {
     let ended = text::ended(step);
     let ended = if step.status == Status::Failed { format!("**{ended}**") } else { ended.to_owned() };
     let reason = step.reason.as_deref().map(markdown).unwrap_or_default();
-    format!("| {ended} | {} | {reason} | {} |\n", markdown(&step.title), place(step.source.as_ref()))
+    format!(
+        "| {ended} | {} | {reason} | {} |\n",
+        markdown(&people::title(&step.title)),
+        place(step.source.as_ref())
+    )
 }
 
 /// The findings of a command that has nothing else to show.

@@ -76,9 +76,7 @@ pub(super) fn markdown(groups: &[Group]) -> String {
 pub(super) fn size(group: &Group) -> String {
     match &group.members {
         Members::Unread { .. } => "members not known".to_owned(),
-        Members::Listed { members } if members.is_empty() => {
-            "no members that Microsoft Graph lists".to_owned()
-        }
+        Members::Listed { members } if members.is_empty() => "Microsoft Graph lists no members".to_owned(),
         // Microsoft Graph lists the members of nested groups too, so that everybody is counted once.
         Members::Listed { members } => {
             let nested = members.iter().filter(|member| member.kind == "Group").count();

@@ -19,6 +19,7 @@ mod members;
 pub mod openmetrics;
 mod outputs;
 pub mod page;
+mod people;
 mod remarks;
 pub mod statement;
 mod summary;

@@ -3,6 +3,7 @@
 //! Pure. Renderers insert marks where a line must not break and where its continuation is indented; `fold` consumes them. Text from
 //! outside contains none: `sanitize` escapes the noncharacters that serve as marks.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::text::QUIET;
@@ -113,7 +114,7 @@ pub(super) fn list(items: &[String]) -> String {
 /// Lines with their positions in one column on the right, except those of very long lines.
 pub(super) fn laid_out(lines: &[Line], page: Page) -> String {
     let placed = || lines.iter().filter(|line| line.aligned && line.place.is_some());
-    let of_place = |line: &Line| line.place.as_deref().map_or(0, width);
+    let of_place = |line: &Line| line.place.as_deref().map_or(0, |place| width(&nearer(place, page)));
     let widest = placed().map(of_place).max().unwrap_or(0);
     let most = page.width.map_or(WIDEST, |page| page.saturating_sub(widest + 2).min(WIDEST));
     let column =
@@ -123,7 +124,7 @@ pub(super) fn laid_out(lines: &[Line], page: Page) -> String {
         let styled = &line.styled;
         let _ = match &line.place {
             Some(place) => {
-                let taken = width(&line.plain);
+                let (taken, place) = (width(&line.plain), nearer(place, page));
                 let fits = line.aligned && taken + 2 <= column;
                 let gap = if fits { " ".repeat(column - taken) } else { GAP.to_string() };
                 writeln!(text, "{styled}{gap}{QUIET}{place}{QUIET:#}")
@@ -144,20 +145,15 @@ struct Word {
 }
 
 /// Wraps a text for a page; continuation lines are indented.
-pub(super) fn fold(text: &str, page: Page) -> String {
+#[must_use]
+pub fn fold(text: &str, page: Page) -> String {
     let mut folded = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
         let limit = (page.width.is_some() || line.contains(LIST)).then(|| page.limit());
         match limit.filter(|limit| width(line) > *limit) {
             Some(limit) => match line.split_once(GAP) {
-                // If the text takes several lines, the position gets its own line.
-                Some((said, place)) => {
-                    fold_line(&mut folded, said, limit);
-                    folded.push('\n');
-                    let indent = said.len() - said.trim_start_matches(' ').len() + 4;
-                    fold_line(&mut folded, &format!("{:indent$}at {place}", ""), limit);
-                }
+                Some((said, place)) => fold_placed(&mut folded, said, place, limit),
                 None => fold_line(&mut folded, line, limit),
             },
             None => push(&mut folded, line),
@@ -168,17 +164,38 @@ pub(super) fn fold(text: &str, page: Page) -> String {
 }
 
 fn fold_line(folded: &mut String, line: &str, limit: usize) {
+    fold_words(folded, line, limit, "");
+}
+
+/// Wraps a line with a source position, which stays beside the last word or, if there is no room for both, beside the first ones.
+fn fold_placed(folded: &mut String, said: &str, place: &str, limit: usize) {
+    let (words, hang) = words(said);
+    let last = words.last().map_or(0, |word| word.width);
+    if hanging(&words, hang, limit) + last + 2 + width(place) <= limit {
+        fold_line(folded, &format!("{said}{GAP}{place}"), limit);
+    } else {
+        fold_words(folded, said, limit, place);
+    }
+}
+
+/// Wraps a line; the position ends its first line.
+fn fold_words(folded: &mut String, line: &str, limit: usize, place: &str) {
     let (words, hang) = words(line);
-    let indent = words.first().map_or(0, |word| word.blanks);
-    let hang = hang.filter(|hang| *hang <= limit / 3).unwrap_or(indent + 4).min(limit / 2);
+    let hang = hanging(&words, hang, limit);
+    let aside = if place.is_empty() { String::new() } else { format!("{GAP}{place}") };
+    let mut first = Some(aside.as_str()).filter(|aside| !aside.is_empty());
     let mut column = 0;
     for (index, word) in words.iter().enumerate() {
         // A word longer than a line is split.
-        let is_long = hang + word.width > limit;
-        if index == 0 || is_long || column + word.blanks + word.width <= limit {
+        let is_long = hang + word.width > limit && first.is_none();
+        let room = limit.saturating_sub(first.map_or(0, width));
+        if index == 0 || is_long || column + word.blanks + word.width <= room {
             folded.push_str(&" ".repeat(word.blanks));
             column += word.blanks;
         } else {
+            if let Some(aside) = first.take() {
+                push(folded, aside);
+            }
             next_line(folded, hang);
             column = hang;
         }
@@ -189,6 +206,27 @@ fn fold_line(folded: &mut String, line: &str, limit: usize) {
             column = split(folded, &word.text, column, hang, limit);
         }
     }
+    if let Some(aside) = first {
+        push(folded, aside);
+    }
+}
+
+/// The indentation of continuation lines.
+fn hanging(words: &[Word], hang: Option<usize>, limit: usize) -> usize {
+    let indent = words.first().map_or(0, |word| word.blanks);
+    hang.filter(|hang| *hang <= limit / 3).unwrap_or(indent + 4).min(limit / 2)
+}
+
+/// A source position that takes at most half of a line, if it has directories to leave out.
+fn nearer(place: &str, page: Page) -> Cow<'_, str> {
+    let most = page.width.map_or(usize::MAX, |_| page.limit() / 2);
+    let mut rest = place;
+    while width(rest) + 2 > most
+        && let Some((_, behind)) = rest.split_once('/')
+    {
+        rest = behind;
+    }
+    if rest.len() == place.len() { Cow::Borrowed(place) } else { Cow::Owned(format!("…/{rest}")) }
 }
 
 /// Splits words that stay together but are longer than a line; returns the column after them.

@@ -25,7 +25,9 @@ pub(super) fn text(text: &mut String, findings: &[FindingEntry], page: Page, mos
     let shown = findings.iter().filter(|finding| !page.quiet || finding.severity == Severity::Error);
     let (quiet, loud): (Vec<_>, Vec<_>) = shown.partition(|finding| !page.verbose && finding.is_quiet());
     let is_alone = loud.is_empty();
-    let groups = Alike::of(loud);
+    let mut groups = Alike::of(loud);
+    // Errors come last, next to the result.
+    groups.sort_by_key(|alike| std::cmp::Reverse(alike.findings[0].severity));
     let most = if page.verbose { usize::MAX } else { most };
     let lines = |text: &String| text.lines().count();
     let mut each = NAMED;
@@ -36,7 +38,7 @@ pub(super) fn text(text: &mut String, findings: &[FindingEntry], page: Page, mos
     }
     let mut seen = BTreeSet::new();
     let (new, others): (Vec<usize>, Vec<usize>) =
-        (0..groups.len()).partition(|index| seen.insert(groups[*index].findings[0].code));
+        (0..groups.len()).rev().partition(|index| seen.insert(groups[*index].findings[0].code));
     let mut used = 0;
     let mut kept = BTreeSet::new();
     let firsts = new.len();

@@ -9,7 +9,7 @@ use maud::Markup;
 use super::openmetrics::{self, Measures};
 use super::page::{Page, fold};
 use super::remarks::{self, OF_FINDINGS};
-use super::{html, markdown, text};
+use super::{html, markdown, people, text};
 use crate::document::{FindingEntry, Statement};
 
 /// What a command has to say, for people.
@@ -43,7 +43,7 @@ pub fn text<T: Said>(document: &Statement<T>, page: Page) -> String {
     if !text.is_empty() {
         text.push('\n');
     }
-    remarks::text(&mut text, &document.findings, page, OF_FINDINGS);
+    remarks::text(&mut text, &people::findings(&document.findings, page.verbose), page, OF_FINDINGS);
     let _ = writeln!(text, "{}. {}.", document.about.summary(), text::requests(document.requests));
     text::target(&mut text, &document.target);
     fold(&text, page)
@@ -68,5 +68,5 @@ pub fn markdown<T: Said>(document: &Statement<T>) -> String {
         markdown::target(&document.target)
     );
     text.push_str(&document.about.markdown());
-    markdown::with_findings(text, &document.findings, markdown::LONGEST)
+    markdown::with_findings(text, &people::findings(&document.findings, false), markdown::LONGEST)
 }

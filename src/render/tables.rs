@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::alike::together;
-use super::entry::{Entry, Shown};
-use super::groups::{ChangeGroup, Deletion, FEW, Fitted, Room, alike, fitted};
+use super::entry::{Entry, Prominence, Shown};
+use super::groups::{ChangeGroup, Deletion, FEW, Fitted, Room, alike, fitted, shorter};
 use super::markdown::place;
 use super::page;
 use super::summary::{self, Counted, Side};
@@ -73,7 +73,7 @@ pub(super) fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (Str
     let whole = told(true);
     let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
     let texts = if is_whole { whole } else { told(false) };
-    let shorter: Vec<String> = groups.iter().map(|group| brief(group, rows)).collect();
+    let shorter = shorter(&groups, |group, least| brief(group, least, rows));
     let barest = |all: &[Deletion]| size(&deletions(all, usize::MAX).0);
     let Fitted { texts, named, mut left } =
         fitted(&groups, texts, &shorter, &Room { most: room, size: &size, barest: &barest });
@@ -136,12 +136,12 @@ fn deletions(all: &[Deletion], room: usize) -> (String, usize) {
 }
 
 /// A shortened group: its totals, and its most important changes by name.
-fn brief(group: &ChangeGroup<'_>, rows: &Rows) -> String {
+fn brief(group: &ChangeGroup<'_>, least: Prominence, rows: &Rows) -> String {
     let mut text = format!("- {}\n", heading(group));
-    if group.names.len() > 1 && group.weighty().next().is_some() {
+    if group.names.len() > 1 && group.weighty(least).next().is_some() {
         let _ = writeln!(text, "  <br>{}", names(group));
     }
-    for entry in group.weighty() {
+    for entry in group.weighty(least) {
         let Some(change) = entry.changes.first() else { continue };
         let fields: Vec<String> = entry.fields.iter().map(Shown::inline).collect();
         let said = entry.items.iter().chain(if entry.is_new { &[] } else { fields.as_slice() });

@@ -3,7 +3,7 @@
 //! Works on the documents alone, so a saved plan looks as it did when it was made. Everything from Azure or a spec passes through
 //! `sanitize`. Styles are ANSI sequences that the output stream strips where they do not belong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -14,6 +14,7 @@ use super::cause;
 use super::entry::{DEFAULT, Entry, Prominence, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
+use super::people;
 use super::remarks::{self, NAMED, OF_FINDINGS};
 use super::summary::{Counted, Side, listed, summary};
 use super::words;
@@ -22,7 +23,9 @@ use crate::document::report::{Outcome, Report, Status, Tally};
 use crate::document::{
     Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
 };
+use crate::id::ResourceId;
 use crate::kinds::{self, Compare, Kind};
+use crate::plan::apart::stands_on;
 use crate::plan::saved::Hearsay;
 use crate::text::sanitize::sanitize;
 use crate::text::source::Position;
@@ -58,6 +61,7 @@ pub fn plan(plan: &Plan, page: Page) -> String {
 /// A plan that is applied next: the question and the report name the target.
 #[must_use]
 pub fn plan_to_apply(plan: &Plan, page: Page) -> String {
+    let plan = &*people::plan(plan, page.verbose);
     let entries = entries(plan, page.verbose, true);
     let mut text = body(plan, groups::text(entries, page), page, Side::Plan);
     summary(&mut text, plan);
@@ -84,8 +88,22 @@ pub(super) fn shown_changes(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
         .iter()
         .filter(|change| verbose || !quiet(change.action) || change.is_drifted())
         .collect();
-    // In the order of the spec, where children follow their account. Undeclared resources come last.
-    shown.sort_by_key(|change| (change.source.is_none(), change.source.as_ref()));
+    // In the order of the spec, where children follow their account, whichever file declares them. Undeclared resources come last.
+    let accounts: BTreeMap<ResourceId, &Position> = plan
+        .changes
+        .iter()
+        .filter_map(|change| Some((ResourceId::parse(&change.id).ok()?, change.source.as_ref()?)))
+        .collect();
+    shown.sort_by_cached_key(|change| {
+        let account = stands_on(change).and_then(|on| accounts.get(&on).copied());
+        let is_other = account != change.source.as_ref();
+        (
+            change.source.is_none(),
+            account.or(change.source.as_ref()).cloned(),
+            is_other,
+            change.source.clone(),
+        )
+    });
     shown
 }
 
@@ -126,7 +144,8 @@ pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> Str
 /// How important a change is if there is no room for all.
 pub(super) fn weight(sort: Counted) -> Prominence {
     match sort {
-        Counted::Update | Counted::Undeclared | Counted::NotJudged | Counted::Changed => Prominence::Changed,
+        Counted::Update | Counted::Undeclared | Counted::NotJudged => Prominence::Changed,
+        Counted::Changed => Prominence::Differs,
         Counted::Refused | Counted::Unknown | Counted::Drifted | Counted::Missing | Counted::Extra => {
             Prominence::Named
         }
@@ -276,7 +295,7 @@ fn shown(change: &PlannedChange, field: &FieldEntry) -> Vec<words::StyledText> {
     let long = if whole || field.before.is_null() {
         words::block(&field.after)
     } else {
-        words::changed(&field.before, &field.after, words::GOES_AND_COMES)
+        words::changed(&field.before, &field.after)
     };
     let short = || {
         let line = |(plain, style): (String, Style)| words::StyledText {
@@ -393,7 +412,8 @@ pub fn outcome(outcome: &Outcome, page: Page) -> String {
         Status::Skipped => CHANGED,
     };
     let part = outcome.part.iter().map(|part| format!(": {part}"));
-    let title = part.fold(outcome.title.clone(), |title, part| title + &part);
+    let title = if page.verbose { outcome.title.clone() } else { people::title(&outcome.title) };
+    let title = part.fold(title, |title, part| title + &part);
     let mut text = headed(&format!("{word:8}"), style, &title, outcome.source.as_ref());
     // A finding says why a step failed, and what to do.
     if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
@@ -416,7 +436,8 @@ const OUTPUTS: usize = 20;
 pub fn report(report: &Report, page: Page) -> String {
     let mut text = String::from("\n");
     let verbose = page.verbose || report.findings.len() <= NAMED;
-    remarks::text(&mut text, &report.findings, Page { verbose, ..page }, OF_FINDINGS);
+    let findings = people::findings(&report.findings, page.verbose);
+    remarks::text(&mut text, &findings, Page { verbose, ..page }, OF_FINDINGS);
     let outputs =
         report.steps.iter().flat_map(|step| step.outputs.iter().map(|output| (&step.title, output)));
     // A resource with two steps has the same outputs twice.

@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use super::access::account_name;
 use super::markdown::place;
 use super::page::Page;
 use super::statement::Said;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::usage::{AccountUsage, CallKind, Calls, Fetched, KeyVerdict, Usage};
+use crate::id::ResourceId;
+use crate::plan::apart::Apart;
 use crate::text::sanitize::{markdown, sanitize};
 
 /// The most items of a list that are shown without `-v`.
@@ -17,17 +20,16 @@ impl Said for Usage {
 
     fn text(&self, page: Page) -> String {
         let mut text = String::new();
+        let apart = Apart::of(self.accounts.iter().filter_map(|account| ResourceId::parse(&account.id).ok()));
         for account in &self.accounts {
             let style = match account.verdict {
                 KeyVerdict::KeysUsed => BAD,
                 KeyVerdict::CallsWithoutName | KeyVerdict::CannotTell => CHANGED,
                 KeyVerdict::NoKeyCallSeen | KeyVerdict::NoCall | KeyVerdict::KeysOff => GOOD,
             };
-            let title = match account.source {
-                Some(_) => format!("account {}", account.name),
-                None => account.id.clone(),
-            };
-            text.push_str(&headed(&account.statement, style, &title, account.source.as_ref()));
+            let name = account_name(&account.name, &account.id, account.source.is_some(), &apart);
+            text.push_str(&headed("account", STRONG, &name, account.source.as_ref()));
+            let _ = writeln!(text, "      {style}{}{style:#}", sanitize(&account.statement));
             let most = if page.verbose { usize::MAX } else { FEW };
             for calls in &account.calls {
                 let _ = writeln!(
@@ -38,7 +40,7 @@ impl Said for Usage {
                 );
             }
             for fetched in account.keys_fetched.iter().take(most) {
-                let _ = writeln!(text, "      {QUIET}keys fetched{QUIET:#} {}", sanitize(&fetching(fetched)));
+                let _ = writeln!(text, "      {}", sanitize(&fetching(fetched)));
             }
             let more = account.keys_fetched.len().saturating_sub(most);
             if more > 0 {
@@ -54,22 +56,26 @@ impl Said for Usage {
     fn summary(&self) -> String {
         let counts = &self.summary;
         let parts = [
-            (counts.keys_used, "keys are used"),
-            (counts.calls_without_name, "calls without a name"),
-            (counts.cannot_tell, "cannot tell"),
-            (counts.no_key_call_seen, "no key call seen"),
-            (counts.no_call, "no call at all"),
-            (counts.keys_off, "keys are off"),
+            (counts.keys_used, "with keys in use"),
+            (counts.calls_without_name, "with calls without a name"),
+            (counts.cannot_tell, "of which this could not be determined"),
+            (counts.no_key_call_seen, "without a key call"),
+            (counts.no_call, "without any call"),
+            (counts.keys_off, "with API keys off"),
         ];
-        let some: Vec<String> = parts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{what}: {count} {}", plural(*count, "account", "accounts")))
-            .collect();
-        match some.as_slice() {
-            [] => "no account to report on".to_owned(),
-            some => format!("{}, in {} days since {}", some.join(" · "), self.days, self.from),
-        }
+        let (some, all): (Vec<_>, usize) =
+            (parts.into_iter().filter(|(count, _)| *count > 0).collect(), self.accounts.len());
+        let said = match (some.as_slice(), all) {
+            ([], _) => return "no account to report on".to_owned(),
+            ([(_, what)], 1) => format!("1 account, {what}"),
+            ([(_, what)], 2) => format!("2 accounts, both {what}"),
+            ([(_, what)], _) => format!("{all} accounts, all {what}"),
+            (some, _) => {
+                let some: Vec<String> = some.iter().map(|(count, what)| format!("{count} {what}")).collect();
+                format!("{all} accounts: {}", some.join(", "))
+            }
+        };
+        format!("{said}. Looked at {} days, since {}", self.days, self.from)
     }
 
     fn markdown(&self) -> String {
@@ -155,15 +161,24 @@ fn fetching(fetched: &Fetched) -> String {
     let tool = fetched.tool.as_ref().map(|tool| format!(" with {tool}")).unwrap_or_default();
     let times = if fetched.times == 1 { "once".to_owned() } else { format!("{} times", fetched.times) };
     let last = fetched.last.get(..10).unwrap_or(&fetched.last);
-    format!(
-        "{} {times}{tool} by {}, the last time {last}: no proof of use",
-        fetched.operation, fetched.caller
-    )
+    let what = match fetched.operation.as_str() {
+        "regenerateKey" => "regenerated",
+        "listKeys" => "listed",
+        _ => "fetched",
+    };
+    format!("keys {what} {times}{tool} by {}, last on {last} (this does not show use)", fetched.caller)
 }
 
-/// How often keys were fetched, without saying by whom.
+/// How often keys were listed and regenerated, without saying by whom.
 fn fetches(account: &AccountUsage) -> Option<String> {
-    let times: u64 = account.keys_fetched.iter().map(|fetched| fetched.times).sum();
-    let often = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-    (times > 0).then(|| format!("keys fetched {often} (no proof of use)"))
+    let times = |is: fn(&Fetched) -> bool| -> u64 {
+        account.keys_fetched.iter().filter(|fetched| is(fetched)).map(|fetched| fetched.times).sum()
+    };
+    let is_new = |fetched: &Fetched| fetched.operation == "regenerateKey";
+    let often = |times| if times == 1 { "once".to_owned() } else { format!("{times} times") };
+    let said = |(what, times): (&str, u64)| (times > 0).then(|| format!("{what} {}", often(times)));
+    let counts =
+        [("listed", times(|fetched| fetched.operation != "regenerateKey")), ("regenerated", times(is_new))];
+    let said: Vec<String> = counts.into_iter().filter_map(said).collect();
+    (!said.is_empty()).then(|| format!("keys {} (this does not show use)", said.join(", ")))
 }

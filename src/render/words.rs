@@ -103,21 +103,122 @@ pub(super) fn block(value: &Value) -> Option<Vec<StyledText>> {
     Some(text.lines().map(|line| StyledText::of(&sanitize(line), Style::new())).collect())
 }
 
-/// The signs before lines of the old and of the new value.
-pub(super) type Signs = [&'static str; 2];
-/// The signs for removed and added text.
-pub(super) const GOES_AND_COMES: Signs = ["-", "+"];
-
-/// How a long value changes; `None` for short values and other types.
-pub(super) fn changed(before: &Value, after: &Value, signs: Signs) -> Option<Vec<StyledText>> {
+/// How a long value changes, word by word; `None` for short values and other types.
+pub(super) fn changed(before: &Value, after: &Value) -> Option<Vec<StyledText>> {
     match (before, after) {
         (Value::String(before), Value::String(after)) => {
-            is_long(&[before, after]).then(|| texts(before, after, signs))
+            is_long(&[before, after]).then(|| texts(before, after))
         }
-        (Value::String(gone), Value::Null) => is_long(&[gone]).then(|| texts(gone, "", signs)),
-        (Value::Null, Value::String(new)) => is_long(&[new]).then(|| texts("", new, signs)),
-        (Value::Array(before), Value::Array(after)) => elements(before, after, signs),
+        (Value::String(gone), Value::Null) => is_long(&[gone]).then(|| texts(gone, "")),
+        (Value::Null, Value::String(new)) => is_long(&[new]).then(|| texts("", new)),
+        (Value::Array(before), Value::Array(after)) => elements(before, after),
         _ => None,
+    }
+}
+
+/// A line of one of two texts: its parts, and whether only this text has them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SideLine(pub(super) Vec<(String, bool)>);
+
+impl SideLine {
+    fn of(text: &str, differs: bool) -> Self {
+        Self(vec![(sanitize(text).into_owned(), differs)])
+    }
+
+    /// The line without its parts.
+    pub(super) fn plain(&self) -> String {
+        self.0.iter().map(|(part, _)| part.as_str()).collect()
+    }
+
+    /// The line for a terminal.
+    pub(super) fn styled(&self, style: Style) -> StyledText {
+        let mut line = StyledText::default();
+        for (part, differs) in &self.0 {
+            line.push(part, if *differs { style } else { Style::new() });
+        }
+        line
+    }
+
+    /// Parts that together would be a command of a pipeline become one.
+    fn harmless(self) -> Self {
+        let plain = self.plain();
+        match sanitize(&plain) {
+            whole if whole == plain => self,
+            whole => Self(vec![(whole.into_owned(), true)]),
+        }
+    }
+}
+
+/// Two long texts side by side, each with its lines around what differs; `None` for short texts and other values.
+pub(super) fn both(before: &Value, after: &Value) -> Option<[Vec<SideLine>; 2]> {
+    let (before, after) = match (before, after) {
+        (Value::String(before), Value::String(after)) => (Some(before), Some(after)),
+        (Value::String(before), Value::Null) => (Some(before), None),
+        (Value::Null, Value::String(after)) => (None, Some(after)),
+        _ => return None,
+    };
+    let all: Vec<&str> = [before, after].into_iter().flatten().map(String::as_str).collect();
+    if !is_long(&all) {
+        return None;
+    }
+    let whole = |text: Option<&String>| match text {
+        Some(text) => text.trim_end().lines().map(|line| SideLine::of(line, true)).collect(),
+        None => vec![SideLine::of(&plain(&Value::Null), true)],
+    };
+    Some(match (before, after) {
+        (Some(before), Some(after)) if before.len() + after.len() <= LONGEST => sides(before, after),
+        (before, after) => [whole(before), whole(after)],
+    })
+}
+
+fn sides(before: &str, after: &str) -> [Vec<SideLine>; 2] {
+    let pieces = pieces(before.trim_end(), after.trim_end());
+    [ChangeTag::Delete, ChangeTag::Insert].map(|own| {
+        let mut lines = vec![(SideLine::default(), false)];
+        for (tag, piece) in &pieces {
+            let is_here = *tag == own || *tag == ChangeTag::Equal;
+            for (index, part) in piece.split('\n').enumerate() {
+                if index > 0 && is_here {
+                    lines.push((SideLine::default(), false));
+                }
+                let Some((line, differs)) = lines.last_mut() else { continue };
+                *differs |= *tag != ChangeTag::Equal;
+                if is_here && !part.is_empty() {
+                    line.0.push((sanitize(part).into_owned(), *tag == own));
+                }
+            }
+        }
+        let lines: Vec<_> = lines.into_iter().map(|(line, differs)| (line.harmless(), differs)).collect();
+        around(&lines, |line| line.plain().trim().is_empty(), &SideLine::of("...", false))
+    })
+}
+
+/// The elements of two lists that differ: those that keep their identity, those that are gone, and those that are new.
+pub(super) struct Elements<'a> {
+    pub(super) changed: Vec<(&'a Value, &'a Value)>,
+    pub(super) gone: Vec<&'a Value>,
+    pub(super) new: Vec<&'a Value>,
+}
+
+impl<'a> Elements<'a> {
+    pub(super) fn of(before: &'a [Value], after: &'a [Value]) -> Self {
+        let gone: Vec<&Value> = before.iter().filter(|element| !after.contains(element)).collect();
+        let new = after.iter().filter(|element| !before.contains(element)).collect();
+        let mut elements = Self { changed: Vec::new(), gone: Vec::new(), new };
+        for old in gone {
+            let is_same = |each: &&Value| identity(old).is_some() && identity(old) == identity(each);
+            match elements.new.iter().position(is_same) {
+                Some(at) => elements.changed.push((old, elements.new.remove(at))),
+                None => elements.gone.push(old),
+            }
+        }
+        elements
+    }
+
+    /// Those before, and those after.
+    pub(super) fn columns(&self) -> [Vec<&'a Value>; 2] {
+        let (before, after): (Vec<_>, Vec<_>) = self.changed.iter().copied().unzip();
+        [[before, self.gone.clone()].concat(), [after, self.new.clone()].concat()]
     }
 }
 
@@ -125,14 +226,14 @@ fn is_long(texts: &[&str]) -> bool {
     texts.iter().any(|text| text.trim_end().contains('\n') || text.chars().count() > LONG)
 }
 
-fn texts(before: &str, after: &str, signs: Signs) -> Vec<StyledText> {
+fn texts(before: &str, after: &str) -> Vec<StyledText> {
     let (before, after) = (before.trim_end(), after.trim_end());
     let marked = |text: &str| MARKS.iter().any(|mark| text.contains(mark));
     if before.len() + after.len() > LONGEST || marked(before) || marked(after) {
         let whole = |text: &str, sign: &str, style: Style| -> Vec<StyledText> {
             text.lines().map(|line| StyledText::of(&format!("{sign} {}", sanitize(line)), style)).collect()
         };
-        return [whole(before, signs[0], BAD), whole(after, signs[1], GOOD)].concat();
+        return [whole(before, "-", BAD), whole(after, "+", GOOD)].concat();
     }
     let mut lines = vec![(StyledText::default(), false)];
     for (tag, piece) in pieces(before, after) {
@@ -152,7 +253,7 @@ fn texts(before: &str, after: &str, signs: Signs) -> Vec<StyledText> {
             *differs |= tag != ChangeTag::Equal;
         }
     }
-    around(&lines)
+    around(&lines, |line| line.plain.trim().is_empty(), &StyledText::of("...", Style::new()))
 }
 
 /// The unchanged, removed and added parts, in order. White space between two changes belongs to them, because whole phrases read better.
@@ -202,8 +303,8 @@ fn pieces(before: &str, after: &str) -> Vec<(ChangeTag, String)> {
     pieces
 }
 
-/// The lines that differ, with context.
-fn around(lines: &[(StyledText, bool)]) -> Vec<StyledText> {
+/// The lines that differ, with context; `dots` stand for the others.
+fn around<T: Clone>(lines: &[(T, bool)], is_blank: impl Fn(&T) -> bool, dots: &T) -> Vec<T> {
     let near = |at: usize| {
         let (from, to) = (at.saturating_sub(AROUND), (at + AROUND).min(lines.len() - 1));
         lines[from..=to].iter().any(|(_, differs)| *differs)
@@ -211,12 +312,12 @@ fn around(lines: &[(StyledText, bool)]) -> Vec<StyledText> {
     let mut shown = Vec::new();
     let mut left_out = false;
     for (at, (line, _)) in lines.iter().enumerate() {
-        if line.plain.trim().is_empty() {
+        if is_blank(line) {
             continue;
         }
         if near(at) {
             if left_out {
-                shown.push(StyledText::of("...", Style::new()));
+                shown.push(dots.clone());
             }
             left_out = false;
             shown.push(line.clone());
@@ -225,40 +326,31 @@ fn around(lines: &[(StyledText, bool)]) -> Vec<StyledText> {
         }
     }
     if left_out {
-        shown.push(StyledText::of("...", Style::new()));
+        shown.push(dots.clone());
     }
     shown
 }
 
-/// Removed, added and changed elements; changed ones keep their identity.
-fn elements(before: &[Value], after: &[Value], signs: Signs) -> Option<Vec<StyledText>> {
-    let gone: Vec<&Value> = before.iter().filter(|element| !after.contains(element)).collect();
-    let mut new: Vec<&Value> = after.iter().filter(|element| !before.contains(element)).collect();
-    let mut lines = Vec::new();
-    let mut changed = Vec::new();
-    for old in gone {
-        let same = new.iter().position(|each| identity(old).is_some() && identity(old) == identity(each));
-        match same {
-            Some(at) => {
-                let mut shown = texts(&plain(old), &plain(new.remove(at)), signs);
-                if let Some(first) = shown.first_mut() {
-                    let mut line = StyledText::of("~ ", CHANGED);
-                    line.plain.push_str(&first.plain);
-                    line.styled.push_str(&first.styled);
-                    *first = line;
-                }
-                changed.extend(shown);
-            }
-            None => lines.push(StyledText::of(&format!("{} {}", signs[0], plain(old)), BAD)),
-        }
-    }
-    if changed.is_empty() {
+/// Removed, added and changed elements, if some keep their identity.
+fn elements(before: &[Value], after: &[Value]) -> Option<Vec<StyledText>> {
+    let elements = Elements::of(before, after);
+    if elements.changed.is_empty() {
         return None;
     }
-    lines.extend(
-        new.into_iter().map(|element| StyledText::of(&format!("{} {}", signs[1], plain(element)), GOOD)),
-    );
-    lines.extend(changed);
+    let line =
+        |sign: &str, element: &Value, style| StyledText::of(&format!("{sign} {}", plain(element)), style);
+    let mut lines: Vec<StyledText> = elements.gone.iter().map(|element| line("-", element, BAD)).collect();
+    lines.extend(elements.new.iter().map(|element| line("+", element, GOOD)));
+    for (old, new) in elements.changed {
+        let mut shown = texts(&plain(old), &plain(new));
+        if let Some(first) = shown.first_mut() {
+            let mut line = StyledText::of("~ ", CHANGED);
+            line.plain.push_str(&first.plain);
+            line.styled.push_str(&first.styled);
+            *first = line;
+        }
+        lines.extend(shown);
+    }
     Some(lines)
 }
 
@@ -276,7 +368,7 @@ mod tests {
     use super::*;
 
     fn shown(before: &Value, after: &Value) -> Option<Vec<String>> {
-        changed(before, after, GOES_AND_COMES).map(|lines| lines.into_iter().map(|line| line.plain).collect())
+        changed(before, after).map(|lines| lines.into_iter().map(|line| line.plain).collect())
     }
 
     #[test]
@@ -316,7 +408,7 @@ mod tests {
         assert_eq!(shown(&json!(7), &json!("x".repeat(100))), None);
         assert_eq!(shown(&json!(words), &Value::Null), Some(vec![format!("[-{words}-]")]));
         // Without colour the marks suffice.
-        let lines = changed(&json!(words), &json!(after), GOES_AND_COMES).unwrap();
+        let lines = changed(&json!(words), &json!(after)).unwrap();
         assert_eq!(anstream::adapter::strip_str(&lines[0].styled).to_string(), lines[0].plain);
     }
 
@@ -333,6 +425,29 @@ mod tests {
             block(&json!("a\n b\u{202e}\n")).unwrap().into_iter().map(|line| line.plain).collect();
         assert_eq!(lines, ["a", " b\\u{202e}"]);
         assert_eq!(block(&json!("a\n")), None);
+    }
+
+    #[test]
+    fn two_long_texts_stand_side_by_side_with_what_only_one_has() {
+        let words = "the platform pipeline may hand out these two roles, and no other one at all";
+        let [before, after] = both(&json!(words), &json!(words.replace("may", "must not"))).unwrap();
+        assert_eq!(
+            (before[0].plain(), after[0].plain()),
+            (words.to_owned(), words.replace("may", "must not"))
+        );
+        let own = |line: &SideLine| line.0.iter().find(|(_, own)| *own).unwrap().0.clone();
+        assert_eq!((own(&before[0]), own(&after[0])), ("may".to_owned(), "must not".to_owned()));
+        let plain = |lines: &[SideLine]| lines.iter().map(SideLine::plain).collect::<Vec<_>>();
+        let text = |middle: &str| format!("one\ntwo\nthree\n{middle}five\nsix\nseven\n");
+        let [before, after] = both(&json!(text("four\n")), &json!(text(""))).unwrap();
+        assert_eq!(plain(&before), ["...", "two", "three", "four", "five", "six", "..."]);
+        assert_eq!(plain(&after)[0], "...", "{after:?}");
+        assert!(plain(&after).contains(&"three".to_owned()) && !plain(&after).contains(&"four".to_owned()));
+        let [before, after] = both(&json!(words), &Value::Null).unwrap();
+        assert_eq!((plain(&before), plain(&after)), (vec![words.to_owned()], vec!["not set".to_owned()]));
+        assert_eq!(both(&json!("short"), &json!("shorter")), None);
+        let [_, after] = both(&json!(format!("{words}:x")), &json!(format!("::error::{words}"))).unwrap();
+        assert!(!after[0].plain().starts_with("::error::"), "{after:?}");
     }
 
     #[test]

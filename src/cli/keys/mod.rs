@@ -31,7 +31,7 @@ pub(super) struct Args {
 enum KeysCommand {
     /// List the accounts that accept API keys; exit 2 if there are any. Reads no key
     Status(StatusArgs),
-    /// Find out from Azure's logs and metrics who still uses API keys; exit 2 if keys are used, 1 if it cannot be told
+    /// Find out from Azure's logs and metrics who still uses API keys; exit 2 if keys are used, 1 if that could not be determined
     Usage(usage::Args),
     /// Regenerate both keys of each account, so that the old ones stop working. Shows and stores no key
     Revoke(RevokeArgs),
@@ -138,11 +138,10 @@ async fn renew(
     if !standing.is_empty() {
         let names: Vec<&str> = standing.iter().map(Standing::name).collect();
         let question = format!(
-            "Regenerate both keys of {} in {}? Clients that still use one of them will be refused.",
-            names.join(", "),
-            session.azure.target.place()
+            "Regenerate both keys of {}? Clients that still use one of them will be refused.",
+            names.join(", ")
         );
-        confirm::confirm(args.yes, &question, &session.azure.interrupt).await?;
+        confirm::confirm(args.yes, &session.azure.target, &question, &session.azure.interrupt).await?;
         if !args.yes {
             // The answer may come after an hour.
             checked = before;

@@ -18,7 +18,7 @@ pub(super) struct Args {
     /// Check all accounts of this subscription instead of the specs
     #[arg(long, value_name = "GUID", conflicts_with = "specs", value_parser = subscription)]
     pub(super) subscription: Option<ResourceId>,
-    /// How many full days before today are looked at: 1 to 90. Without it 30, or the most `quietDays` of the specs if that is more
+    /// Full days to look back, 1 to 90. Default: 30, or the largest `quietDays` of the specs if greater
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_DAYS)))]
     days: Option<u32>,
     /// Look up the names of callers in the directory; otherwise object ids are shown

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{address_of, remains};
+use super::remains;
 use crate::body::AccountBody;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -16,7 +16,7 @@ use crate::spec::sections;
 use crate::spec::structure::EMPTY_SECTION;
 use crate::spec::variables::secret_name;
 use crate::text::day;
-use crate::text::names::nearest;
+use crate::text::names::{nearest, short};
 use crate::text::source::Span;
 
 /// Kinds with their pricing tiers, from the service's own SKU list; kinds without tiers were found elsewhere.
@@ -439,10 +439,9 @@ impl AccountCheck<'_> {
         }
         let open = acls.default_action == Some(crate::spec::model::DefaultAction::Allow);
         if open && acls.ip_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
-            let message = format!(
-                "the ipRules of {} have no effect while defaultAction is Allow",
-                address_of(self.account)
-            );
+            let name = short(&self.account.name);
+            let message =
+                format!("`ipRules` of account `{name}` have no effect while `defaultAction` is `Allow`");
             let finding =
                 Finding::warning(Code::InvalidValue, message).at(self.span("/networkAcls/defaultAction"));
             self.findings.push(finding.hint("write `defaultAction: Deny`"));

@@ -190,7 +190,10 @@ pub(in crate::kinds) fn principal_problem(
             let with_type = if id.is_some() { "; `id` requires `type`" } else { "" };
             error(
                 Code::InvalidValue,
-                format!("a principal must be named in exactly one way, and here are {}", listed(named)),
+                match named.as_slice() {
+                    [_, _] => format!("a principal takes one of {}, not both", listed(named)),
+                    _ => format!("a principal takes only one of {}", listed(named)),
+                },
                 &format!("keep one of {ways}{with_type}"),
             )
         }

@@ -48,8 +48,18 @@ pub(super) fn value(kind: &str, field: &FieldEntry, value: &Value) -> Markup {
     }
 }
 
-/// The change of a long value, word by word. The marks carry the meaning.
-pub(super) fn block(lines: &[words::StyledText]) -> Markup {
+/// One of two long texts; what only it has is marked as deleted or inserted.
+pub(super) fn side(lines: &[words::SideLine], is_old: bool) -> Markup {
+    html! { pre { @for line in lines {
+        @for (part, differs) in &line.0 {
+            @if !differs { (T(part)) } @else if is_old { del { (T(part)) } } @else { ins { (T(part)) } }
+        }
+        "\n"
+    } } }
+}
+
+/// A text of several lines.
+fn block(lines: &[words::StyledText]) -> Markup {
     html! { pre { @for line in lines { (T(&line.plain)) "\n" } } }
 }
 

@@ -6,20 +6,23 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{about, block, resource_group, shortened, value};
+use super::changes::{about, resource_group, shortened, side, value};
 use super::page::{HtmlPage, counts, filter, place};
 use super::plan::incomplete;
 use crate::document::{Cause, Differs, Done, Plan, PlannedChange};
 use crate::plan::apart::stands_on;
 use crate::render::alike::together;
 use crate::render::cause;
-use crate::render::drift::{compared, differing, is_default, long, told};
+use crate::render::drift::{compared, differing, is_default, told};
+use crate::render::people::said_once;
 use crate::render::summary::{Counted, Found, Side, found, no_drift, upper};
 use crate::render::text::{label, shown_changes};
+use crate::render::words;
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
+    let plan = &said_once(plan);
     let said = match found(plan) {
         Found::Drift => differing(plan),
         Found::Unjudged => "Not known whether Azure drifted".to_owned(),
@@ -162,8 +165,11 @@ fn item(change: &PlannedChange) -> Markup {
                             @let short = shortened(field);
                             tr {
                                 th scope="row" { (T(label(&change.kind, field))) }
-                                @match long(&short) {
-                                    Some(lines) => td colspan="2" { (block(&lines)) },
+                                @match words::both(&short.after, &short.before) {
+                                    Some([spec, live]) => {
+                                        td { (side(&spec, true)) }
+                                        td { (side(&live, false)) }
+                                    }
                                     None => {
                                         td { (value(&change.kind, &short, &short.after)) @if is_default(change, field) { " (default)" } }
                                         td { (value(&change.kind, &short, &short.before)) }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::T;
-use super::changes::{about, block, resource_group, shortened, value};
+use super::changes::{about, resource_group, shortened, side, value};
 use super::page::{HtmlPage, counts, filter, place};
 use crate::document::access::{AccessChange, Holder};
 use crate::document::keys::Keys;
@@ -13,6 +13,7 @@ use crate::render::access::{how, limit, limits, who};
 use crate::render::alike::together;
 use crate::render::entry::Entry;
 use crate::render::groups::{ChangeGroup, grouped};
+use crate::render::people::said_once;
 use crate::render::summary::{Side, nothing, upper};
 use crate::render::text::{entries, fields, label, plain, plural};
 use crate::render::words;
@@ -23,6 +24,7 @@ const UNFOLDED: usize = 40;
 /// A plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
+    let plan = &said_once(plan);
     let body = html! {
         (counts(plan, Side::Plan))
         (access(plan))
@@ -42,7 +44,7 @@ pub fn plan(plan: &Plan) -> String {
 
 fn said(plan: &Plan) -> String {
     let (counts, pending) = (&plan.summary, plan.summary.pending());
-    let refused = if plan.is_refused() { "; a guard refuses it" } else { "" };
+    let refused = if plan.is_refused() { "; refused by a guard" } else { "" };
     if let Some(nothing) = nothing(plan) {
         return format!("{}{refused}", upper(nothing));
     }
@@ -50,7 +52,7 @@ fn said(plan: &Plan) -> String {
         0 => String::new(),
         open => format!(", {open} that cannot be made"),
     };
-    format!("{pending} {} to make{cannot}{refused}", plural(pending, "change", "changes"))
+    format!("{pending} {}{cannot}{refused}", plural(pending, "change", "changes"))
 }
 
 /// Who gains and who loses.
@@ -153,7 +155,7 @@ fn folded(group: &ChangeGroup<'_>, open: bool) -> Markup {
 
 fn item(entry: &Entry<'_>) -> Markup {
     let Some(change) = entry.changes.first().copied() else { return html! {} };
-    let fields = fields(change, true);
+    let fields = fields(change, false);
     html! {
         li data-item {
             p.head { span.badge.(entry.sort.look().class()) { (entry.sort.word()) } " " b { (T(&change.title)) } " " (place(change.source.as_ref())) }
@@ -189,9 +191,12 @@ fn becomes(change: &PlannedChange, whole: &FieldEntry) -> Markup {
     }
     // The unchanged part of a long value is left out only if Azure showed it, not if a file claims it.
     if !change.unverified
-        && let Some(lines) = words::changed(&field.before, &field.after, words::GOES_AND_COMES)
+        && let Some([before, after]) = words::both(&field.before, &field.after)
     {
-        return block(&lines);
+        return html! {
+            div { span.about { "before" } (side(&before, true)) }
+            div { span.about { "after" } (side(&after, false)) }
+        };
     }
     let (Some(before), Some(after)) = (field.before.as_array(), field.after.as_array()) else {
         return html! { del { (value(kind, field, &field.before)) } " " span.arrow { "->" } " " ins { (value(kind, field, &field.after)) } };

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::token;
 use super::token::Claims;
 use crate::sandbox::http::{Caller, Reply, Request, errors};
-use crate::sandbox::state::{OWNER, World};
+use crate::sandbox::state::{OWNER, OWNER_NAME, World};
 
 /// A service that takes tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) fn named(claims: Claims) -> Caller {
     match (user, app) {
         (Some(name), _) => Caller { object_id, name, kind: "User" },
         (None, Some(name)) => Caller { object_id, name, kind: "Application" },
-        (None, None) => Caller { object_id, name: String::from("owner@sandbox.invalid"), kind: "User" },
+        (None, None) => Caller { object_id, name: OWNER_NAME.to_owned(), kind: "User" },
     }
 }
 

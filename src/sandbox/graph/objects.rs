@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::sandbox::entra::directory;
 use crate::sandbox::http::Request;
 use crate::sandbox::http::filter::Term;
-use crate::sandbox::state::{Principal, World};
+use crate::sandbox::state::{OWNER, OWNER_NAME, Principal, World};
 
 /// A set of objects: its path, its kind in the directory, its type in Graph.
 pub(super) struct Set {
@@ -96,7 +96,11 @@ pub(super) fn shown(world: &World, id: &str, principal: &Principal, set: &Set) -
         "User" => json!({
             "id": id, "businessPhones": [], "displayName": name, "givenName": null, "jobTitle": null, "mail": null,
             "mobilePhone": null, "officeLocation": null, "preferredLanguage": null, "surname": null,
-            "userPrincipalName": principal.upn.clone().unwrap_or_else(|| format!("{name}@sandbox.invalid")),
+            "userPrincipalName": match &principal.upn {
+                Some(upn) => upn.clone(),
+                None if id.eq_ignore_ascii_case(OWNER) => OWNER_NAME.to_owned(),
+                None => format!("{name}@sandbox.invalid"),
+            },
         }),
         "Group" => json!({
             "id": id, "deletedDateTime": null, "classification": null, "description": null, "displayName": name,

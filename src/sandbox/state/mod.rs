@@ -41,6 +41,8 @@ pub(super) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
 pub(super) const SUBSCRIPTION: &str = "22222222-2222-2222-2222-222222222222";
 /// Object id of the caller when a token has no readable claims.
 pub(super) const OWNER: &str = "66666666-7777-4888-8999-000000000000";
+/// Its sign-in name.
+pub(super) const OWNER_NAME: &str = "owner@sandbox.invalid";
 /// Layout of the state file; another one is refused.
 pub(super) const VERSION: u32 = 2;
 /// From this many changes on, a snapshot is shorter than a line of the journal.

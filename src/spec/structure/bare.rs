@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::hints::{empty_list, example};
+use super::hints::{empty_list, example, name_of_principal};
 use super::required::rule_of;
 use super::{Takes, field, is_required, types};
 use crate::finding::{Code, Finding};
@@ -63,7 +63,7 @@ fn is_bare(document: &YamlDocument, pointer: &str) -> bool {
 fn finding(document: &YamlDocument, pointer: &str) -> Option<Finding> {
     let rule = rule_of(pointer);
     let takes = types(rule);
-    let hint = if let Some(example) = example(pointer) {
+    let hint = if let Some(example) = example(pointer).or_else(|| name_of_principal(pointer)) {
         example
     } else if takes.contains(&Takes::Type("array")) {
         empty_list(pointer)

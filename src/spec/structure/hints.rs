@@ -43,6 +43,14 @@ pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &
         Value::String(text) if takes("object") && spaceless(problem, text).is_some() => {
             spaceless(problem, text).map(|name| format!("add a space after `:`, as in `{name}: ...`"))
         }
+        Value::String(text) if takes("object") && problem.pointer.ends_with("/model") && is_plain(text) => {
+            Some(format!("write `model: {{format: OpenAI, name: {text}}}`"))
+        }
+        // The form of Azure's API.
+        Value::Object(range) if takes("string") && is_element_of(&problem.pointer, &["ipRules"]) => {
+            let range = range.get("value").and_then(Value::as_str).filter(|range| is_plain(range));
+            Some(format!("write the range alone: `{}`", range.unwrap_or("203.0.113.0/24")))
+        }
         Value::String(_) if takes("object") && is_element_of(&problem.pointer, &["principals"]) => example("/principals").map(str::to_owned),
         Value::Bool(_) | Value::Number(_) if takes("string") => Some(if let Some(name) = variable {
             format!("quote the value of `{name}` where it is set")
@@ -56,6 +64,27 @@ pub(super) fn hint_for_type(document: &YamlDocument, problem: &Problem, value: &
         Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) if takes("array") => {
             Some("start each element with `- ` on its own line, or write `[a, b]`".to_owned())
         }
+        _ => None,
+    }
+}
+
+/// Whether a text can stand in an example without quotes.
+fn is_plain(text: &str) -> bool {
+    let is_short = (1..=64).contains(&text.len());
+    is_short && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._/".contains(c))
+}
+
+/// What to write behind the bare key of a principal.
+pub(super) fn name_of_principal(pointer: &str) -> Option<&'static str> {
+    let (principal, field) = pointer.rsplit_once('/')?;
+    is_element_of(principal, &["principals"]).then_some(())?;
+    match field {
+        "group" => Some("write the group's name"),
+        "user" => Some("write the user's sign-in name"),
+        "servicePrincipal" => Some("write the application's name or client id"),
+        "managedIdentity" => Some("write the identity's resource id"),
+        "accountIdentity" => Some("write the account's name"),
+        "id" => Some("write the object id"),
         _ => None,
     }
 }

@@ -293,7 +293,8 @@ fn mismatch(document: &YamlDocument, problem: &Problem) -> Finding {
     let finding = Finding::error(code, message).at(document.span_of(pointer));
     let hint = if wrong_word {
         let text = value.as_str().unwrap_or_default();
-        nearest(text, words).map(|word| format!("did you mean `{word}`?"))
+        let near = nearest(text, words.clone()).map(|word| format!("did you mean `{word}`?"));
+        near.or_else(|| Some(format!("use {takes}")))
     } else {
         hint_for_type(document, problem, value)
     };
@@ -465,7 +466,7 @@ pub fn thing(tree: &Value, pointer: &str) -> String {
             let name = fields.iter().find_map(|field| value?.get(field)?.as_str());
             match name {
                 Some(name) => format!("{noun} `{}`{}", short(name), of(owner)),
-                None => format!("{noun} at `{}`", short(pointer)),
+                None => format!("{noun} {}{}", last.parse::<usize>().map_or(0, |index| index + 1), of(owner)),
             }
         }
     }

@@ -432,7 +432,7 @@ pub(super) fn unused(inputs: &VariableInputs, used: &BTreeSet<String>) -> Vec<Fi
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("leave it out, or write `${{{name_shown}}}` where its value belongs"),
         };
-        let message = format!("`--var {name_shown}` sets what no spec of this run refers to");
+        let message = format!("no spec uses `${{{name_shown}}}`, which `--var {name_shown}` sets");
         Finding::error(Code::UnknownVariable, message).hint(hint)
     })
     .collect()

@@ -44,8 +44,8 @@ fn status_says_which_accounts_take_keys_and_reads_none() {
     );
     assert_eq!(run.json()["accounts"][1]["keys"], "disabled");
     folder.keyless("keys status").exits(2).says(&[
-        "enabled  account on  specs/a.yaml:7",
-        "disabled account off  specs/a.yaml:9",
+        "API keys on:  account on  specs/a.yaml:7",
+        "API keys off: account off  specs/a.yaml:9",
         "1 of 2 accounts accepts API keys. 1 read, 0 writes.",
     ]);
     folder.keyless("keys status --format markdown").exits(2).says(&["| **enabled** | on |"]);

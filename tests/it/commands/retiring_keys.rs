@@ -92,7 +92,7 @@ fn keys_are_found_moved_from_turned_off_and_proven_off() {
     call(&key, 403);
     call(&other, 200);
     azure.take_seen();
-    folder.keyless("keys usage a.yaml").exits(0).says(&["keys are off account chat"]);
+    folder.keyless("keys usage a.yaml").exits(0).says(&["account chat", "      keys are off"]);
     folder.keyless("apply a.yaml --yes").exits(0);
     assert!(azure.take_writes().is_empty());
 }

@@ -122,7 +122,7 @@ more. These count as dropping it too:
   permission of the table above. An example is replacing *Cognitive Services User* under a condition by *Cognitive Services OpenAI User*
   without one.
 
-Plans show changed conditions as `git diff --word-diff` does: `[-removed-]`, `{+added+}`.
+Plans as text show changed conditions as `git diff --word-diff` does: `[-removed-]`, `{+added+}`. Markdown and HTML have both whole.
 
 `validate` reports what Azure could not parse, such as brackets, quotes or an operator without a value, with its position in the condition.
 Operators, functions and attributes that keyless does not know are notes: Azure judges them.

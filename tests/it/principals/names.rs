@@ -204,7 +204,7 @@ fn wrongly_named_principals_are_found_without_azure() {
         ("user: dana", "sign-in name"),
         ("group: ''", "name is empty"),
         ("group: g, type: Group", "`type` is only allowed with `id`"),
-        ("group: g, user: a@b.c", "named in exactly one way"),
+        ("group: g, user: a@b.c", "takes one of `group` and `user`, not both"),
         ("me: false", "does not name a principal"),
         ("managedIdentity: app", "not a resource id"),
         (

@@ -294,7 +294,7 @@ fn what_was_adopted_is_not_said_to_have_been_created() {
     folder.write("a.yaml", adopting("roleAssignments: []\n"));
     let run = folder.keyless("plan a.yaml").exits(0);
     assert!(!run.stdout.contains("created"), "{run}");
-    run.says(&["it carries the mark of stack `team-a`, which no longer declares it", "1 to delete"]);
+    run.says(&["owned by stack `team-a`, which no longer declares it", "1 to delete"]);
 }
 
 #[test]

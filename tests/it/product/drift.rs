@@ -202,10 +202,10 @@ fn drift_shows_live_and_spec_values_and_never_what_apply_would_do() {
         "API keys             live: enabled, spec: disabled",
         "networkAcls.ipRules  spec only: 198.51.100.7",
         "                           live only: 192.0.2.1",
-        "[-in the spec only-]{+live only+}:",
-        "from the [-nightly-]{+weekly+} batch",
+        "spec: calls the models of the chat account from the nightly batch",
+        "live: calls the models of the chat account from the weekly batch",
         "  extra    role assignment Reader",
-        "it carries the mark of stack `team-a`, which no longer declares it",
+        "owned by stack `team-a`, which no longer declares it",
         "Drift: 2 differ, 1 extra; who: owner@sandbox.invalid.",
     ]);
     for word in ["enabled -> ", "Plan:", "to update", "to delete", "  ~ ", "  - role"] {
@@ -216,6 +216,7 @@ fn drift_shows_live_and_spec_values_and_never_what_apply_would_do() {
         "| | resource or field | spec | live | declared |",
         "| **changed** | **account chat**",
         "| | API keys | `disabled` | `enabled` |",
+        "nightly batch of the platform team` | `calls the models of the chat account from the weekly batch",
         "| **extra** | **role assignment Reader",
     ]);
 }

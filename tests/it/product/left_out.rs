@@ -206,7 +206,7 @@ fn an_account_in_a_group_that_a_spec_no_longer_names_is_not_forgotten() {
     let path = format!("/subscriptions/{SUB}/providers/Microsoft.CognitiveServices/accounts?");
     azure.spoil("GET", &path, Fault::error(403, "AuthorizationFailed", "no right to list accounts"));
     let words = "so resources in groups that a spec no longer names are not found";
-    folder.keyless("drift a.yaml").exits(0).says(&["warning[incomplete-read]", words, "lacks a permission"]);
+    folder.keyless("drift a.yaml").exits(0).says(&["warning[incomplete-read]", words, "the caller needs `"]);
 }
 
 #[test]

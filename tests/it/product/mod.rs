@@ -76,3 +76,4 @@ mod unsettled;
 mod variables;
 mod ways_in;
 mod withheld;
+mod wording;

@@ -31,7 +31,7 @@ while True:
         if not data:
             break
         shown += data
-    if not asked and b"Only `yes` will be accepted" in shown:
+    if not asked and b"Type `yes` to" in shown:
         asked = True
         if typed.startswith("LATER "):
             # The test does something meanwhile.
@@ -110,7 +110,8 @@ fn apply_writes_after_a_typed_yes_and_after_nothing_else() {
         let start = Instant::now();
         folder.write("r.json", "{}");
         let Some(run) = asked(&folder, "apply a.yaml --report json=r.json", typed) else { return };
-        let run = run.exits(1).says(&["Only `yes` will be accepted", "nothing was written"]);
+        let run =
+            run.exits(1).says(&["Apply these 2 changes? Type `yes` to continue:", "nothing was written"]);
         assert!(start.elapsed() < Duration::from_secs(30), "{typed}: {:?}", start.elapsed());
         let interrupted = matches!(*typed, r"\x03" | "SIGTERM");
         assert_eq!(run.stdout.contains("interrupted while waiting for confirmation"), interrupted, "{run}");

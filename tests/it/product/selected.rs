@@ -83,7 +83,7 @@ fn what_stacks_of_no_spec_left_elsewhere_is_one_note_with_a_count() {
         folder.keyless("apply other.yaml --yes").exits(0);
     }
     folder.keyless("apply a.yaml --yes").exits(0);
-    let words = "4 resources outside of what the specs cover carry marks of stacks that are not in this run: `team-b` 2, `team-c` 2";
+    let words = "4 resources elsewhere belong to stacks that are not loaded: `team-b` (2), `team-c` (2)";
     let run = folder.keyless("plan a.yaml --format json").exits(0);
     let findings = run.json()["findings"].clone();
     let told: Vec<_> = findings.as_array().unwrap().iter().filter(|each| each["message"] == words).collect();
@@ -93,8 +93,7 @@ fn what_stacks_of_no_spec_left_elsewhere_is_one_note_with_a_count() {
     // The last one was loaded.
     let run = folder.keyless("plan a.yaml other.yaml --select team-a --format json").exits(0);
     assert!(
-        run.stdout.contains("2 resources outside of what the specs cover carry marks")
-            && !run.stdout.contains("`team-c`"),
+        run.stdout.contains("2 resources elsewhere belong to") && !run.stdout.contains("`team-c`"),
         "{run}"
     );
 }
@@ -321,7 +320,7 @@ fn what_is_declared_is_not_counted_among_what_stands_elsewhere() {
     azure.grant(&account("chat"), GRANT, CS_USER, BOB, Some("[keyless:old]"));
     folder.write("a.yaml", one_account("team-a", "chat", &grants(&[ALICE, BOB])));
     let run = folder.keyless("plan a.yaml --format json").exits(1);
-    let run = run.says(&["carries the mark of stack `old`"]);
+    let run = run.says(&["owned by stack `old`"]);
     assert!(!run.stdout.contains("outside of what the specs cover"), "{run}");
 }
 

@@ -150,7 +150,7 @@ fn what_the_command_line_sets_and_nothing_refers_to_is_an_error() {
     let command = "validate --var-file vars.yaml --var region=eastus2";
     folder.keyless(command).exits(0);
     folder.keyless(&format!("{command} --var regoin=x --var stage=x --var other=y")).exits(1).complains(&[
-        "error[unknown-variable]: `--var regoin` sets what no spec of this run refers to",
+        "error[unknown-variable]: no spec uses `${regoin}`, which `--var regoin` sets",
         "did you mean `region`?",
         "`--var other` sets",
         "2 errors",

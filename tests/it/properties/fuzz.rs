@@ -180,7 +180,7 @@ fn damaged_specs_end_in_findings() {
             keyless::kinds::check,
         );
         if rng.chance(10) {
-            let _ = render::diagnostic::render(&findings, &sources, true);
+            let _ = render::diagnostic::render(&findings, &sources, true, render::page::Page::default());
         }
         for finding in &findings {
             let span = finding.span.filter(|span| !sources.file(span.file).text.is_char_boundary(span.start));

@@ -169,7 +169,9 @@ fn control_characters_in_names_and_lines_are_shown_and_not_obeyed() {
     assert!(outcome.codes().contains(&"unreadable-file -".to_owned()), "{:?}", outcome.codes());
     let entries: Vec<FindingEntry> =
         outcome.findings.iter().map(|finding| FindingEntry::new(finding, &outcome.sources)).collect();
-    let diagnostics = |color| render::diagnostic::render(&outcome.findings, &outcome.sources, color);
+    let diagnostics = |color| {
+        render::diagnostic::render(&outcome.findings, &outcome.sources, color, render::page::Page::default())
+    };
     for (format, shown) in [
         ("text", diagnostics(false)),
         ("colour", diagnostics(true)),

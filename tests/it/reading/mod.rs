@@ -31,7 +31,12 @@ impl Outcome {
     }
 
     fn shown(&self) -> String {
-        keyless::render::diagnostic::render(&self.findings, &self.sources, false)
+        keyless::render::diagnostic::render(
+            &self.findings,
+            &self.sources,
+            false,
+            keyless::render::page::Page::default(),
+        )
     }
 }
 

@@ -42,8 +42,8 @@ fn a_member_that_a_plan_clears_is_lost() {
     azure.spoil("GET", "/raiContentFilters", Fault::denied());
     for (member, words) in [
         ("enabled: true", "`Hate` of `Prompt` is no longer known to be enabled"),
-        ("blocking: true", "`Hate` of `Prompt` is no longer known to block"),
-        ("severityThreshold: Medium", "has no severity threshold, previously Medium"),
+        ("blocking: true", "`Hate` in prompts is no longer known to be blocked"),
+        ("severityThreshold: Medium", "has no severity threshold; before, Medium"),
     ] {
         let (name, _) = member.split_once(':').unwrap();
         for cleared in [format!("{name}: null"), String::new()] {

@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::body::AssignmentBody;
-use crate::diff::diff;
+use crate::diff::changes;
 use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, region};
@@ -88,7 +88,7 @@ pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     if !is_settled(stacks, snapshot) {
         return Vec::new();
     }
-    let changes = diff(stacks, resolved(stacks, snapshot), snapshot).changes;
+    let changes = changes(stacks, resolved(stacks, snapshot), snapshot);
     let mut open = queries(&plan::draft(&changes), snapshot);
     open.retain(|query| snapshot.get(query).is_none());
     open

@@ -73,6 +73,25 @@ pub struct Diff {
 /// If `desired` was not made from `stacks`: that is a bug.
 #[must_use]
 pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Diff {
+    compared(stacks, desired, snapshot, &|kind| kind.remarks(stacks, snapshot))
+}
+
+/// The changes alone, without what kinds remark on their live resources: that goes through all of them once more.
+///
+/// # Panics
+///
+/// As [`diff`].
+#[must_use]
+pub fn changes(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Vec<Change> {
+    compared(stacks, desired, snapshot, &|_| Vec::new()).changes
+}
+
+fn compared(
+    stacks: &[Loaded],
+    desired: Vec<Desired>,
+    snapshot: &Snapshot,
+    remarks: &dyn Fn(&dyn Kind) -> Vec<Finding>,
+) -> Diff {
     let inventories = KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
     let known = Known { stacks, snapshot, inventories };
     let mut diff = Diff {
@@ -109,7 +128,7 @@ pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Di
     for (kind, inventory) in &known.inventories {
         gaps(*kind, inventory, stacks, &mut diff);
         undeclared.judge(*kind, inventory, &known, &mut diff);
-        diff.findings.extend(kind.remarks(stacks, snapshot));
+        diff.findings.extend(remarks(*kind));
     }
     let (told, left) = left_by_retired(&diff.changes, |key| wanted.contains(key), &known);
     diff.findings.extend(left);

@@ -73,10 +73,10 @@ fn counted(plan: &Plan, side: Side) -> Plan {
     let field = |field: &FieldEntry| {
         let (name, FieldEntry { before, after, .. }) = (name_of(field), field);
         let (old, new) = match side {
-            Side::Plan => (None, Beside { value: before, only: "of them new" }),
+            Side::Plan => (None, OtherSide { value: before, only: "of them new" }),
             Side::Drift => (
-                Some(Beside { value: after, only: "only live" }),
-                Beside { value: before, only: "only in the spec" },
+                Some(OtherSide { value: after, only: "only live" }),
+                OtherSide { value: before, only: "only in the spec" },
             ),
         };
         let (before, after) = (shown(name, before, old), shown(name, after, Some(new)));
@@ -108,15 +108,15 @@ fn may_lead_somewhere(text: &str) -> bool {
 
 /// The other value of a field, and what the ranges are that it does not have.
 #[derive(Clone, Copy)]
-struct Beside<'a> {
+struct OtherSide<'a> {
     value: &'a Value,
     only: &'static str,
 }
 
 /// A value of a field with this name, beside the other one.
-fn shown(name: &str, value: &Value, beside: Option<Beside<'_>>) -> Value {
+fn shown(name: &str, value: &Value, beside: Option<OtherSide<'_>>) -> Value {
     let of = |member: &str| {
-        beside.and_then(|beside| Some(Beside { value: beside.value.get(member)?, only: beside.only }))
+        beside.and_then(|beside| Some(OtherSide { value: beside.value.get(member)?, only: beside.only }))
     };
     match (name, value) {
         ("ipRules", Value::Array(ranges)) => {
@@ -362,8 +362,8 @@ fn address(letters: &[Letter<'_>]) -> Option<(usize, String)> {
 mod tests {
     use super::*;
 
-    fn beside(value: &Value) -> Beside<'_> {
-        Beside { value, only: "of them new" }
+    fn beside(value: &Value) -> OtherSide<'_> {
+        OtherSide { value, only: "of them new" }
     }
 
     fn veiled(text: &str) -> String {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use maud::Markup;
 
-use super::alike::together;
+use super::alike::{alike, together};
 use super::entry::short;
 use super::html;
 use super::keys;
@@ -257,16 +257,6 @@ fn by_ways(lines: Vec<AccessLine>, whole: bool) -> Vec<(&'static str, String)> {
         (sign, if what.is_empty() { who } else { format!("{}: {who}", sanitize(&what)) })
     };
     together(lines, |line| (line.sign, line.what.clone())).into_iter().map(said).collect()
-}
-
-/// Things about which the same is said, if there are more than two and `merge` is set; otherwise one by one.
-fn alike<'a, T, S: Ord + Clone>(things: &'a [T], merge: bool, said: impl Fn(&T) -> S) -> Vec<Vec<&'a T>> {
-    const FEW: usize = 2;
-    let apart = |(_, group): (S, Vec<&'a T>)| match group.len() {
-        len if merge && len > FEW => vec![group],
-        _ => group.into_iter().map(|thing| vec![thing]).collect(),
-    };
-    together(things, |thing| said(thing)).into_iter().flat_map(apart).collect()
 }
 
 const ANYONE: &str = "API keys are on: anyone with a key can call";

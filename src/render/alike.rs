@@ -26,6 +26,20 @@ pub(super) fn together<T, K: Ord + Clone>(
     groups
 }
 
+/// Things about which the same is said, if there are more than two and `merge` is set; otherwise one by one.
+pub(super) fn alike<'a, T, S: Ord + Clone>(
+    things: &'a [T],
+    merge: bool,
+    said: impl Fn(&T) -> S,
+) -> Vec<Vec<&'a T>> {
+    const FEW: usize = 2;
+    let apart = |(_, group): (S, Vec<&'a T>)| match group.len() {
+        len if merge && len > FEW => vec![group],
+        _ => group.into_iter().map(|thing| vec![thing]).collect(),
+    };
+    together(things, |thing| said(thing)).into_iter().flat_map(apart).collect()
+}
+
 /// Findings with the same cause and hint; or, if there are many without a cause, with the same code.
 pub(super) struct Alike<'a> {
     /// At least one; the cause of the first is shown for all.

@@ -101,10 +101,10 @@ fn counted(plan: &Plan, side: Side) -> Plan {
     let field = |field: &FieldEntry| {
         let (sort, FieldEntry { before, after, .. }) = (Sensitivity::of_field(field), field);
         let (old, new) = match side {
-            Side::Plan => (None, Beside { value: before, only: "of them new" }),
+            Side::Plan => (None, OtherSide { value: before, only: "of them new" }),
             Side::Drift => (
-                Some(Beside { value: after, only: "only live" }),
-                Beside { value: before, only: "only in the spec" },
+                Some(OtherSide { value: after, only: "only live" }),
+                OtherSide { value: before, only: "only in the spec" },
             ),
         };
         let (before, after) = (shown(sort, before, old), shown(sort, after, Some(new)));
@@ -190,15 +190,15 @@ fn may_lead_somewhere(text: &str) -> bool {
 
 /// The other value of a field, and what the elements are that it does not have.
 #[derive(Clone, Copy)]
-struct Beside<'a> {
+struct OtherSide<'a> {
     value: &'a Value,
     only: &'static str,
 }
 
 /// A value of this sort, beside the other one.
-fn shown(sort: Sensitivity, value: &Value, beside: Option<Beside<'_>>) -> Value {
+fn shown(sort: Sensitivity, value: &Value, beside: Option<OtherSide<'_>>) -> Value {
     let of = |member: &str| {
-        beside.and_then(|beside| Some(Beside { value: beside.value.get(member)?, only: beside.only }))
+        beside.and_then(|beside| Some(OtherSide { value: beside.value.get(member)?, only: beside.only }))
     };
     match (sort, value) {
         (Sensitivity::Ranges, Value::Array(ranges)) => {
@@ -225,7 +225,7 @@ fn shown(sort: Sensitivity, value: &Value, beside: Option<Beside<'_>>) -> Value 
 }
 
 /// How many there are, and how many of them the other value does not have.
-fn count(items: &[Value], beside: Option<Beside<'_>>, [one, many]: [&str; 2]) -> Value {
+fn count(items: &[Value], beside: Option<OtherSide<'_>>, [one, many]: [&str; 2]) -> Value {
     let count = items.len();
     let noun = if count == 1 { one } else { many };
     let only = beside.and_then(|beside| {
@@ -285,8 +285,8 @@ fn targets(sort: Sensitivity, value: &Value, known: &mut Vec<(String, String)>) 
 mod tests {
     use super::*;
 
-    fn beside(value: &Value) -> Beside<'_> {
-        Beside { value, only: "of them new" }
+    fn beside(value: &Value) -> OtherSide<'_> {
+        OtherSide { value, only: "of them new" }
     }
 
     #[test]

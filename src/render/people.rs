@@ -259,7 +259,9 @@ fn places(text: &str) -> Vec<usize> {
         text.get(*at..end).is_some_and(|id| Uuid::try_parse(id).is_ok())
             && text[end..].starts_with([')', ','])
     };
-    starts.filter(is_id).collect()
+    // Behind these it stands for something without a name.
+    let is_named = |at: &usize| !["` (", "identity ("].iter().any(|end| text[..*at].ends_with(end));
+    starts.filter(|at| is_id(at) && is_named(at)).collect()
 }
 
 #[cfg(test)]
@@ -285,9 +287,14 @@ mod tests {
         let ids = Ids::of([text.as_str(), &other]);
         assert_eq!(ids.cut(&other), other);
         assert!(ids.cut(&text).contains(BOB) && !ids.cut(&text).contains(&format!("({ALICE})")));
-        for plain in
-            ["(", " (ä", &format!("({ALICE})"), &format!(" (request {ALICE})"), &format!(" ({ALICE} x)")]
-        {
+        for plain in [
+            "(",
+            " (ä",
+            &format!("({ALICE})"),
+            &format!(" (request {ALICE})"),
+            &format!(" ({ALICE} x)"),
+            &format!("the identity of `chat` ({ALICE})"),
+        ] {
             assert_eq!(Ids::default().cut(plain), *plain);
         }
     }

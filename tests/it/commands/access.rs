@@ -160,7 +160,7 @@ fn conditions_are_named_groups_stand_for_their_members_and_orphans_are_shown() {
         body["responses"][0]["body"]["value"] = known;
     }));
     folder.keyless("access").exits(0).says(&[
-        &format!("Group ml developers ({GROUP}) and its members"),
+        &format!("Group ml developers ({}…) and its members", &GROUP[..8]),
         "on the account, under a condition",
         &format!("User {ALICE}, orphaned: the directory does not know it"),
     ]);
@@ -205,7 +205,7 @@ fn with_keys_on_anyone_with_a_key_can_call() {
     folder
         .keyless("access")
         .exits(0)
-        .says(&["API keys are on: anyone with a key can call", "1 with keys on"]);
+        .says(&["API keys are on: anyone with a key can call", "1 account accepts API keys"]);
 }
 
 /// `+kind id` and `-kind id` of the plan's accounts.
@@ -242,8 +242,8 @@ fn a_plan_says_who_gains_and_who_loses_and_nothing_when_nobody_does() {
     assert_eq!(changes(&run), ["chat +bbbb", "chat -aaaa", "chat keys disabled"]);
     folder.keyless("plan a.yaml").exits(0).says(&[
         "If applied, who gains (+) and who loses (-) access to models",
-        &format!("+ User {BOB}: Cognitive Services User on the account"),
-        &format!("({ALICE}): Cognitive Services User on the account"),
+        &format!("+ Cognitive Services User on the account: User {BOB}"),
+        "- Cognitive Services User on the account: User user-aaaaaaaa@sandbox.invalid (aaaaaaaa…)",
         "- anyone with an API key",
     ]);
     folder.keyless("plan a.yaml --format markdown").exits(0).says(&[
@@ -316,7 +316,7 @@ fn a_plan_on_lists_with_gaps_says_that_it_knows_only_a_part() {
     let whole = format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments");
     azure.spoil("GET", &whole, Fault::denied());
     let run = folder.keyless("plan a.yaml");
-    run.says(&["access to models, as far as could be read:", &format!("+ User {BOB}")]);
+    run.says(&["access to models, as far as could be read:", &format!("User {BOB}")]);
 }
 
 #[test]

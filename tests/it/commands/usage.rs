@@ -115,11 +115,11 @@ fn a_client_with_a_key_and_one_with_a_token_are_told_apart() {
     assert!(logs.path().starts_with(&account("chat")), "no workspace is named: {logs:?}");
     assert_eq!(logs.headers["prefer"], "include-permissions=true, wait=50");
     folder.keyless("keys usage").exits(2).says(&[
-        "keys are used account chat  specs/a.yaml:7",
+        "  account chat  specs/a.yaml:7\n      keys are used\n",
         "key     ChatCompletions_Create: 1 call, ",
         "of small, from 127.0.0.***",
         "(this does not show use)",
-        "keys are used: 1 account, in 30 days since ",
+        "1 account, with keys in use. Looked at 30 days, since ",
     ]);
 
     // The client moves to tokens, and the quiet days pass.
@@ -533,7 +533,7 @@ fn the_period_has_limits() {
         .says(&["the log covers 10 days, of 18 days that are needed"]);
     folder.keyless("keys usage --days 18").exits(0).says(&["no key call seen in 18 of 18 days"]);
     folder.write("specs/a.yaml", spec.replace("18", "40"));
-    folder.keyless("keys usage").exits(2).says(&["in 40 days since"]);
+    folder.keyless("keys usage").exits(2).says(&["Looked at 40 days, since"]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_changed_condition_and_a_changed_description_are_shown_word_by_word() {
     };
     folder.write("a.yaml", at_group(&lines(CS_USER, "may")));
     let made = folder.keyless("plan a.yaml").exits(0);
-    assert!(!made.stdout.contains("\\u{a}") && made.stdout.contains("  OR "), "{made}");
+    assert!(!made.stdout.contains("\\u{a}") && made.stdout.contains("  OR\n"), "{made}");
     folder.keyless("apply a.yaml --yes").exits(0);
     folder.write("a.yaml", at_group(&lines("8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "must not")));
     let run = folder.keyless("plan a.yaml").exits(3);

@@ -112,10 +112,10 @@ fn a_grant_made_by_hand_names_who_made_it_though_azure_shows_an_id_only() {
     assert_eq!(asked(&azure).len(), 1);
     // Without the log there is the id, and the directory knows whose it is.
     azure.spoil("GET", LOG, Fault::Answer(200, "application/json", r#"{"value": []}"#.to_owned()));
-    let by = format!("created by mallory@contoso.com ({MALLORY}) at 20");
-    folder.keyless("drift a.yaml").exits(2).says(&[&by]);
+    let by = "created by mallory@contoso.com (0a11ce00…) at 20";
+    folder.keyless("drift a.yaml").exits(2).says(&[by]);
     azure.spoil("GET", LOG, Fault::denied());
-    folder.keyless("drift a.yaml").exits(2).says(&[&by, "note[cause-unread]"]);
+    folder.keyless("drift a.yaml").exits(2).says(&[by, "note[cause-unread]"]);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn what_is_gone_is_looked_for_in_the_activity_log_once() {
     folder
         .keyless("drift a.yaml")
         .exits(2)
-        .says(&["deleted by mallory@contoso.com at 20", &format!("({gone}, from {from})")]);
+        .says(&["deleted by mallory@contoso.com at 20", "(roleAssignments/delete, from 127.0.0.1)"]);
     let markdown = folder
         .keyless("drift a.yaml --format markdown")
         .exits(2)
@@ -297,8 +297,8 @@ fn a_caller_of_whom_azure_shows_an_id_only_is_named_if_the_directory_knows_it() 
     let people = json!({"servicePrincipals": [{"id": ROBOT, "displayName": "pipeline"}]});
     assert_eq!(azure.send("POST", "/_sandbox/directory", Some(people)).status, 200);
     does(&azure, &robot(), "DELETE", &format!("{}/deployments/gpt", account("chat")), None);
-    let said = format!("pipeline ({ROBOT})");
-    folder.keyless("drift a.yaml").exits(2).says(&[&said, &format!("who: {said}")]);
+    let said = "pipeline (b0700000…)";
+    folder.keyless("drift a.yaml").exits(2).says(&[said, &format!("who: {said}")]);
     let run = folder.keyless("drift a.yaml --format json").exits(2);
     assert_eq!(only(&run, "create")["causedBy"]["callerName"], "pipeline", "{run}");
     azure.spoil("POST", "/v1.0/$batch", Fault::denied());

@@ -126,7 +126,7 @@ fn what_is_deleted_is_read_from_azure_whatever_the_file_calls_it() {
     let shown = folder.keyless("show plan.json").exits(0);
     assert!(!shown.stdout.lines().any(|line| line.starts_with("  - ") && line.contains(BOB)), "{shown}");
     let title = format!("- role assignment Cognitive Services User -> User {ALICE} on chat");
-    let lost = format!("- User {ALICE}");
+    let lost = format!("- Cognitive Services User on the account: User {ALICE}");
     folder.keyless("apply plan.json --yes").exits(0).says(&[&title, &lost, "in the plan, unverified"]);
 }
 

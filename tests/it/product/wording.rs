@@ -287,7 +287,7 @@ fn messages_of_specs_are_no_longer_than_the_page_is_wide() {
         "write `model: {format: OpenAI, name: gpt-4o}`",
         "write the range alone: `203.0.113.0/24`",
         "write the group's name",
-        "use `User`, `Group` or `ServicePrincipal`",
+        "use `User`, `Group`, `ServicePrincipal`",
     ]);
 }
 

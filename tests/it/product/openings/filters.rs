@@ -41,7 +41,7 @@ fn a_member_that_a_plan_clears_is_lost() {
     // Where what the region has can be read, a threshold that is missing is an error of its own.
     azure.spoil("GET", "/raiContentFilters", Fault::denied());
     for (member, words) in [
-        ("enabled: true", "`Hate` of `Prompt` is no longer known to be enabled"),
+        ("enabled: true", "`Hate` in prompts is no longer known to be enabled"),
         ("blocking: true", "`Hate` in prompts is no longer known to be blocked"),
         ("severityThreshold: Medium", "has no severity threshold; before, Medium"),
     ] {

@@ -151,7 +151,7 @@ fn transcript(fleet: Fleet, width: usize) -> String {
     fleet.drifts(&azure);
     azure.spoil("GET", "/subscriptions/", Fault::Edit(at_once));
     let drift = play("drift specs", 2);
-    assert!(drift.stdout.contains("API keys  live: enabled,"), "{drift}");
+    assert!(drift.stdout.contains("live: enabled, spec: disabled"), "{drift}");
     let left = drift.stdout.lines().find(|line| line.starts_with("Shortened:")).unwrap_or_default();
     assert!(!left.contains("changed"), "fields that changed are never left out: {left}");
     play("access specs", 0);

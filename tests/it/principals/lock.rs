@@ -36,7 +36,7 @@ fn a_lock_file_decides_if_the_directory_cannot_be_read() {
     azure.spoil("*", "v1.0", Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges."));
     let shown = format!("Group ml-developers ({ML}, from lock, unverified)");
     // One person is called the same wherever it stands.
-    let gains = format!("+ User dana@contoso.com ({DANA}, from lock, unverified)");
+    let gains = format!("User dana@contoso.com ({DANA}, from lock, unverified)");
     folder.keyless("plan").exits(0).says(&["4 to create", &shown, &gains]);
     let asked = azure.take_seen().into_iter().filter(|seen| seen.target.contains("v1.0")).count();
     assert_eq!(asked, 1, "one batch");

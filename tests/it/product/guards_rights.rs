@@ -106,7 +106,7 @@ fn one_flag_lifts_one_grant() {
     let flag = |who: &str| format!("grant:accounts/chat/roleAssignments/Owner/{who}");
     let run = folder.args(["plan", "a.yaml", "--allow", &flag(BOB)]).exits(3);
     assert_eq!(run.stdout.matches("error[guard-grant]").count(), 1, "{run}");
-    assert!(run.stdout.contains(&format!("gives {CAROL} `Owner`")), "{run}");
+    assert!(run.stdout.contains(&format!("gives User {CAROL} `Owner`")), "{run}");
     folder.args(["plan", "a.yaml", "--allow", &flag(BOB), "--allow", &flag(CAROL)]).exits(0);
 }
 

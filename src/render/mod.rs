@@ -26,6 +26,5 @@ mod summary;
 mod tables;
 pub mod text;
 mod usage;
-mod veil;
 mod verify;
 mod words;

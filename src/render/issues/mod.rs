@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::cause;
+use super::comment::veil::Withheld;
 use super::drift::is_compared;
 use super::text::{label, worded};
-use super::veil::Withheld;
 use super::words::shortened;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
 use crate::finding::{Code, Severity, bounded};

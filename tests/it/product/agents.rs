@@ -284,7 +284,7 @@ fn a_project_has_a_list_of_roles_of_its_own_and_its_identity_stands_in_connectio
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
     // Beside the list of the project it is drift, also where the account declares none.
     azure.grant(&project, "00000000-0000-4000-8000-000000000009", READER, BOB, None);
-    folder.keyless("drift a.yaml").exits(2).says(&[BOB]);
+    folder.keyless("drift a.yaml").exits(2).says(&["User user-bbbbbbbb@sandbox.invalid (bbbbbbbb…) on main"]);
     for (wrong, said) in [
         ("${project.chat/mian.principalId}", "did you mean `main`"),
         ("${account.chta.endpoint}", "did you mean `chat`"),

@@ -412,10 +412,10 @@ fn whoever_keeps_only_what_ends_is_told_so() {
         folder.write("a.yaml", format!("{spec}{entry}"));
         folder.keyless("apply a.yaml --yes").exits(0);
         folder.write("a.yaml", format!("{spec}{nobody}"));
-        folder.keyless("plan a.yaml").exits(0).says(&["- User", &format!("({BOB})")]);
+        folder.keyless("plan a.yaml").exits(0).says(&["-> User user-bbbbbbbb@sandbox.invalid (bbbbbbbb…)"]);
         for_an_hour(&azure, &ending, "Cognitive Services User", BOB);
-        let words = format!("({BOB}): can only for a while, by Cognitive Services User on ");
-        let run = folder.keyless("plan a.yaml").exits(0).says(&[&words, ", temporary, until 20"]);
+        let words = "(bbbbbbbb…): can only for a while, by Cognitive Services User on ";
+        let run = folder.keyless("plan a.yaml").exits(0).says(&[words, ", temporary, until 20"]);
         assert!(!run.stdout.contains("not-checked"), "{run}");
         let document = folder.keyless("plan a.yaml --format json").exits(0).json();
         let access = &document["access"][0];

@@ -3,13 +3,15 @@
 //! Input: what `markdown` makes of a document. Its text is looked through as people read it, whatever was escaped in it, so that nothing depends
 //! on where a name stands: title, finding, hint or path.
 
+pub(super) mod veil;
+
 use serde_json::{Map, Value};
+use veil::{TARGET, USER, Withheld};
 
 use super::drift;
 use super::issues::{self, Folders, Issue};
 use super::markdown::{self, LONGEST};
 use super::summary::Side;
-use super::veil::{TARGET, USER, Withheld};
 use crate::document::access::Holder;
 use crate::document::report::Report;
 use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};

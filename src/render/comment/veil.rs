@@ -5,22 +5,22 @@
 use std::net::IpAddr;
 
 /// What stands in the place of an address, and so on.
-pub(super) const ADDRESS: &str = "(address withheld)";
-pub(super) const USER: &str = "(name withheld)";
-pub(super) const TARGET: &str = "(target withheld)";
+pub(in crate::render) const ADDRESS: &str = "(address withheld)";
+pub(in crate::render) const USER: &str = "(name withheld)";
+pub(in crate::render) const TARGET: &str = "(target withheld)";
 /// Hosts that are no target: pages which messages name.
 const PAGES: [&str; 3] = ["learn.microsoft.com", "aka.ms", "azure.microsoft.com"];
 
 /// What is left out of a text.
 #[derive(Default)]
-pub(super) struct Withheld {
+pub(in crate::render) struct Withheld {
     /// Texts in lower case that are left out wherever they stand, the longest first, and what stands there instead.
     known: Vec<(Vec<char>, String)>,
 }
 
 impl Withheld {
     /// Leaves out these texts too: each with what stands there instead.
-    pub(super) fn new(mut known: Vec<(String, String)>) -> Self {
+    pub(in crate::render) fn new(mut known: Vec<(String, String)>) -> Self {
         // Shorter ones would leave holes in ordinary words.
         known.retain(|(text, _)| text.chars().count() > 3);
         known.sort_by(|(one, _), (two, _)| two.len().cmp(&one.len()).then(one.cmp(two)));
@@ -31,12 +31,12 @@ impl Withheld {
     }
 
     /// Markdown without what is left out.
-    pub(super) fn markdown(&self, text: &str) -> String {
+    pub(in crate::render) fn markdown(&self, text: &str) -> String {
         self.over(&letters(text))
     }
 
     /// The same for a text that is no Markdown.
-    pub(super) fn plain(&self, text: &str) -> String {
+    pub(in crate::render) fn plain(&self, text: &str) -> String {
         let letter = |(at, read): (usize, char)| Letter { read, written: &text[at..at + read.len_utf8()] };
         self.over(&text.char_indices().map(letter).collect::<Vec<_>>())
     }

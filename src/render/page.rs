@@ -344,16 +344,16 @@ mod tests {
     }
 
     #[test]
-    fn a_place_goes_with_a_word_or_is_a_line_that_says_so() {
+    fn a_place_goes_with_the_last_word_or_else_with_the_first_ones() {
         let title = line("  + role assignment Reader -> User alice on chat", "a.yaml:13", false);
         assert_eq!(
             shown(&[title], NARROW),
-            ["  + role assignment Reader -> User alice", "      on chat", "      at a.yaml:13"]
+            ["  + role assignment Reader -> User alice", "      on chat  a.yaml:13"]
         );
         let long = line("  + role aaaaaaaa-0000-4000-8000-000000000001", "a.yaml:13", false);
         assert_eq!(
             shown(&[long], NARROW),
-            ["  + role", "      aaaaaaaa-0000-4000-8000-000000000001", "      at a.yaml:13"]
+            ["  + role  a.yaml:13", "      aaaaaaaa-0000-4000-8000-000000000001"]
         );
     }
 

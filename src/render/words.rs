@@ -440,7 +440,7 @@ mod tests {
         let plain = |lines: &[SideLine]| lines.iter().map(SideLine::plain).collect::<Vec<_>>();
         let text = |middle: &str| format!("one\ntwo\nthree\n{middle}five\nsix\nseven\n");
         let [before, after] = both(&json!(text("four\n")), &json!(text(""))).unwrap();
-        assert_eq!(plain(&before), ["...", "two", "three", "four", "five", "six", "..."]);
+        assert_eq!(plain(&before), ["...", "two", "three", "four", "five", "six", "seven"]);
         assert_eq!(plain(&after)[0], "...", "{after:?}");
         assert!(plain(&after).contains(&"three".to_owned()) && !plain(&after).contains(&"four".to_owned()));
         let [before, after] = both(&json!(words), &Value::Null).unwrap();

@@ -104,11 +104,11 @@ fn a_filter_that_stops_less_is_refused_and_one_that_stops_as_much_or_more_is_not
             assert_eq!(found.len(), usize::from(old == (true, true)), "{old:?} -> {new:?} High");
         }
     }
-    let prefix = "the plan weakens content filter `strict` of `chat`: `Hate` of `Prompt`";
+    let prefix = "the plan weakens content filter `strict` of `chat`: `Hate` in prompts";
     for (after, words) in [
         (policy(false, true, "Medium"), "is disabled"),
-        (policy(true, false, "Medium"), "no longer blocks"),
-        (policy(true, true, "High"), "blocks from High on, previously from Medium"),
+        (policy(true, false, "Medium"), "is no longer blocked"),
+        (policy(true, true, "High"), "is blocked from High; before, from Medium"),
         (json!({"mode": "Blocking", "contentFilters": []}), "is gone"),
         (json!({"mode": "Blocking"}), "is gone"),
     ] {
@@ -128,7 +128,7 @@ fn filters_are_the_same_by_name_and_source_without_case_and_in_any_order() {
     let found = said(&[(STRICT, both.clone())], &[(STRICT, half)]);
     assert_eq!(
         found,
-        ["the plan weakens content filter `strict` of `chat`: `Hate` of `Completion` no longer blocks"]
+        ["the plan weakens content filter `strict` of `chat`: `Hate` in completions is no longer blocked"]
     );
     // A filter without a threshold blocks everything it detects.
     let high = json!({"contentFilters": [
@@ -249,7 +249,7 @@ fn a_new_deployment_is_measured_against_azures_default() {
     assert_eq!(
         said(&[shown_default(), (own, policy(false, false, "Low"))], &after),
         [
-            "the plan creates deployment `gpt` of `chat` with content filter `own`, which, measured against `Microsoft.DefaultV2`, blocks less: `Jailbreak` of `Prompt` is gone; `Hate` of `Prompt` is disabled; `Violence` of `Prompt` is gone"
+            "the plan creates deployment `gpt` of `chat` with content filter `own`, which, measured against `Microsoft.DefaultV2`, blocks less: `Jailbreak` in prompts is gone; `Hate` in prompts is disabled; `Violence` in prompts is gone"
         ]
     );
 }
@@ -381,7 +381,7 @@ fn a_deployment_spills_over_only_to_one_whose_filter_blocks_as_much() {
     assert_eq!(
         found,
         [
-            "the plan lets deployment `ptu` of `chat` spill over to `Overflow`, whose content filter blocks less: `Hate` of `Prompt` no longer blocks"
+            "the plan lets deployment `ptu` of `chat` spill over to `Overflow`, whose content filter blocks less: `Hate` in prompts is no longer blocked"
         ]
     );
     // What is not shown may block less; what spilled over before is no change.

@@ -420,7 +420,7 @@ fn titles_addresses_and_reasons_are_made_anew() {
             ),
             (
                 "role assignment 00000000-0000-4000-8000-000000000009 on chat",
-                Some("it carries the mark of stack `team-a`, which no longer declares it")
+                Some("owned by stack `team-a`, which no longer declares it")
             ),
         ]
     );

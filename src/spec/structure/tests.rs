@@ -84,10 +84,10 @@ fn unknown_fields_are_named_with_their_thing_and_the_nearest_name() {
 #[test]
 fn a_misspelt_field_is_not_missing_as_well() {
     let fields = "roleAssignments:\n  - rol: Reader\n    principals: [{me: true}]";
-    let message = "role assignment at `/accounts/0/roleAssignments/0` has no field `rol`";
+    let message = "role assignment 1 of account `chat-eu` has no field `rol`";
     assert_one(&account(fields), "7:9", message, "`role`");
     let fields = "roleAssignments:\n  - principals: [{me: true}]";
-    let message = "role assignment at `/accounts/0/roleAssignments/0` needs `role`";
+    let message = "role assignment 1 of account `chat-eu` needs `role`";
     assert_one(&account(fields), "7:9", message, "`role`: A role's name");
 }
 

@@ -414,16 +414,20 @@ fn whoever_keeps_only_what_ends_is_told_so() {
         folder.write("a.yaml", format!("{spec}{nobody}"));
         folder.keyless("plan a.yaml").exits(0).says(&["-> User user-bbbbbbbb@sandbox.invalid (bbbbbbbb…)"]);
         for_an_hour(&azure, &ending, "Cognitive Services User", BOB);
-        let words = "(bbbbbbbb…): can only for a while, by Cognitive Services User on ";
-        let run = folder.keyless("plan a.yaml").exits(0).says(&[words, ", temporary, until 20"]);
+        let words = "from now on only for a while: User user-bbbbbbbb@sandbox.invalid (bbbbbbbb…)";
+        let run = folder.keyless("plan a.yaml").exits(0).says(&[
+            words,
+            "- Cognitive Services User on ",
+            ", temporary, until 20",
+        ]);
         assert!(!run.stdout.contains("not-checked"), "{run}");
         let document = folder.keyless("plan a.yaml --format json").exits(0).json();
         let access = &document["access"][0];
         assert_eq!((&access["loses"], &access["gains"]), (&json!([]), &json!([])));
         assert_eq!(access["restricted"][0]["through"][0]["temporary"], true, "{document}");
-        folder.keyless("plan a.yaml --format markdown").exits(0).says(&["can only for a while"]);
+        folder.keyless("plan a.yaml --format markdown").exits(0).says(&["only for a while"]);
         folder.keyless("plan a.yaml --out saved.json").exits(0);
-        folder.keyless("apply saved.json --yes --allow delete-list").exits(0).says(&["can only for a while"]);
+        folder.keyless("apply saved.json --yes --allow delete-list").exits(0).says(&["only for a while"]);
         // What may not be asked is not known, and a note says so.
         folder.write("a.yaml", format!("{spec}{entry}"));
         folder.keyless("apply a.yaml --yes").exits(0);

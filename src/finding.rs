@@ -42,7 +42,7 @@ macro_rules! codes {
         pub enum Code { $(#[doc = $about] $name,)* }
 
         impl Code {
-            /// Every code.
+            /// All codes, in the order of the documentation.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
 
             /// The code as printed.
@@ -249,12 +249,12 @@ fn cut(text: &str, longest: usize, left: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}… (and {} more characters)", &text[..end], text[end..].chars().count()))
 }
 
-/// A finding.
+/// What is wrong or worth knowing, with its place and remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Its category; stable between versions.
     pub code: Code,
-    /// Its severity.
+    /// Whether it stops a run.
     pub severity: Severity,
     /// A lower-case sentence without final period.
     pub message: String,
@@ -277,17 +277,17 @@ impl Finding {
         Self { code, severity, message, span: None, related: None, cause: None, hint: None, resource: None }
     }
 
-    /// An error.
+    /// A finding that stops a run.
     pub fn error(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, code, message)
     }
 
-    /// A warning.
+    /// A finding to look at before an apply.
     pub fn warning(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, message)
     }
 
-    /// A note.
+    /// A finding that is good to know.
     pub fn note(code: Code, message: impl Into<String>) -> Self {
         Self::new(Severity::Note, code, message)
     }

@@ -22,12 +22,12 @@ pub mod snapshot;
 
 pub mod read;
 
-pub mod access;
-pub mod accounts;
+pub(crate) mod access;
+pub(crate) mod accounts;
 pub mod checks;
-pub mod doctor;
+pub(crate) mod doctor;
 pub mod export;
-pub mod keys;
+pub(crate) mod keys;
 
 pub mod diff;
 pub mod drift;
@@ -35,8 +35,8 @@ pub mod guards;
 pub mod plan;
 pub mod principals;
 
-pub mod apply;
-pub mod verify;
+pub(crate) mod apply;
+pub(crate) mod verify;
 
 pub mod render;
 

@@ -21,7 +21,7 @@ use crate::snapshot::Body;
 
 /// The changes by account, without accounts that do not change.
 #[must_use]
-pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
+pub(crate) fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
     let lost = before.identities_lost(after);
     let accounts = touched(before, after, &lost);
     if accounts.is_empty() {
@@ -43,7 +43,7 @@ pub fn changes(before: &World, after: &World, names: &BTreeMap<String, String>) 
 /// What the live state differs in from what a drift's specs ask for, by account. Those lack access to whom the specs give it: somebody who
 /// cannot call a missing account by an undeclared assignment lacks nothing.
 #[must_use]
-pub fn drifted(before: &World, plan: &Plan, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
+pub(crate) fn drifted(before: &World, plan: &Plan, names: &BTreeMap<String, String>) -> Vec<AccessChange> {
     let is_declared = |change: &&PlannedChange| !change.action.is_undeclared();
     let ids = plan.changes.iter().filter(is_declared).map(|change| comparable(&change.id));
     let declared: BTreeSet<String> = ids.collect();

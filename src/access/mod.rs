@@ -4,14 +4,14 @@
 //! Conditions and deny assignments are reported, never evaluated; members of groups are listed if asked for. Any account that was not read
 //! completely is an error, since it must not look like "nobody".
 
-pub mod changes;
+pub(crate) mod changes;
 mod holders;
 mod members;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use read::{AskedAccounts, Groups, queries};
+pub(crate) use read::{AskedAccounts, Groups, queries};
 
 use crate::accounts::Standing;
 use crate::document::access::{Access, AccountAccess, DenyAssignment, NOT_EVALUATED, Through};
@@ -27,7 +27,7 @@ use read::Around;
 
 /// Who can call the models of these accounts.
 #[must_use]
-pub fn access(
+pub(crate) fn access(
     wanted: AskedAccounts<'_>,
     groups: Groups,
     standing: &[Standing],

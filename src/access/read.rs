@@ -18,7 +18,7 @@ use crate::spec::Loaded;
 
 /// Which accounts are asked about.
 #[derive(Debug, Clone, Copy)]
-pub enum AskedAccounts<'a> {
+pub(crate) enum AskedAccounts<'a> {
     /// Those that specs declare.
     Of(&'a [Loaded]),
     /// All of a subscription.
@@ -74,7 +74,7 @@ impl<'a> AskedAccounts<'a> {
 
 /// Whether the members of groups are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Groups {
+pub(crate) enum Groups {
     /// They are not.
     Closed,
     /// Each group is read once.
@@ -84,7 +84,7 @@ pub enum Groups {
 /// What must be read: accounts and assignments, then roles that only Azure knows, then the names of those who can call and the members of
 /// groups.
 #[must_use]
-pub fn queries(wanted: AskedAccounts<'_>, groups: Groups, snapshot: &Snapshot) -> Vec<Query> {
+pub(crate) fn queries(wanted: AskedAccounts<'_>, groups: Groups, snapshot: &Snapshot) -> Vec<Query> {
     let answered = |queries: &[Query]| queries.iter().all(|query| snapshot.get(query).is_some());
     let mut queries = wanted.queries(snapshot);
     queries.extend(wanted.lists(snapshot));

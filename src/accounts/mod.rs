@@ -3,7 +3,7 @@
 //! Pure. Takes stacks and a snapshot of their accounts, or a list of a subscription; returns live accounts, and a finding for each declared
 //! account that is absent or could not be read, saying what `apply` would do as far as known.
 
-pub mod outputs;
+pub(crate) mod outputs;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::text::source::Span;
 
 /// A live account.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Its address in the spec, or its id if there is no spec.
     pub address: String,
     /// Its id as ARM returned it.
@@ -33,28 +33,26 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Its name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.id.name()
     }
 
-    /// Its title.
     #[must_use]
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!("account {}", self.name())
     }
 
     /// Whether it accepts API keys; a missing field means that it does.
     #[must_use]
-    pub fn takes_keys(&self) -> bool {
+    pub(crate) fn takes_keys(&self) -> bool {
         !AccountBody::of(&self.body).keys_off()
     }
 }
 
 /// The declared accounts that are live, in the order of the specs, and findings about the others.
 #[must_use]
-pub fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
+pub(crate) fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
     let inventory = Accounts.inventory(stacks, snapshot);
     let (mut standing, mut findings) = (Vec::new(), Vec::new());
     for desired in stacks.iter().flat_map(|loaded| Accounts.desired(loaded, snapshot)) {
@@ -79,7 +77,7 @@ pub(crate) fn keys(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, K
 
 /// Queries about declared accounts that are absent: whether soft-deleted accounts hold their names.
 #[must_use]
-pub fn about_absent(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+pub(crate) fn about_absent(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let is_listed = Accounts.queries(stacks, snapshot).iter().all(|query| snapshot.get(query).is_some());
     if is_listed { Accounts.follow_ups(stacks, snapshot) } else { Vec::new() }
 }
@@ -128,13 +126,13 @@ pub(crate) fn not_live(
 
 /// The query for all accounts of a subscription.
 #[must_use]
-pub fn list(subscription: &ResourceId) -> Query {
+pub(crate) fn list(subscription: &ResourceId) -> Query {
     account::list(subscription)
 }
 
 /// All accounts of a subscription by name, or why they could not be read.
 #[must_use]
-pub fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
+pub(crate) fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
     let query = list(subscription);
     let mut findings = Vec::new();
     let unread = |cause: &str| {

@@ -24,7 +24,7 @@ use crate::text::source::{Position, Sources, Span};
 /// Outputs of all declared accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Outputs {
+pub(crate) struct Outputs {
     /// The accounts, in the order of the specs.
     pub accounts: Vec<AccountOutputs>,
 }
@@ -32,10 +32,9 @@ pub struct Outputs {
 /// Outputs of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AccountOutputs {
+pub(crate) struct AccountOutputs {
     /// Its place in the spec: `accounts/chat-eu`.
     pub address: String,
-    /// Its name.
     pub name: String,
     /// Where it is declared.
     pub source: Option<Position>,
@@ -65,10 +64,9 @@ pub struct AccountOutputs {
 /// Outputs of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ProjectOutputs {
+pub(crate) struct ProjectOutputs {
     /// Its place in the spec: `accounts/chat-eu/projects/team`.
     pub address: String,
-    /// Its name.
     pub name: String,
     /// Where it is declared.
     pub source: Option<Position>,
@@ -85,20 +83,19 @@ pub struct ProjectOutputs {
 /// A user-assigned identity of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct UserAssigned {
+pub(crate) struct UserAssigned {
     /// Its resource id.
     pub id: String,
     /// Its object id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal_id: Option<String>,
-    /// Its client id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
 }
 
 /// The queries: the accounts, and lists of projects where specs declare some.
 #[must_use]
-pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+pub(crate) fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let declared = declared(stacks, snapshot);
     let mut lists = Projects.queries(stacks, snapshot);
     lists.retain(|list| declared.iter().any(|project| list.scope.contains(&project.id)));
@@ -112,7 +109,7 @@ fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
 /// The outputs of live accounts and their declared projects. A value with invisible characters is left out and reported, and so is a
 /// project that does not exist.
 #[must_use]
-pub fn outputs(
+pub(crate) fn outputs(
     stacks: &[Loaded],
     standing: &[Standing],
     snapshot: &Snapshot,
@@ -212,7 +209,7 @@ fn known<'a>(
 impl AccountOutputs {
     /// The values, each with a label for people and the suffix of a variable's name.
     #[must_use]
-    pub fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
+    pub(crate) fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
         let optional = [
             ("endpoint", "ENDPOINT", &self.endpoint),
             ("inference endpoint", "INFERENCE_ENDPOINT", &self.inference_endpoint),
@@ -227,7 +224,7 @@ impl AccountOutputs {
 impl ProjectOutputs {
     /// The values, each with a label for people and the suffix of a variable's name.
     #[must_use]
-    pub fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
+    pub(crate) fn values(&self) -> Vec<(&'static str, &'static str, &str)> {
         let optional =
             [("endpoint", "ENDPOINT", &self.endpoint), ("principal id", "PRINCIPAL_ID", &self.principal_id)];
         known(optional, &self.id)
@@ -265,7 +262,7 @@ impl Outputs {
     }
 
     /// `KEY=value` lines sorted by key; two resources that would set the same variable are an error.
-    pub fn variables(&self) -> Result<String, Vec<Finding>> {
+    pub(crate) fn variables(&self) -> Result<String, Vec<Finding>> {
         let mut lines: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         let mut findings = Vec::new();
         for (address, name, values) in self.named() {

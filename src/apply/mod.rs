@@ -20,11 +20,11 @@ use crate::document::report::{Outcome, Status};
 use crate::document::{FindingEntry, Plan, Step, StepAction};
 use crate::kinds;
 use crate::verify::gate::Gate;
-pub use secrets::Secrets;
+pub(crate) use secrets::Secrets;
 use write::WriteEnd;
 
 /// Receives progress: reads, and the start and end of each step.
-pub trait Progress: Send + Sync {
+pub(crate) trait Progress: Send + Sync {
     /// A step or read started.
     fn begins(&self, title: &str);
     /// A step ended.
@@ -35,7 +35,7 @@ pub trait Progress: Send + Sync {
 
 /// Runs all steps of a plan: the outcome of each, and findings about those that failed. With a gate, keys are disabled only if models were
 /// seen to accept a token.
-pub async fn apply(
+pub(crate) async fn apply(
     plan: &Plan,
     client: &Client,
     secrets: &Secrets,

@@ -21,13 +21,13 @@ const PREFIX: &str = "KEYLESS_SECRET_";
 
 /// The secrets of a run, by name.
 #[derive(Debug, Clone, Default)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     values: BTreeMap<String, Secret>,
 }
 
 impl Secrets {
     /// Takes the secrets of an environment; an empty value counts as missing.
-    pub fn new(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+    pub(crate) fn new(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let values = environment.into_iter().filter_map(|(name, value)| {
             let name = name.to_str()?.strip_prefix(PREFIX)?.to_owned();
             let value = value.into_string().ok().filter(|value| !value.is_empty())?;
@@ -38,7 +38,7 @@ impl Secrets {
 
     /// Findings for secrets that the plan would send but that are missing, at the line that needs each.
     #[must_use]
-    pub fn missing(&self, plan: &Plan) -> Vec<FindingEntry> {
+    pub(crate) fn missing(&self, plan: &Plan) -> Vec<FindingEntry> {
         let mut findings = Vec::new();
         for step in &plan.steps {
             let Some(kind) = kinds::by_name(&step.kind) else { continue };
@@ -69,7 +69,7 @@ impl Secrets {
 
     /// The variables of the secrets that the plan would send and that are not set, sorted.
     #[must_use]
-    pub fn missing_names(&self, plan: &Plan) -> Vec<String> {
+    pub(crate) fn missing_names(&self, plan: &Plan) -> Vec<String> {
         let kinds = plan.steps.iter().filter_map(|step| Some((kinds::by_name(&step.kind)?, step)));
         let names = kinds.flat_map(|(kind, step)| references(kind, &step.patch)).map(|(_, name)| name);
         let missing: BTreeSet<&str> = names.filter(|name| !self.values.contains_key(*name)).collect();
@@ -97,7 +97,7 @@ impl Secrets {
 
     /// The variables whose secrets are too short to be redacted in output.
     #[must_use]
-    pub fn too_short(&self) -> Vec<String> {
+    pub(crate) fn too_short(&self) -> Vec<String> {
         let short = self.values.iter().filter(|(_, secret)| scrub::is_too_short(secret.expose()));
         short.map(|(name, _)| format!("{PREFIX}{name}")).collect()
     }

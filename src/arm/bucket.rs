@@ -16,7 +16,7 @@ pub enum Direction {
     Reads,
     /// PUT, PATCH, POST.
     Writes,
-    /// DELETE.
+    /// DELETE requests, which have a limit of their own.
     Deletes,
 }
 

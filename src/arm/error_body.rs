@@ -21,7 +21,7 @@ pub(super) struct ErrorBody {
 pub struct ErrorDetail {
     /// ARM's code.
     pub code: Option<String>,
-    /// Its message.
+    /// What Azure says is wrong.
     pub message: Option<String>,
     /// The field or resource that it concerns.
     pub target: Option<String>,

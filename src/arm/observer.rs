@@ -25,7 +25,7 @@ pub enum What {
     Waiting {
         /// How long.
         wait: Duration,
-        /// Why.
+        /// What makes it wait.
         why: Why,
     },
     /// The request is sent again.

@@ -64,7 +64,6 @@ impl<T: Said + Serialize> Saying for Statement<T> {
 pub(super) enum Document<'a> {
     /// Of `plan`, `show` and `apply`.
     Plan(&'a Plan),
-    /// Of `drift`.
     Drift(&'a Plan),
     /// Of `apply`.
     Report(&'a Report, &'a Plan),

@@ -63,7 +63,7 @@ pub enum Change {
         stack: String,
         /// Where that stack is declared.
         span: Span,
-        /// Its title.
+        /// What people call it.
         title: String,
     },
     /// It is as declared.
@@ -83,7 +83,7 @@ pub enum Change {
         why: String,
         /// How serious it is.
         weight: Weight,
-        /// Its title.
+        /// What people call it.
         title: String,
     },
     /// It could not be read.
@@ -98,7 +98,7 @@ pub enum Change {
 /// What is live for a declared resource.
 #[derive(Debug, Clone)]
 pub enum LiveMatch {
-    /// Nothing.
+    /// Live and spec are the same.
     Nothing,
     /// This resource.
     This(Box<Live>),

@@ -23,14 +23,14 @@ const DELETE: &str = "Microsoft.Authorization/roleAssignments/delete";
 
 /// A role that specs give, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GivenRole {
+pub(crate) struct GivenRole {
     scope: ResourceId,
     role: Uuid,
 }
 
 /// The roles that specs give. Names that are not known stay out, and are reported by `validate` and `plan`.
 #[must_use]
-pub fn given(stacks: &[Loaded], roles: &Catalogue) -> BTreeSet<GivenRole> {
+pub(crate) fn given(stacks: &[Loaded], roles: &Catalogue) -> BTreeSet<GivenRole> {
     let all = stacks.iter().flat_map(|loaded| declared_roles(&loaded.spec));
     let known = |name: &str| match (Uuid::try_parse(name), roles.by_name(name)) {
         (Ok(id), _) | (Err(_), Named::One(id)) => Some(id),
@@ -60,7 +60,7 @@ fn right<'a>(body: &'a Value, roles: &'a Catalogue) -> Option<Right<'a>> {
 
 /// What there is to say of the caller's assignments; nothing where none lets it assign roles, which the check of rights tells.
 #[must_use]
-pub fn judged(
+pub(crate) fn judged(
     caller: Uuid,
     assignments: &[Value],
     roles: &Catalogue,

@@ -3,9 +3,9 @@
 //! Pure data, and the rules that turn answers into it; only `probe` does IO, without a token. Contains no secrets, so that it can be pasted
 //! into a ticket.
 
-pub mod delegation;
-pub mod probe;
-pub mod rights;
+pub(crate) mod delegation;
+pub(crate) mod probe;
+pub(crate) mod rights;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::arm::auth::Claims;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "State")]
-pub enum Health {
+pub(crate) enum Health {
     /// As it should be.
     Ok,
     /// It could not be determined, and keyless works without it.
@@ -32,14 +32,13 @@ pub enum Health {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Check")]
-pub struct Prerequisite {
+pub(crate) struct Prerequisite {
     /// One of `cloud`, `network`, `clock`, `credential`, `tenant`, `identity`, `subscription`, `group`, `rights`,
     /// and of `--for apply` `delegation`.
     pub name: String,
     /// Which one, if there are several: a host, a subscription, a resource group, a scope.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Its state.
     pub state: Health,
     /// What was found.
     pub detail: String,
@@ -55,32 +54,32 @@ impl Prerequisite {
 
     /// A fulfilled prerequisite.
     #[must_use]
-    pub fn ok(name: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn ok(name: &str, detail: impl Into<String>) -> Self {
         Self::new(name, Health::Ok, detail)
     }
 
     /// A prerequisite that could not be checked.
     #[must_use]
-    pub fn unknown(name: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn unknown(name: &str, detail: impl Into<String>) -> Self {
         Self::new(name, Health::Unknown, detail)
     }
 
     /// A prerequisite that prevents a plan, with a remedy.
     #[must_use]
-    pub fn broken(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn broken(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..Self::new(name, Health::Broken, detail) }
     }
 
     /// Names the subject if there are several.
     #[must_use]
-    pub fn of(self, subject: impl Into<String>) -> Self {
+    pub(crate) fn of(self, subject: impl Into<String>) -> Self {
         Self { subject: Some(subject.into()), ..self }
     }
 }
 
 /// Everything that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// Ordered so that each one may depend on those before.
     pub checks: Vec<Prerequisite>,
 }
@@ -88,20 +87,20 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// The number of prerequisites that could not be checked.
     #[must_use]
-    pub fn unknown(&self) -> usize {
+    pub(crate) fn unknown(&self) -> usize {
         self.checks.iter().filter(|check| check.state == Health::Unknown).count()
     }
 
     /// The number of broken prerequisites.
     #[must_use]
-    pub fn broken(&self) -> usize {
+    pub(crate) fn broken(&self) -> usize {
         self.checks.iter().filter(|check| check.state == Health::Broken).count()
     }
 }
 
 /// Compares a token's tenant with the one that specs declare.
 #[must_use]
-pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
+pub(crate) fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
     let Some(tenant) = claims.tid else {
         return Prerequisite::unknown("tenant", "not in the token");
     };
@@ -117,7 +116,7 @@ pub fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
 
 /// The identity in a token, with its name from Microsoft Graph if available.
 #[must_use]
-pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Prerequisite {
+pub(crate) fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Prerequisite {
     let Some(id) = claims.oid else {
         return Prerequisite::unknown("identity", "not in the token");
     };
@@ -140,7 +139,7 @@ pub fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Pr
 
 /// Judges ARM's answer about a subscription.
 #[must_use]
-pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Prerequisite {
+pub(crate) fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Prerequisite {
     let check = match told {
         Err(error) if error.kind == arm::ErrorKind::NotFound => Prerequisite::broken(
             "subscription",
@@ -174,7 +173,7 @@ pub fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims)
 
 /// Judges ARM's answer about a resource group that specs name. Only its owner can create it: without it, everything in it is refused.
 #[must_use]
-pub fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Prerequisite {
+pub(crate) fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Prerequisite {
     let check = match told {
         Ok(body) => Prerequisite::ok("group", format!("exists, in {}", text(body, "location"))),
         Err(error) if error.code.as_deref() == Some("ResourceGroupNotFound") => Prerequisite::broken(

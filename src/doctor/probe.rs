@@ -21,7 +21,7 @@ const TOLERANCE: Duration = Duration::from_mins(5);
 
 /// The result for a host.
 #[derive(Debug)]
-pub struct Reached {
+pub(crate) struct Reached {
     /// The check of reaching it.
     pub check: Prerequisite,
     /// How far this machine's clock is ahead of the host's, in seconds.
@@ -29,7 +29,7 @@ pub struct Reached {
 }
 
 /// Sends any request to a host.
-pub async fn reach(base: &Url) -> Reached {
+pub(crate) async fn reach(base: &Url) -> Reached {
     let host = base.host_str().unwrap_or_default().to_owned();
     let (answer, ahead) = ask(base).await;
     let check = match answer {
@@ -100,7 +100,7 @@ fn trouble(error: &reqwest::Error) -> ProbeTrouble {
 
 /// Compares this machine's clock with a host's.
 #[must_use]
-pub fn clock(host: &str, ahead: Option<i64>) -> Prerequisite {
+pub(crate) fn clock(host: &str, ahead: Option<i64>) -> Prerequisite {
     let Some(seconds) = ahead else {
         return Prerequisite::unknown("clock", "no host returned the time");
     };

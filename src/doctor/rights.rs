@@ -12,7 +12,7 @@ use crate::spec::Loaded;
 
 /// What the caller needs permissions for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Reading
     Plan,
     /// Reading and writing
@@ -21,7 +21,7 @@ pub enum Purpose {
 
 /// The actions that specs need, by the scope at which they must be permitted.
 #[must_use]
-pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<String>> {
+pub(crate) fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<String>> {
     let mut needed: BTreeMap<ResourceId, Vec<String>> = BTreeMap::new();
     for desired in desired(stacks) {
         let Some(kind) = desired.id.resource_type() else { continue };
@@ -47,7 +47,7 @@ pub fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId, Vec<S
 
 /// The scopes at which to query permissions: the scope itself, or if it does not exist, those above.
 #[must_use]
-pub fn places(scope: &ResourceId) -> Vec<ResourceId> {
+pub(crate) fn places(scope: &ResourceId) -> Vec<ResourceId> {
     let mut places = vec![scope.clone()];
     places.extend(scope.group());
     places.extend(scope.subscription_id().map(ResourceId::subscription));
@@ -57,7 +57,7 @@ pub fn places(scope: &ResourceId) -> Vec<ResourceId> {
 
 /// What is missing at a scope, if Azure was queried at `asked`.
 #[must_use]
-pub fn judged(
+pub(crate) fn judged(
     scope: &ResourceId,
     asked: &ResourceId,
     actions: &[String],

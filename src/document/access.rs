@@ -32,7 +32,7 @@ pub struct Access {
 pub struct AccountAccess {
     /// Its address in the spec: `accounts/chat-eu`.
     pub address: String,
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
     /// Its resource id.
     pub id: String,
@@ -48,13 +48,13 @@ pub struct AccountAccess {
     pub deny_assignments: Vec<DenyAssignment>,
 }
 
-/// A deny assignment.
+/// A deny assignment that takes away access.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DenyAssignment {
-    /// Its name.
+    /// Name of the deny assignment.
     pub name: String,
-    /// Its scope.
+    /// Id of the resource or group to which it applies.
     pub scope: String,
 }
 
@@ -136,7 +136,7 @@ pub struct Holder {
 pub struct Through {
     /// How the scope relates to the account.
     pub reach: Reach,
-    /// The scope.
+    /// Id of the resource or group on which the role is given.
     pub scope: String,
     /// The role's name.
     pub role: String,
@@ -163,9 +163,9 @@ pub enum Reach {
     Direct,
     /// A child of the account, such as a project.
     Below,
-    /// Its resource group.
+    /// On the resource group of the account.
     ResourceGroup,
-    /// Its subscription.
+    /// On the subscription of the account.
     Subscription,
     /// A management group or the tenant's root.
     Above,
@@ -195,9 +195,9 @@ pub struct AccessChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KeysChange {
-    /// Before.
+    /// As it is now.
     pub before: Option<Keys>,
-    /// After.
+    /// As it is after an apply.
     pub after: Option<Keys>,
 }
 

@@ -18,7 +18,7 @@ pub struct Cause {
     /// The caller's type, if the resource shows it: `User`, `Application`, `ManagedIdentity`, `Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller_type: Option<String>,
-    /// When.
+    /// When it happened, in UTC.
     pub when: String,
     /// Azure's name of the operation, from the activity log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub enum Done {
 pub enum Evidence {
     /// The resource itself.
     Resource,
-    /// The activity log.
+    /// Azure's activity log.
     ActivityLog,
 }
 

@@ -11,7 +11,7 @@ use crate::finding::{Code, Severity};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
-    /// All of it.
+    /// Everything that the specs declare was compared.
     #[default]
     All,
     /// What Azure shows: it does not show some declared fields (`notCompared`).

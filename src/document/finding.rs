@@ -14,13 +14,13 @@ use crate::text::source::{Position, Sources};
 pub struct FindingEntry {
     /// Its position in a spec.
     pub source: Option<Position>,
-    /// Its severity.
+    /// Whether it stops a run.
     pub severity: Severity,
     /// What sort of thing it is; stable between versions.
     // Text in the schema, since other versions have other codes.
     #[schemars(with = "String")]
     pub code: Code,
-    /// The message.
+    /// What is wrong, in one sentence.
     pub message: String,
     /// Azure's answer, or another cause.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,7 @@ use crate::text::source::Position;
 pub struct KeysStatement {
     /// The number of accounts by state.
     pub summary: Counts,
-    /// Each account.
+    /// One entry per account, in the order of the specs.
     pub accounts: Vec<AccountKeys>,
 }
 
@@ -32,7 +32,7 @@ pub struct Counts {
 pub struct AccountKeys {
     /// Its address in the spec, or its id if there is no spec.
     pub address: String,
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
     /// Its resource id.
     pub id: String,
@@ -58,7 +58,7 @@ pub enum Keys {
 pub struct Revocation {
     /// The number of keys by result.
     pub summary: KeyCounts,
-    /// Each account.
+    /// One entry per account, in the order of the specs.
     pub accounts: Vec<AccountRevocation>,
 }
 
@@ -81,7 +81,7 @@ pub struct KeyCounts {
 pub struct AccountRevocation {
     /// Its address in the spec.
     pub address: String,
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
     /// Its resource id.
     pub id: String,

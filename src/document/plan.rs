@@ -235,7 +235,7 @@ pub struct PlannedChange {
     /// The fields that the spec omits and that differ from the default at creation, which `after` has. They are drift, and are not written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<FieldEntry>,
-    /// The reason.
+    /// Why it is done or cannot be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The declared fields that Azure does not show, so that they were not compared.
@@ -291,7 +291,7 @@ pub enum Mark {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Hole")]
 pub struct HoleEntry {
-    /// The field.
+    /// Name of the field in the spec.
     pub field: String,
     /// The id of the other resource.
     pub resource: String,
@@ -371,7 +371,7 @@ pub struct FieldEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Incomplete {
-    /// The scope.
+    /// Id of the resource or group that could not be read.
     pub scope: String,
     /// What Azure answered.
     pub reason: String,

@@ -97,7 +97,7 @@ pub enum Status {
 pub struct Output {
     /// Its label.
     pub name: String,
-    /// Its value.
+    /// What it was set to.
     pub value: String,
 }
 

@@ -17,7 +17,7 @@ pub struct Usage {
     pub from: String,
     /// The number of accounts by verdict.
     pub summary: Verdicts,
-    /// Each account.
+    /// One entry per account, in the order of the specs.
     pub accounts: Vec<AccountUsage>,
 }
 
@@ -71,13 +71,13 @@ impl KeyVerdict {
 pub struct AccountUsage {
     /// Its address in the spec, or its id if there is no spec.
     pub address: String,
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
     /// Its resource id.
     pub id: String,
     /// Where it is declared.
     pub source: Option<Position>,
-    /// The verdict.
+    /// Whether calls with a key were seen.
     pub verdict: KeyVerdict,
     /// The verdict in words.
     pub statement: String,

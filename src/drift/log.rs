@@ -33,7 +33,7 @@ const NAMELESS: &str = "somebody whom the log does not name";
 /// A part of the log that one query covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LogScope {
-    /// A resource group.
+    /// All that happened in a resource group.
     Group(ResourceId),
     /// A provider's resources in a subscription.
     Provider(ResourceId, String),

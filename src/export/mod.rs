@@ -31,13 +31,13 @@ const ROUNDS: usize = 6;
 /// What to export, and the stack to declare it.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The subscription.
+    /// What is exported.
     pub subscription: ResourceId,
     /// Only this resource group, if set.
     pub group: Option<String>,
     /// Only accounts with this name, if set.
     pub account: Option<String>,
-    /// The stack.
+    /// The name of the stack in the spec.
     pub stack: String,
 }
 

@@ -3,8 +3,8 @@
 //! Pure; `revoke` does the IO. Keys are never read: whether an account accepts keys is in its body, and the answer of a regeneration, which
 //! contains the new keys, is discarded.
 
-pub mod revoke;
-pub mod usage;
+pub(crate) mod revoke;
+pub(crate) mod usage;
 
 use crate::accounts::Standing;
 use crate::document::keys::{AccountKeys, Counts, Keys, KeysStatement};
@@ -12,7 +12,7 @@ use crate::text::source::Sources;
 
 /// Which of these accounts accept keys.
 #[must_use]
-pub fn status(standing: &[Standing], sources: &Sources) -> KeysStatement {
+pub(crate) fn status(standing: &[Standing], sources: &Sources) -> KeysStatement {
     let accounts: Vec<AccountKeys> = standing
         .iter()
         .map(|account| AccountKeys {

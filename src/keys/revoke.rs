@@ -17,7 +17,7 @@ use crate::text::source::Sources;
 const KEYS: [&str; 2] = ["Key1", "Key2"];
 
 /// Regenerates both keys of each account, with a finding for each key that may still be the old one.
-pub async fn revoke(
+pub(crate) async fn revoke(
     standing: &[Standing],
     client: &Client,
     sources: &Sources,

@@ -19,7 +19,7 @@ use crate::spec::tree::YamlDocument;
 pub struct Section {
     /// JSON pointer to the list.
     pub pointer: String,
-    /// The parent.
+    /// Id of the account or project that contains it.
     pub parent: ResourceId,
     /// The parent's address.
     pub place: String,

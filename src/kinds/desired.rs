@@ -21,7 +21,7 @@ use crate::text::source::Span;
 /// A declared resource.
 #[derive(Debug, Clone)]
 pub struct Desired {
-    /// Its kind.
+    /// What it is, and how it is read and compared.
     pub kind: &'static dyn Kind,
     /// The stack that declares it.
     pub stack: String,

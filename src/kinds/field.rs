@@ -74,7 +74,7 @@ impl Compare {
 /// Whether a field of a live resource can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutability {
-    /// In place.
+    /// A PUT changes it.
     InPlace,
     /// In place, by a separate write before the others.
     Apart,

@@ -10,7 +10,7 @@ use crate::snapshot::{Body, Refusal, Snapshot};
 /// A live resource.
 #[derive(Debug, Clone)]
 pub struct Live {
-    /// Its kind.
+    /// What it is, and how it is read and compared.
     pub kind: &'static dyn Kind,
     /// Its id as ARM returned it.
     pub id: ResourceId,

@@ -44,7 +44,7 @@ pub fn has_own_identity(body: &Value) -> bool {
 pub struct IdentityHolder<'a> {
     /// What it is: `account`.
     pub noun: &'static str,
-    /// Its name.
+    /// Name of the resource in its file.
     pub name: &'a str,
     /// The identities that its spec declares.
     pub identity: Option<&'a Identity>,

@@ -42,7 +42,7 @@ const WITHOUT_GRAPH: &str = "write the object id and its type: `{id: …, type: 
 pub struct Resolved {
     /// Its object id.
     pub id: Uuid,
-    /// Its type.
+    /// User, group, or service principal.
     pub principal_type: PrincipalType,
     /// Its display name, if known.
     pub name: Option<String>,

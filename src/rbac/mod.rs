@@ -25,7 +25,7 @@ use powers::GRANT;
 pub use powers::{POWERS, Power};
 pub use terms::{Term, Terms};
 
-/// A role.
+/// A role definition, of which only the permissions count.
 #[derive(Debug, Clone)]
 pub struct Role {
     /// GUID of the role definition.

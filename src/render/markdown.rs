@@ -33,7 +33,7 @@ const OF_DELETIONS: usize = 36_000;
 /// Reserved for the last lines.
 const OF_THE_END: usize = 1_500;
 
-/// A plan.
+/// What `plan --format markdown` prints.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     plan_within(plan, LONGEST)

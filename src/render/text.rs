@@ -50,7 +50,7 @@ fn look(action: Action) -> (&'static str, Style) {
     }
 }
 
-/// A plan.
+/// What `plan` prints.
 #[must_use]
 pub fn plan(plan: &Plan, page: Page) -> String {
     let mut text = plan_to_apply(plan, page);

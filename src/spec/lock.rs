@@ -30,7 +30,7 @@ pub struct LockEntry {
     /// The environments (`--env`) whose runs named it; empty if it was locked without one, and then it counts in all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
-    /// Its type.
+    /// User, group, or service principal.
     #[serde(rename = "type")]
     pub principal_type: PrincipalType,
     /// Its name in the spec; for a managed identity the resource id.

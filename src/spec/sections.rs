@@ -1,6 +1,6 @@
 //! The lists of a spec that contain resources or grants: the noun for an element, and where the list may be.
 //!
-//! One row for each list; whatever reads, names, writes or compares specs uses it. A kind without a row fails a test.
+//! One row for each list; whatever reads, names, writes or compares specs uses it. A kind of list without a row fails a test.
 
 /// A list of a spec.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ pub struct FileId(u32);
 /// A range of bytes in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The file.
+    /// The file in which it is.
     pub file: FileId,
     /// First byte.
     pub start: usize,
@@ -46,7 +46,7 @@ impl fmt::Display for Position {
 pub struct SourceFile {
     /// Its displayed name.
     pub name: String,
-    /// Its text.
+    /// The whole content.
     pub text: String,
     line_starts: Vec<usize>,
     /// The number of characters that start before each block of the text: a line may be as long as its file.
@@ -93,7 +93,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Adds a file.
+    /// Keeps a file, so that positions in it can be shown.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let text = text.into();
         let line_starts =

@@ -17,7 +17,7 @@ const LARGEST: usize = 1024 * 1024;
 
 /// Sends probes to the data plane.
 #[derive(Debug, Clone)]
-pub struct Prober {
+pub(crate) struct Prober {
     http: reqwest::Client,
     account: Credential,
     project: Credential,
@@ -26,7 +26,7 @@ pub struct Prober {
 
 impl Prober {
     /// A prober with tokens for accounts and for projects, which differ in their audience; no proxy is used for this machine.
-    pub fn new(
+    pub(crate) fn new(
         account: Credential,
         project: Credential,
         cloud: Cloud,
@@ -41,13 +41,13 @@ impl Prober {
     }
 
     /// The object id in its token, if any.
-    pub async fn object_id(&self) -> Option<Uuid> {
+    pub(crate) async fn object_id(&self) -> Option<Uuid> {
         let token = self.account.token(self.addresses.data_scope).await.ok()?;
         Claims::of(&token).oid
     }
 
     /// Sends a probe, and again if the model requires another name for the limit.
-    pub async fn ask(&self, probe: &Probe) -> Answered {
+    pub(crate) async fn ask(&self, probe: &Probe) -> Answered {
         let answered = self.send(probe).await;
         let Answered::Answer { status: 400, body: Some(body) } = &answered else { return answered };
         match renamed_limit(probe, body) {

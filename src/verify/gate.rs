@@ -20,7 +20,7 @@ use crate::kinds::{Deployments, Described as _, Projects, role_assignment};
 use crate::rbac::Catalogue;
 
 /// Verifies before and after keys are disabled.
-pub struct Gate {
+pub(crate) struct Gate {
     /// Sends the probes.
     pub caller: Prober,
     /// The location of data planes.
@@ -46,7 +46,7 @@ pub(crate) struct Stop {
 impl Gate {
     /// Whether a step disables the keys of a live account.
     #[must_use]
-    pub fn concerns(step: &Step) -> bool {
+    pub(crate) fn concerns(step: &Step) -> bool {
         step.kind == Accounts.name()
             && step.action == StepAction::Update
             && step.patch.get("disableLocalAuth").is_some_and(|value| value == true)
@@ -54,7 +54,7 @@ impl Gate {
 
     /// The deployments and projects that a plan declares, whether live or not.
     #[must_use]
-    pub fn wanted(plan: &Plan) -> Vec<ExpectedChild> {
+    pub(crate) fn wanted(plan: &Plan) -> Vec<ExpectedChild> {
         let kinds = [Deployments.name(), Projects.name()];
         let undeclared = [Action::Delete, Action::Unmanaged, Action::UnmanagedDrift];
         let declared = plan

@@ -3,13 +3,13 @@
 //! `subject`, `probe`, `verdict`, `recent` and `wait` are pure: what to prove, what to send, what an answer proves, what is new, when to
 //! retry. `call` sends; `run` repeats until every verdict is final; `gate` does so during an apply.
 
-pub mod call;
-pub mod gate;
-pub mod probe;
-pub mod recent;
+pub(crate) mod call;
+pub(crate) mod gate;
+pub(crate) mod probe;
+pub(crate) mod recent;
 mod subject;
-pub mod verdict;
-pub mod wait;
+pub(crate) mod verdict;
+pub(crate) mod wait;
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ use crate::finding::{Code, Severity};
 use crate::text::source::{Position, Sources};
 use call::Prober;
 use probe::DataPlane;
-pub use subject::{ExpectedChild, Subject, queries, subjects};
+pub(crate) use subject::{ExpectedChild, Subject, queries, subjects};
 use verdict::{Judgement, ProofResult, Reason, judge};
 
 /// The results for the accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Verification {
+pub(crate) struct Verification {
     /// The number of checks by result.
     pub summary: ProofCounts,
     /// Each check, in the order of the specs.
@@ -42,7 +42,7 @@ pub struct Verification {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Tally")]
-pub struct ProofCounts {
+pub(crate) struct ProofCounts {
     /// Confirmed.
     pub proven: usize,
     /// Refuted.
@@ -57,7 +57,7 @@ pub struct ProofCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Check")]
-pub struct Proof {
+pub(crate) struct Proof {
     /// The account's address in the spec.
     pub address: String,
     /// The account's name.
@@ -72,12 +72,10 @@ pub struct Proof {
     /// The project, if one is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
-    /// The result.
     pub outcome: ProofResult,
     /// The reason, unless it is proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// The message.
     pub message: String,
     /// The number of attempts.
     pub attempts: usize,
@@ -94,7 +92,7 @@ pub struct Proof {
 /// What to prove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Claim {
+pub(crate) enum Claim {
     /// A model accepts a token.
     ModelAnswers,
     /// The endpoint of a Foundry project accepts a token.
@@ -104,10 +102,10 @@ pub enum Claim {
 }
 
 /// Called for each wait: what for, why, and how long so far.
-pub type Waiting = dyn Fn(&str, &Judgement, Duration) + Send + Sync;
+pub(crate) type Waiting = dyn Fn(&str, &Judgement, Duration) + Send + Sync;
 
 /// The settings of a run.
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// Sends the probes.
     pub caller: &'a Prober,
     /// How long to wait for temporary failures.
@@ -123,7 +121,7 @@ pub struct Run<'a> {
 }
 
 /// Probes until every verdict is final.
-pub async fn run(subjects: &[Subject<'_>], run: &Run<'_>, sources: Option<&Sources>) -> Verification {
+pub(crate) async fn run(subjects: &[Subject<'_>], run: &Run<'_>, sources: Option<&Sources>) -> Verification {
     let asked: Vec<BoxFuture<'_, Proof>> =
         subjects.iter().map(|subject| check(subject, run, sources).boxed()).collect();
     let checks: Vec<Proof> = stream::iter(asked).buffered(run.parallelism.max(1)).collect().await;
@@ -201,13 +199,13 @@ fn title(claim: Claim, name: Option<&str>, account: &str) -> String {
 impl Proof {
     /// Its subject, for people.
     #[must_use]
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         title(self.claim, self.deployment.as_deref().or(self.project.as_deref()), &self.account)
     }
 
     /// The remedy, if it is not proven.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         let reason = self.reason?;
         if reason == Reason::Role && self.outcome != ProofResult::Unprovable {
             return Some(self.who_else());
@@ -272,7 +270,7 @@ impl Proof {
 
 /// The findings of a verification: an error for everything that is not proven, unless inconclusive results are allowed.
 #[must_use]
-pub fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry> {
+pub(crate) fn findings(verification: &Verification, lenient: bool) -> Vec<FindingEntry> {
     let finding = |check: &Proof| {
         let (code, severity) = match check.outcome {
             ProofResult::Proven => return None,

@@ -9,7 +9,7 @@ use crate::rbac::{self, Task};
 
 /// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Call {
+pub(crate) enum Call {
     /// A call of a model.
     Model(Ask),
     /// A list of a project's deployments, which costs nothing.
@@ -20,7 +20,7 @@ pub enum Call {
 
 /// The cheapest request to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ask {
+pub(crate) enum Ask {
     /// The shortest chat.
     Chat,
     /// One word to embed.
@@ -34,15 +34,14 @@ pub enum Ask {
 impl Call {
     /// Whether its token is for Foundry (`https://ai.azure.com`); for messages: <https://github.com/Azure-Samples/claude/issues/40>.
     #[must_use]
-    pub fn is_for_foundry(self) -> bool {
+    pub(crate) fn is_for_foundry(self) -> bool {
         matches!(self, Call::Project | Call::Model(Ask::Message))
     }
 }
 
 /// A deployment as ARM shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveDeployment {
-    /// Its name.
+pub(crate) struct LiveDeployment {
     pub name: String,
     /// The model's publisher: `OpenAI`, `Mistral AI`.
     pub format: String,
@@ -66,7 +65,7 @@ impl Ask {
 impl LiveDeployment {
     /// Parses a deployment in ARM shape: its capabilities show what the model does.
     #[must_use]
-    pub fn of(body: &Value) -> Option<Self> {
+    pub(crate) fn of(body: &Value) -> Option<Self> {
         let name = name(body)?;
         let format = DeploymentBody::of(body).format().unwrap_or_default().to_owned();
         let ask = rbac::shown(body).into_iter().find_map(Ask::of);
@@ -81,7 +80,7 @@ pub(super) fn name(body: &Value) -> Option<String> {
 
 /// A request to the data plane.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// Its kind.
     pub call: Call,
     /// Where it goes.
@@ -92,7 +91,7 @@ pub struct Probe {
 
 /// The location of an account's data plane.
 #[derive(Debug, Clone)]
-pub enum DataPlane {
+pub(crate) enum DataPlane {
     /// At the hosts in ARM's answers, below the cloud's suffixes.
     Cloud(Cloud),
     /// At the origin of a sandbox, below `_data/SUBDOMAIN`.
@@ -111,7 +110,7 @@ const FEWEST: u32 = 1;
 const FEW: u32 = 16;
 
 /// The smallest request to a deployment, by its name.
-pub fn model(account: &Value, name: &str, ask: Ask, place: &DataPlane) -> Result<Probe, String> {
+pub(crate) fn model(account: &Value, name: &str, ask: Ask, place: &DataPlane) -> Result<Probe, String> {
     const WORDS: &str = "Say yes.";
     let messages = json!([{"role": "user", "content": WORDS}]);
     let (api, path, body) = match ask {
@@ -135,7 +134,7 @@ pub fn model(account: &Value, name: &str, ask: Ask, place: &DataPlane) -> Result
 
 /// The request to a project: the list of its deployments, which requires the data action
 /// `Microsoft.CognitiveServices/accounts/AIServices/deployments/read`.
-pub fn project(account: &Value, project: &Value, place: &DataPlane) -> Result<Probe, String> {
+pub(crate) fn project(account: &Value, project: &Value, place: &DataPlane) -> Result<Probe, String> {
     let shown = endpoint_of(project, FOUNDRY).ok_or("Azure does not show its endpoint")?;
     let base = own(account, shown, place)?;
     let mut url = match place {
@@ -151,7 +150,7 @@ pub fn project(account: &Value, project: &Value, place: &DataPlane) -> Result<Pr
 
 /// The same request for models that require another name for the limit, if the answer says so.
 #[must_use]
-pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
+pub(crate) fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
     let message = answer["error"]["message"].as_str()?;
     let mut body = probe.body.clone().filter(|_| message.contains("max_completion_tokens"))?;
     body.as_object_mut()?.remove("max_tokens")?;
@@ -160,7 +159,7 @@ pub fn renamed_limit(probe: &Probe, answer: &Value) -> Option<Probe> {
 }
 
 /// The request that shows whether keys are checked: a list that costs nothing.
-pub fn keys(account: &Value, place: &DataPlane) -> Result<Probe, String> {
+pub(crate) fn keys(account: &Value, place: &DataPlane) -> Result<Probe, String> {
     let mut url = extended(&base(account, OPENAI, place)?, ["openai", "models"].into_iter())?;
     url.query_pairs_mut().append_pair("api-version", OPENAI_VERSION);
     Ok(Probe { call: Call::Keys, url, body: None })

@@ -19,12 +19,11 @@ const WINDOW: Duration = Duration::from_mins(10);
 /// What is new about a subject.
 #[expect(clippy::struct_excessive_bools, reason = "four facts that have nothing to do with each other")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Recent {
+pub(crate) struct Recent {
     /// A role assignment that would allow the caller to call.
     pub grant: bool,
     /// The deployment or project.
     pub made: bool,
-    /// The account.
     pub account: bool,
     /// The last write to the account.
     pub written: bool,
@@ -32,7 +31,7 @@ pub struct Recent {
 
 /// The caller and the current time.
 #[derive(Debug, Clone, Copy)]
-pub struct Looking {
+pub(crate) struct Looking {
     /// The object id of the caller, if its token has one.
     pub caller: Option<Uuid>,
     /// The current time.

@@ -24,7 +24,7 @@ use crate::text::source::Span;
 
 /// A probe, or a verdict that needs none.
 #[derive(Debug, Clone)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     pub(super) account: &'a Standing,
     pub(super) claim: Claim,
     /// The deployment or project.
@@ -39,8 +39,7 @@ pub struct Subject<'a> {
 
 /// A deployment or project that should exist.
 #[derive(Debug, Clone)]
-pub struct ExpectedChild {
-    /// Its id.
+pub(crate) struct ExpectedChild {
     pub id: ResourceId,
     /// Where it is declared, if known.
     pub span: Option<Span>,
@@ -91,7 +90,7 @@ pub(super) fn sorts(account: &Standing, wanted: &[ExpectedChild]) -> Vec<ChildSo
 
 /// What must be read: the accounts, and their children.
 #[must_use]
-pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+pub(crate) fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let mut queries = Accounts.queries(stacks, snapshot);
     if queries.iter().all(|query| snapshot.get(query).is_some()) {
         let (standing, _) = accounts::declared(stacks, snapshot);
@@ -106,7 +105,7 @@ pub fn queries(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
 
 /// Everything to prove about these accounts, and findings about what could not be read.
 #[must_use]
-pub fn subjects<'a>(
+pub(crate) fn subjects<'a>(
     stacks: &[Loaded],
     standing: &'a [Standing],
     snapshot: &Snapshot,

@@ -17,7 +17,7 @@ const TRIES: usize = 3;
 
 /// The wait before the next attempt, or `None` if the verdict is final.
 #[must_use]
-pub fn again(
+pub(crate) fn again(
     verdict: &Judgement,
     recent: Recent,
     attempts: usize,

@@ -34,7 +34,7 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
-    /// Every credential.
+    /// All credentials, in the order of the documentation.
     pub const ALL: &'static [CredentialKind] = &[
         CredentialKind::Auto,
         CredentialKind::AzureCli,
@@ -172,7 +172,7 @@ impl IdentityHost {
 /// A credential that `auto` considered but did not choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Which.
+    /// The credential that was chosen.
     pub kind: CredentialKind,
     /// Why not, as a fragment.
     pub reason: String,

@@ -87,7 +87,7 @@ static CHINA: Addresses = Addresses {
 };
 
 impl Cloud {
-    /// Every cloud.
+    /// All clouds that keyless knows.
     pub const ALL: &'static [Cloud] = &[Cloud::Public, Cloud::UsGov, Cloud::China];
 
     /// Its row of the table.

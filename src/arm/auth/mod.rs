@@ -67,7 +67,7 @@ pub enum AuthError {
     /// The environment lacks something that the credential needs.
     #[error("`{credential}` needs {missing}")]
     Missing {
-        /// Which credential.
+        /// The credential that was tried.
         credential: CredentialKind,
         /// Variables.
         missing: String,
@@ -77,7 +77,7 @@ pub enum AuthError {
     /// What the environment declares is not a valid credential.
     #[error("could not use `{credential}`: {reason}")]
     Unusable {
-        /// Which credential.
+        /// The credential that was tried.
         credential: CredentialKind,
         /// What is wrong with it.
         reason: String,
@@ -105,7 +105,7 @@ pub enum AuthError {
     /// The credential returned no token.
     #[error("`{credential}` returned no token: {reason}")]
     NoToken {
-        /// Which credential.
+        /// The credential that was tried.
         credential: CredentialKind,
         /// Why, in one line without secrets.
         reason: String,
@@ -224,7 +224,7 @@ pub struct Settings {
     pub cloud: Cloud,
     /// The tenant, if the spec declares one.
     pub tenant: Option<String>,
-    /// The environment.
+    /// The variables that are set.
     pub environment: Environment,
     /// How long a token may take.
     pub timeout: Duration,

@@ -13,18 +13,18 @@ use crate::text::excerpt::first_words;
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// Headers.
+    /// What Azure says beside the body.
     pub headers: Headers,
-    /// Body.
+    /// What was asked for, or why not.
     pub body: ResponseBody,
 }
 
-/// A body.
+/// What an answer contains.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResponseBody {
     /// No bytes.
     Empty,
-    /// JSON.
+    /// A JSON document.
     Json(Value),
     /// A success that the caller read while it was received.
     Taken,

@@ -63,15 +63,11 @@ pub(super) enum Editor {
 /// What was answered.
 #[derive(Debug, Clone)]
 pub(super) struct Answers {
-    /// The subscription.
     pub(super) subscription: String,
     /// The resource group.
     pub(super) group: String,
-    /// The stack.
     pub(super) stack: String,
-    /// The host.
     pub(super) host: Platform,
-    /// The editor.
     pub(super) editor: Editor,
     /// Repository of keyless, and the commit of it that the pipeline uses.
     pub(super) pinned: Option<Pinned>,
@@ -82,7 +78,6 @@ pub(super) struct Answers {
 pub(super) struct Pinned {
     /// `OWNER/NAME`, or its path on the host.
     pub(super) repository: String,
-    /// The commit.
     pub(super) commit: String,
 }
 
@@ -91,7 +86,6 @@ pub(super) struct Pinned {
 pub(super) struct Scratch {
     /// Its name; otherwise one that follows from subscription and group.
     pub(super) account: Option<String>,
-    /// Its location.
     pub(super) location: String,
     /// Object id of a user.
     pub(super) user: Option<String>,

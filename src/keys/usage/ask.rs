@@ -18,7 +18,7 @@ const BUSY: u64 = 50_000;
 
 /// The queries that are open. Accounts that do not accept keys are not asked about.
 #[must_use]
-pub fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snapshot) -> Vec<Query> {
+pub(crate) fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snapshot) -> Vec<Query> {
     let asked: Vec<&AskedAccount> = subjects.iter().filter(|subject| subject.takes_keys).collect();
     let mut queries = Vec::new();
     for subject in &asked {
@@ -65,7 +65,7 @@ pub fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snapshot) -
 
 /// The queries about who fetched keys, which is shown beside a verdict and has no part in it.
 #[must_use]
-pub fn fetches(subjects: &[AskedAccount], window: Window) -> Vec<Query> {
+pub(crate) fn fetches(subjects: &[AskedAccount], window: Window) -> Vec<Query> {
     let asked = subjects.iter().filter(|subject| subject.takes_keys);
     asked.map(|subject| fetched::query(&subject.id, window)).collect()
 }
@@ -190,7 +190,7 @@ fn denies(queries: impl IntoIterator<Item = Query>, snapshot: &Snapshot) -> bool
 
 /// What the answers say about an account.
 #[must_use]
-pub fn evidence(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> KeyEvidence {
+pub(crate) fn evidence(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> KeyEvidence {
     let sinks = sinks(&subject.id, snapshot);
     let workspaces: BTreeSet<&ResourceId> = sinks.iter().flat_map(|sinks| &sinks.workspaces).collect();
     let kept = |workspace: &&ResourceId| {

@@ -27,7 +27,7 @@ const OBJECT_ID: &str = "http://schemas.microsoft.com/identity/claims/objectiden
 
 /// Who fetched keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fetches {
+pub(crate) struct Fetches {
     /// Each caller and tool.
     pub all: Vec<Fetched>,
     /// Whether the whole log was read.
@@ -80,7 +80,6 @@ fn brief(event: Value) -> Value {
     })
 }
 
-/// Reads the answer.
 pub(super) fn read(answer: Option<&Answer>, account: &ResourceId) -> Result<Fetches, Refusal> {
     let events = match answer {
         Some(Answer::Found(events)) => events.as_slice(),

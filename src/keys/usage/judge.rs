@@ -28,7 +28,7 @@ const MONTH: u32 = 35;
 
 /// Judges an account.
 #[must_use]
-pub fn judge(
+pub(crate) fn judge(
     subject: &AskedAccount,
     evidence: &KeyEvidence,
     window: Window,
@@ -383,7 +383,7 @@ fn calls(rows: &[LoggedCalls]) -> Vec<Calls> {
 
 /// The findings about a verdict: none if keys can be turned off.
 #[must_use]
-pub fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
+pub(crate) fn findings(subject: &AskedAccount, usage: &AccountUsage) -> Vec<Finding> {
     let code = match usage.verdict {
         KeyVerdict::KeysUsed => Code::KeysUsed,
         KeyVerdict::CallsWithoutName => Code::CallsWithoutName,

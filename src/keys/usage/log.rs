@@ -70,12 +70,11 @@ const NO_PUBLIC_QUERIES: &str = "NspValidationFailedError";
 
 /// What the request log has of one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestLog {
+pub(crate) enum RequestLog {
     /// It was not asked for, because it is sent nowhere or cannot change the verdict.
     NotAsked,
     /// It could be read.
     Read {
-        /// The calls.
         rows: Vec<LoggedCalls>,
         /// Why there may be more.
         flaws: Vec<LogGap>,
@@ -88,7 +87,7 @@ pub enum RequestLog {
 
 /// Why the log may have more than the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogGap {
+pub(crate) enum LogGap {
     /// A workspace has logs of the account that the caller may not read.
     Hidden(String),
     /// Azure says that the answer is not complete.
@@ -99,8 +98,7 @@ pub enum LogGap {
 
 /// Calls of one operation on one day that were authenticated in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedCalls {
-    /// The day.
+pub(crate) struct LoggedCalls {
     pub day: Day,
     /// The operation, as the log names it.
     pub operation: String,
@@ -302,7 +300,7 @@ pub(super) fn together(parts: impl IntoIterator<Item = RequestLog>) -> RequestLo
 
 /// What Azure's refusal of a query means: the table is not there, or what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// No log of this kind has arrived.
     NoTable,
     /// A right is missing.
@@ -313,7 +311,7 @@ pub enum Meaning {
 
 /// What a refusal with these codes means.
 #[must_use]
-pub fn meaning<'a>(codes: impl IntoIterator<Item = &'a str>) -> Meaning {
+pub(crate) fn meaning<'a>(codes: impl IntoIterator<Item = &'a str>) -> Meaning {
     let mut meaning = Meaning::Other;
     for code in codes {
         if code.eq_ignore_ascii_case(NO_TABLE) {

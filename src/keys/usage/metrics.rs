@@ -29,8 +29,7 @@ const MOST_SERIES: u32 = 1000;
 
 /// The number of calls by day. A day that is not there had none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Metrics {
-    /// All calls.
+pub(crate) struct Metrics {
     pub calls: BTreeMap<Day, u64>,
     /// Those that certainly succeeded.
     pub successful: BTreeMap<Day, u64>,
@@ -41,7 +40,7 @@ pub struct Metrics {
 impl Metrics {
     /// All calls in the period.
     #[must_use]
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.calls.values().sum()
     }
 }

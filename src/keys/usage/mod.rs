@@ -21,13 +21,13 @@ mod worlds;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-pub use ask::{evidence, fetches, queries};
-pub use fetched::Fetches;
-pub use judge::{findings, judge};
-pub use log::{LogGap, LoggedCalls, Meaning, RequestLog, meaning};
-pub use metrics::Metrics;
-pub use names::{callers, name};
-pub use settings::Sinks;
+pub(crate) use ask::{evidence, fetches, queries};
+pub(crate) use fetched::Fetches;
+pub(crate) use judge::{findings, judge};
+pub(crate) use log::{Meaning, RequestLog, meaning};
+pub(crate) use metrics::Metrics;
+pub(crate) use names::{callers, name};
+pub(crate) use settings::Sinks;
 
 use crate::body::AccountBody;
 use crate::id::ResourceId;
@@ -40,17 +40,16 @@ const DAY: i64 = 24 * 3600;
 /// After how many seconds a call is in the log and the metrics. Azure says minutes.
 const LATE: i64 = 3600;
 /// Metrics are kept for 93 days (learn.microsoft.com, "Azure Monitor Metrics data platform").
-pub const MOST_DAYS: u32 = MOST_QUIET_DAYS;
+pub(crate) const MOST_DAYS: u32 = MOST_QUIET_DAYS;
 
 /// A day, counted from 1970-01-01 (UTC).
-pub type Day = i64;
+pub(crate) type Day = i64;
 
 /// The account that is asked about.
 #[derive(Debug, Clone)]
-pub struct AskedAccount {
+pub(crate) struct AskedAccount {
     /// Its address in the spec, or its id if there is no spec.
     pub address: String,
-    /// Its id.
     pub id: ResourceId,
     /// Where it is declared.
     pub span: Option<Span>,
@@ -65,7 +64,7 @@ pub struct AskedAccount {
 impl AskedAccount {
     /// A live account; `quiet_days` are how many days without a call with a key are enough.
     #[must_use]
-    pub fn of(address: &str, (id, body): (&ResourceId, &Value), span: Option<Span>, quiet_days: u32) -> Self {
+    pub(crate) fn of(address: &str, (id, body): (&ResourceId, &Value), span: Option<Span>, quiet_days: u32) -> Self {
         let account = AccountBody::of(body);
         Self {
             address: address.to_owned(),
@@ -80,17 +79,16 @@ impl AskedAccount {
 
 /// The period that is asked about: full days, and today until now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub(crate) struct Window {
     /// How many full days before today.
     pub days: u32,
-    /// Now.
     pub now: Timestamp,
 }
 
 impl Window {
     /// Today: the first day that is not judged. Shortly after midnight that is still yesterday, since logs and metrics are late.
     #[must_use]
-    pub fn today(self) -> Day {
+    pub(crate) fn today(self) -> Day {
         self.now.as_second().saturating_sub(LATE).div_euclid(DAY)
     }
 
@@ -99,9 +97,8 @@ impl Window {
         self.now.as_second().div_euclid(DAY)
     }
 
-    /// The first day.
     #[must_use]
-    pub fn first(self) -> Day {
+    pub(crate) fn first(self) -> Day {
         self.today() - i64::from(self.days)
     }
 
@@ -111,7 +108,7 @@ impl Window {
     }
 
     /// The full days, the last one first.
-    pub fn full_days(self) -> impl Iterator<Item = Day> {
+    pub(crate) fn full_days(self) -> impl Iterator<Item = Day> {
         (self.first()..self.today()).rev()
     }
 }
@@ -123,7 +120,7 @@ fn begin(day: Day) -> Timestamp {
 
 /// A day as people write it.
 #[must_use]
-pub fn date(day: Day) -> String {
+pub(crate) fn date(day: Day) -> String {
     begin(day).strftime("%Y-%m-%d").to_string()
 }
 
@@ -134,7 +131,7 @@ fn second(time: Timestamp) -> String {
 
 /// What is known about an account.
 #[derive(Debug, Clone)]
-pub struct KeyEvidence {
+pub(crate) struct KeyEvidence {
     /// Where its request log goes.
     pub sinks: Result<Sinks, Refusal>,
     /// How many calls there were.

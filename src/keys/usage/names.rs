@@ -8,14 +8,14 @@ use crate::document::usage::AccountUsage;
 
 /// The object ids of everybody who called or fetched keys.
 #[must_use]
-pub fn callers(accounts: &[AccountUsage]) -> BTreeSet<Uuid> {
+pub(crate) fn callers(accounts: &[AccountUsage]) -> BTreeSet<Uuid> {
     let callers = accounts.iter().flat_map(|account| account.calls.iter().flat_map(|calls| &calls.callers));
     let fetched = accounts.iter().flat_map(|account| account.keys_fetched.iter().map(|each| &each.caller));
     callers.chain(fetched).filter_map(|id| Uuid::try_parse(id).ok()).collect()
 }
 
 /// Adds names to ids.
-pub fn name(accounts: &mut [AccountUsage], names: &BTreeMap<String, String>) {
+pub(crate) fn name(accounts: &mut [AccountUsage], names: &BTreeMap<String, String>) {
     let add = |id: &mut String| {
         if let Some(name) = names.get(&id.to_ascii_lowercase()) {
             *id = format!("{name} ({id})");

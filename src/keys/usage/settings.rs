@@ -13,7 +13,7 @@ const ALL: &str = "allLogs";
 
 /// Where the request log of an account goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sinks {
+pub(crate) struct Sinks {
     /// Log Analytics workspaces.
     pub workspaces: Vec<ResourceId>,
     /// Where else, as people call it: a storage account, an event hub.

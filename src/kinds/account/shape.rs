@@ -3,17 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use crate::kinds::shape::{self, overlay_elements, overlay_identity};
-use crate::kinds::{Trust, cidr, merge};
+use crate::kinds::{KINDS, Trust, cidr, merge};
 use crate::spec::sections;
 use crate::text::json::member;
 
-/// Members of a declared account that are not fields of the resource, besides the lists of its children.
-const NOT_FIELDS: &[&str] =
-    &["name", "existing", "resourceGroup", "expected", "coManagedBy", "keyUsage", "defenderForAISettings"];
+/// Members of a declared account that are not fields of the resource, besides its children.
+const NOT_FIELDS: &[&str] = &["name", "existing", "resourceGroup", "expected", "coManagedBy", "keyUsage"];
 
 /// All members of a declared account that are not fields of the resource.
 pub(super) fn not_fields() -> Vec<&'static str> {
-    NOT_FIELDS.iter().copied().chain(sections::within("accounts")).collect()
+    let single = KINDS.iter().filter(|kind| kind.only().is_some()).map(|kind| kind.list_name());
+    NOT_FIELDS.iter().copied().chain(sections::within("accounts")).chain(single).collect()
 }
 
 /// Members that GET shows and PUT does not accept: the read-only ones of the API description, and others that the service adds.

@@ -33,7 +33,7 @@ pub struct Remark {
     pub at: usize,
     /// Its category.
     pub kind: RemarkKind,
-    /// The message.
+    /// What was expected there.
     pub message: String,
 }
 

@@ -25,7 +25,7 @@ const NOTE: &str = "\nIds are shortened; addresses, sign-in names and targets ar
 /// What describes a connection.
 const METADATA: &str = "metadata";
 
-/// A plan.
+/// The comment on a plan.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let counted = counted(plan, Side::Plan);

@@ -21,7 +21,7 @@ use crate::render::words;
 /// Up to this many changes are shown unfolded.
 const UNFOLDED: usize = 40;
 
-/// A plan.
+/// The page of `plan --format html`.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let plan = &said_once(plan);

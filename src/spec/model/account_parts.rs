@@ -74,7 +74,7 @@ pub enum RoutingMethod {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountRegion {
-    /// Its name.
+    /// Name of the region.
     pub name: String,
     /// Its priority or weight.
     pub value: Option<i32>,

@@ -13,7 +13,7 @@ use super::{Connection, Identity, RoleAssignment};
 pub struct Deployment {
     /// The name that callers use: 1 to 64 letters, digits, `.`, `_` and `-`, starting with a letter or digit.
     pub name: String,
-    /// The model.
+    /// What it serves.
     pub model: DeploymentModel,
     /// The deployment type and capacity. If omitted: Azure's default on creation, unchanged later.
     pub sku: Option<DeploymentSku>,
@@ -113,7 +113,7 @@ pub struct CapacitySettings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ModelProviderData {
-    /// The organization's name.
+    /// Name of the caller's organization.
     pub organization_name: Option<String>,
     /// Its country, as two letters.
     #[schemars(regex(pattern = "^[A-Za-z]{2}$"))]
@@ -221,7 +221,7 @@ pub enum FilterAction {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct CustomBlocklist {
-    /// The blocklist's name.
+    /// Name of a blocklist of the account.
     pub blocklist_name: String,
     /// Which text it checks.
     pub source: ContentSource,
@@ -233,7 +233,7 @@ pub struct CustomBlocklist {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SafetyProvider {
-    /// The provider's name.
+    /// Name of a safety provider of the account.
     pub safety_provider_name: String,
     /// Which text it checks.
     pub source: ContentSource,
@@ -324,7 +324,7 @@ pub struct CapabilityHost {
 /// What a capability host is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum CapabilityHostKind {
-    /// Agents.
+    /// Runs agents.
     Agents,
 }
 
@@ -332,7 +332,7 @@ pub enum CapabilityHostKind {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Workspace {
-    /// Its name.
+    /// Name of the workspace.
     pub name: String,
     /// Its resource group, if it differs from the file's.
     pub resource_group: Option<String>,

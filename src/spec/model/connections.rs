@@ -49,7 +49,7 @@ pub struct Connection {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum MetadataValue {
-    /// Text.
+    /// As it is sent.
     Text(String),
     /// A list, sent as JSON text.
     List(#[schemars(schema_with = "list")] Vec<Value>),

@@ -317,7 +317,7 @@ pub struct Encryption {
 /// Whose key encrypts the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum KeySource {
-    /// Microsoft's.
+    /// A key that Microsoft manages.
     #[serde(rename = "Microsoft.CognitiveServices")]
     MicrosoftCognitiveServices,
     /// The customer's, in Key Vault.
@@ -329,9 +329,9 @@ pub enum KeySource {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct KeyVaultProperties {
-    /// The key's name.
+    /// Name of the key in the vault.
     pub key_name: Option<String>,
-    /// The key's version.
+    /// Version of the key; the newest if omitted.
     pub key_version: Option<String>,
     /// URI of the vault.
     pub key_vault_uri: Option<String>,
@@ -453,7 +453,7 @@ pub enum PrincipalType {
     ServicePrincipal,
     /// A group from another tenant.
     ForeignGroup,
-    /// A device.
+    /// A computer or phone that is registered in Entra ID.
     Device,
 }
 

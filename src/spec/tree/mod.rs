@@ -26,7 +26,7 @@ pub const MAX_DEPTH: usize = 64;
 pub struct YamlDocument {
     /// The file it was read from.
     pub file: FileId,
-    /// Its value.
+    /// The document as JSON.
     pub tree: Value,
     /// The positions of `tree`, node by node.
     pub(super) places: Node,

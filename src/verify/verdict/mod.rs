@@ -11,17 +11,15 @@ use super::probe::{Ask, Call};
 
 /// The result of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answered {
+pub(crate) enum Answered {
     /// There was an answer.
     Answer {
-        /// The status.
         status: u16,
         /// The body; `None` if it is not JSON.
         body: Option<Value>,
     },
     /// The name of the host does not resolve.
     NoName {
-        /// The host.
         host: String,
         /// What the resolver said.
         why: String,
@@ -38,7 +36,7 @@ pub enum Answered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "Outcome")]
-pub enum ProofResult {
+pub(crate) enum ProofResult {
     /// Confirmed.
     Proven,
     /// Refuted.
@@ -52,7 +50,7 @@ pub enum ProofResult {
 /// Why something is not proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Reason {
+pub(crate) enum Reason {
     /// Firewall, private network or proxy: the account was not reached.
     Network,
     /// The name of the account's host does not resolve from here.
@@ -98,8 +96,7 @@ impl Reason {
 
 /// The judgement of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
-    /// The result.
+pub(crate) struct Judgement {
     pub outcome: ProofResult,
     /// The reason, unless it is proven.
     pub reason: Option<Reason>,
@@ -111,7 +108,7 @@ pub struct Judgement {
 
 /// What may still take effect: new grants, resources and writes take minutes to do so everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Awaits {
+pub(crate) enum Awaits {
     /// Nothing: the verdict is final.
     Nothing,
     /// A role assignment.
@@ -173,7 +170,7 @@ impl Judgement {
     /// The verdict on keys, combined with ARM's setting. If ARM shows them disabled, the answer for a wrong key proves nothing: it is not
     /// documented whether Azure checks the key or the setting first.
     #[must_use]
-    pub fn beside_arm(self, keys_off: bool) -> Self {
+    pub(crate) fn beside_arm(self, keys_off: bool) -> Self {
         if self.reason != Some(Reason::Key) {
             return self;
         }
@@ -190,7 +187,7 @@ impl Judgement {
 
 /// The account has no subdomain: Azure then accepts no tokens, so no request is needed.
 #[must_use]
-pub fn without_subdomain() -> Judgement {
+pub(crate) fn without_subdomain() -> Judgement {
     Judgement::disproven(
         Reason::Subdomain,
         "the account has no customSubDomainName, which Azure requires to accept tokens",
@@ -199,7 +196,7 @@ pub fn without_subdomain() -> Judgement {
 
 /// What an answer proves.
 #[must_use]
-pub fn judge(call: Call, answered: &Answered) -> Judgement {
+pub(crate) fn judge(call: Call, answered: &Answered) -> Judgement {
     let (status, body) = match answered {
         Answered::Answer { status, body } => (*status, body.as_ref()),
         Answered::NoName { host, why } => {

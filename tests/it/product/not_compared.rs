@@ -43,7 +43,7 @@ fn a_field_that_azure_does_not_show_is_told_and_sent_when_asked() {
     run.says(&[words, "No drift in what Azure shows: 1 resource matches the specs; 2 not fully compared"]);
     folder.keyless("apply a.yaml --yes").exits(0).says(&["No changes in what Azure shows"]);
     for (command, head) in
-        [("plan", "No changes in what Azure shows"), ("drift", "no drift in what Azure shows")]
+        [("plan", "No changes in what Azure shows"), ("drift", "No drift in what Azure shows")]
     {
         folder.keyless(&format!("{command} a.yaml --format markdown")).exits(0).says(&[
             head,

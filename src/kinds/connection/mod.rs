@@ -381,6 +381,14 @@ pub(super) fn points_to(connection: &Connection) -> Option<PointedTo> {
     Some(PointedTo::Host(name.to_owned()))
 }
 
+/// The resource that a connection points to, if its spec has its id.
+pub(super) fn resource(connection: &Connection) -> Option<ResourceId> {
+    match points_to(connection)? {
+        PointedTo::Resource(id) => Some(id),
+        PointedTo::Host(_) => None,
+    }
+}
+
 impl PointedTo {
     /// Whether a role at a scope applies to it.
     pub(super) fn is_reached_from(&self, scope: &ResourceId) -> bool {

@@ -117,6 +117,7 @@ codes! {
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack that the run is not pinned to, or one that `--select` or `--retire` names and that is not loaded or cannot be retired";
     ShardMissing = "shard-missing", "`report merge` has no result of a shard, so the merged report is not whole";
+    OldReport = "old-report", "`report merge` left out a report of another run";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
     AccountAbsent = "account-absent", "an account does not exist";

@@ -121,7 +121,7 @@ enum Command {
     Lock(lock::Args),
     /// Check connectivity, sign-in and permissions
     Doctor(doctor::Args),
-    /// Put reports of shards together
+    /// Merge the reports of shards
     Report(report::Args),
     /// Show a saved plan
     Show(show::Args),

@@ -4,6 +4,7 @@
 //! changed and where.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use super::document::ReportFile;
 use super::output::{Failure, LogWriter};
@@ -28,6 +29,9 @@ pub struct Options {
     /// The command's name, for headings of documents
     #[arg(skip)]
     pub command: String,
+    /// The part of a fleet that was read
+    #[arg(skip)]
+    pub part: Arc<OnceLock<Shard>>,
     /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,
@@ -277,6 +281,9 @@ impl Options {
     /// The part of a fleet that a document without a result is of.
     pub(super) fn as_shard(&self) -> Option<Shard> {
         let ShardNumber { index, of } = self.shard?;
+        if let Some(read) = self.part.get() {
+            return Some(read.clone());
+        }
         Some(Shard { index, of, command: self.command.clone(), began: now(), ..Shard::default() })
     }
 

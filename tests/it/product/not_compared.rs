@@ -95,13 +95,13 @@ fn every_output_says_how_much_of_it_is_known() {
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
     folder.keyless("apply a.yaml --yes").exits(0);
     let run = folder.keyless("plan a.yaml --format markdown").exits(0);
-    run.says(&["**no changes; 3 unchanged.**"]);
+    run.says(&["**No changes; 3 unchanged.**"]);
     assert_eq!(folder.keyless("plan a.yaml --format json").json()["known"], "all");
     // A renamed stack owns nothing: an error, and otherwise nothing to see.
     folder.write("a.yaml", one_account("team-new", "chat", &lines));
     let retire = "plan a.yaml --retire team-new";
     folder.keyless(retire).exits(1).says(&["No changes in what is known"]);
-    folder.keyless(&format!("{retire} --format markdown")).exits(1).says(&["**no changes in what is known"]);
+    folder.keyless(&format!("{retire} --format markdown")).exits(1).says(&["**No changes in what is known"]);
     assert_eq!(folder.keyless(&format!("{retire} --format json")).json()["known"], "part");
     // A list that could not be read.
     folder.write("a.yaml", format!("{}accounts: []\n", head("team-b")));

@@ -36,12 +36,18 @@ accounts:
         model: {{format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}}
         sku: {{name: GlobalStandard, capacity: 1}}
     connections: [{{name: search, category: CognitiveSearch, target: \"https://s.search.windows.net\", authType: AAD}}]
+    capabilityHosts: [{{name: agents}}]
     projects:
       - name: team
         connections: [{{name: store, category: CognitiveSearch, target: \"https://t.search.windows.net\", authType: AAD}}]
+        capabilityHosts: [{{name: agents, vectorStoreConnections: [store]}}]
     roleAssignments:
       - role: Cognitive Services User
         principals: [{{id: {ALICE}, type: User}}]
+sqlRoleAssignments:
+  - databaseAccount: {GROUP}/providers/Microsoft.DocumentDB/databaseAccounts/memory
+    role: Cosmos DB Built-in Data Reader
+    principals: [{{id: {ALICE}, type: User}}]
 ",
         head("team")
     )

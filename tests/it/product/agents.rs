@@ -336,6 +336,8 @@ fn the_identity_of_any_resource_is_found_by_its_id() {
 fn what_a_stack_gave_in_cosmos_db_is_revoked_when_its_last_line_goes() {
     let azure = Azure::start();
     let folder = azure.folder();
+    let head = |stack: &str| head(stack).replace("resourceGroup: rg\n", "resourceGroup: rg-chat\n");
+    let sql = |lines: &str| sql(lines).replace("resourceGroup: rg\n", "resourceGroup: rg-chat\n");
     let two = format!("    principals: [{{id: {ALICE}, type: User}}, {{id: {BOB}, type: User}}]\n");
     folder.write("a.yaml", sql(&two));
     folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done"]);
@@ -346,7 +348,7 @@ fn what_a_stack_gave_in_cosmos_db_is_revoked_when_its_last_line_goes() {
     azure.put(&theirs, json!({"properties": {"roleDefinitionId": role, "principalId": BOB, "scope": other}}));
     folder.write("a.yaml", format!("{}sqlRoleAssignments: []\n", head("team-a")));
     let plan = folder.keyless("plan a.yaml").exits(0);
-    plan.says(&["2 to delete", "on c1 (the whole account)"]);
+    let plan = plan.says(&["2 to delete", "on c1 (the whole account)"]);
     assert!(!plan.stdout.contains("undeclared"), "{plan}");
     folder.keyless("drift a.yaml").exits(2);
     // Without the list, but with a connection to such an account, somebody may have dropped it by mistake.
@@ -430,7 +432,7 @@ fn an_export_has_the_roles_of_the_cosmos_db_accounts_that_it_names() {
         json!({"properties": {"roleDefinitionId": role, "principalId": BOB, "scope": cosmos()}}),
     );
     let exported = folder.keyless(&format!("export --subscription {SUB} --stack team-a")).exits(0);
-    exported.says(&[
+    let exported = exported.says(&[
         "sqlRoleAssignments:",
         "role: Cosmos DB Built-in Data Contributor",
         "scope: /dbs/enterprise_memory",

@@ -113,7 +113,7 @@ enum Command {
     Export(export::Args),
     /// Write a first spec, the editor's settings and a pipeline
     ///
-    /// Asks for what no option says. Overwrites nothing.
+    /// Asks for what the options leave open. Overwrites nothing.
     Init(init::Args),
     /// Write lock files that map names of principals to object ids
     ///

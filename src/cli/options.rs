@@ -145,6 +145,12 @@ const OVER_SPECS: [&str; 11] = [
     "keys revoke",
 ];
 
+/// The variable that says which shard this is: that of keyless, or that of a pod.
+fn shard_variable() -> &'static str {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("JOB_COMPLETIONS") && !is_set("KEYLESS_SHARD") { "JOB_COMPLETIONS" } else { "KEYLESS_SHARD" }
+}
+
 /// The time, as a document of a shard has it.
 pub(super) fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -321,7 +327,7 @@ impl Options {
             ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
             ("--select", "KEYLESS_SELECT", !self.select.is_empty()),
             ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
-            ("--shard", "KEYLESS_SHARD", self.shard.is_some()),
+            ("--shard", shard_variable(), self.shard.is_some()),
         ];
         let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };
         let unset = if variable.is_empty() { String::new() } else { format!(", and unset {variable}") };

@@ -35,7 +35,8 @@ pub(super) fn merged(lists: Vec<Vec<FindingEntry>>) -> Vec<FindingEntry> {
     // One shard needs the `--allow` that another does not. The longest says what the guard does refuse.
     let unused = idle.into_values().filter(|told| told.len() >= shards);
     all.extend(
-        unused.filter_map(|told| told.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))),
+        unused
+            .filter_map(|told| told.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))),
     );
     all.sort();
     all

@@ -1,7 +1,7 @@
 //! Connections of accounts, of projects, and of existing hub workspaces.
 //!
-//! Azure never shows credentials (`credentials` is null in every answer), so they are never compared. A PUT replaces the whole connection,
-//! so nothing is written to a live connection whose credentials the spec does not have.
+//! Azure never shows credentials (`credentials` is null in every answer), so they are never compared; of those that are no secrets, which
+//! can change in a spec, a note says so. A PUT replaces the whole connection, so nothing is written to a live connection whose credentials the spec does not have.
 
 mod credentials;
 mod rules;
@@ -124,14 +124,14 @@ const FIELDS: &[Field] = &[
     Field::new("credentials/secretAccessKey", Compare::Unshown),
     Field::new("credentials/pat", Compare::Unshown),
     Field::new("credentials/sas", Compare::Unshown),
-    Field::new("credentials/username", Compare::Unshown),
+    Field::new("credentials/username", Compare::IfShown),
     Field::new("credentials/password", Compare::Unshown),
     Field::new("credentials/securityToken", Compare::Unshown),
-    Field::new("credentials/clientId", Compare::Unshown),
-    Field::new("credentials/resourceId", Compare::Unshown),
+    Field::new("credentials/clientId", Compare::IfShown),
+    Field::new("credentials/resourceId", Compare::IfShown),
     Field::new("credentials/clientSecret", Compare::Unshown),
-    Field::new("credentials/tenantId", Compare::Unshown),
-    Field::new("credentials/authUrl", Compare::Unshown),
+    Field::new("credentials/tenantId", Compare::IfShown),
+    Field::new("credentials/authUrl", Compare::IfShown),
     Field::new("credentials/developerToken", Compare::Unshown),
     Field::new("credentials/refreshToken", Compare::Unshown),
 ];

@@ -110,3 +110,30 @@ fn every_output_says_how_much_of_it_is_known() {
     plan.says(&["No changes in what could be read"]);
     assert_eq!(folder.keyless("plan a.yaml --format json").json()["known"], "part");
 }
+
+/// Azure shows no credentials. What of them stands in a spec as plain text can change there, unlike a secret, so it is told.
+#[test]
+fn open_members_of_credentials_are_told() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let write_with = |id: &str| {
+        let credentials = format!(
+            "  - {{name: two, category: RemoteTool, target: 'https://x.example', authType: ManagedIdentity, credentials: {{clientId: {id}, resourceId: r{id}}}}}\n"
+        );
+        write(&folder, &[connection("one", ""), credentials].concat());
+    };
+    write_with("old");
+    folder.keyless("apply a.yaml --yes").exits(0);
+    write_with("new");
+    let words = "Azure does not show `credentials.clientId`, `credentials.resourceId` of connection";
+    folder.keyless("plan a.yaml").exits(0).says(&[
+        words,
+        "--rotate accounts/chat/connections/two",
+        "No changes in what Azure shows; 2 unchanged, 1 not fully compared",
+    ]);
+    folder.keyless("drift a.yaml").exits(0).says(&[words]);
+    azure.take_writes();
+    folder.keyless("apply a.yaml --yes --rotate accounts/chat/connections/two").exits(0);
+    let sent = azure.take_writes();
+    assert!(sent.iter().any(|seen| seen.body["properties"]["credentials"]["clientId"] == "new"), "{sent:?}");
+}

@@ -74,8 +74,8 @@ fn a_guarded_role_given_by_hand_is_drift_beside_an_account_taken_as_given() {
     folder.write("b.yaml", takes("    roleAssignments: []\n"));
     folder.keyless("drift b.yaml").exits(2).says(&["Owner"]);
     // A group that only its line names is its owner's.
-    let elsewhere = head("team-b").replace("rg-chat", "rg-b")
-        + "accounts:\n  - name: chat\n    resourceGroup: rg-chat\n    existing: true\n";
+    let elsewhere = head("team-b").replace("resourceGroup: rg\n", "resourceGroup: rg-b\n")
+        + "accounts:\n  - name: chat\n    resourceGroup: rg\n    existing: true\n";
     folder.write("b.yaml", elsewhere);
     folder.keyless("drift b.yaml").exits(0);
 }
@@ -130,7 +130,7 @@ fn who_can_call_an_account_taken_as_given_is_shown_and_that_its_keys_are_on() {
     folder.keyless("apply own.yaml --yes --allow keys-on").exits(0);
     folder.write("b.yaml", takes(&to(BOB)));
     folder.keyless("apply b.yaml --yes -v").exits(0).says(&["account chat accepts API keys"]);
-    folder.keyless("access b.yaml").exits(0).says(&["1 account", "chat", BOB]);
+    folder.keyless("access b.yaml").exits(0).says(&["1 account", "chat", "user-bbbbbbbb"]);
     folder.keyless("access own.yaml b.yaml").exits(0).says(&["1 account"]);
     folder.write("b.yaml", takes("").replace("name: chat", "name: chta"));
     folder.keyless("access b.yaml").exits(1).says(&["account chta does not exist"]);

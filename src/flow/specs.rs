@@ -98,6 +98,7 @@ impl Checked {
     pub(crate) fn select(mut self, selected: &[String], pinned: &[String]) -> Self {
         self.stacks = pins::select(selected, self.stacks, &mut self.findings);
         self.findings.extend(pins::other_stacks(pinned, &self.stacks));
+        kinds::account::existing::introduce(&mut self.stacks);
         self.in_order_of_files();
         self
     }
@@ -142,6 +143,7 @@ impl Checked {
                 }
             }
         }
+        kinds::account::existing::introduce(&mut self.stacks);
         self
     }
 

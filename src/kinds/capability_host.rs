@@ -214,7 +214,9 @@ impl Declaring for CapabilityHosts {
                 let message = format!("the capability host of a project has no `{name}`");
                 wrong(&format!("/{name}"), message, "remove it, or move it to the account's capability host");
             }
-            let (Some(own), Some(shared)) = (&project.connections, &account.connections) else { continue };
+            // The list of an account that is taken as given holds only what the stack adds.
+            let shared = account.connections.as_ref().filter(|_| !account.existing);
+            let (Some(own), Some(shared)) = (&project.connections, shared) else { continue };
             let is_declared =
                 |name: &str| own.iter().chain(shared).any(|each| each.name.eq_ignore_ascii_case(name));
             for name in named(host).filter(|name| !is_declared(name)) {

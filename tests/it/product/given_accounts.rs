@@ -86,10 +86,7 @@ fn a_retired_owner_is_told_who_still_takes_its_account_as_given() {
     folder.write("b.yaml", takes(""));
     azure.take_writes();
     let said = ["account chat is no longer declared and stays: stack `team-b` takes it as given"];
-    folder
-        .keyless("apply own.yaml b.yaml --retire team-a --yes --allow delete-account")
-        .exits(0)
-        .says(&said);
+    folder.keyless("apply own.yaml b.yaml --retire team-a --yes --allow delete-account").exits(0).says(&said);
     folder.write("own.yaml", format!("{}accounts: []\n", head("team-a")));
     folder.keyless("plan own.yaml b.yaml").exits(0).says(&said);
     folder.keyless("plan own.yaml b.yaml --select team-a").exits(0).says(&said);

@@ -130,12 +130,12 @@ impl<'a> Compared<'a> {
 }
 
 /// The days that show what the metrics count.
-struct Shown<'a> {
+struct InMetrics<'a> {
     operations: BTreeMap<&'a str, BTreeSet<Day>>,
     refused: BTreeSet<Day>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> InMetrics<'a> {
     fn by(compared: &'a Compared<'_>) -> Self {
         let mut shown = Self { operations: BTreeMap::new(), refused: BTreeSet::new() };
         for day in compared.window.full_days().filter(|day| compared.is_exact(*day)) {
@@ -166,7 +166,7 @@ impl<'a> Shown<'a> {
 /// For how many days up to today the log has every call that the metrics count, and the day before those.
 pub(super) fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> (u32, Option<ShortDay>) {
     let compared = Compared::new(metrics, rows, window);
-    let shown = Shown::by(&compared);
+    let shown = InMetrics::by(&compared);
     let skips_refused = compared.skips_refused();
     let standing = |day: Day| compared.part(day, |operation| shown.stands(operation, day));
     let mut lent: BTreeMap<Day, u64> = BTreeMap::new();

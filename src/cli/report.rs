@@ -37,7 +37,7 @@ enum ReportCommand {
 
 #[derive(Debug, clap::Args)]
 struct MergeArgs {
-    /// The reports, or folders that hold nothing else
+    /// The reports, or folders: each `.json` file in one is a report
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Exit 2 if there are changes to make, of `plan`

@@ -136,6 +136,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Result<ShardReport, String
     Ok(said.map(|said| ShardReport { file, shard, said }))
 }
 
+/// Parses a document, unless it has another format version.
 fn boxed<T: DeserializeOwned>(
     text: &str,
     version: impl Fn(&T) -> &String,
@@ -267,6 +268,7 @@ fn put_together(
             let mut about = Access { complete, ..Access::default() };
             for one in all {
                 about.accounts.extend(one.accounts);
+                // The same in every shard, since it follows from options.
                 about.not_evaluated = one.not_evaluated;
                 about.complete &= one.complete;
                 let known: BTreeSet<String> =
@@ -454,6 +456,7 @@ fn merge_statements<T>(
     about: impl FnOnce(Vec<T>) -> T,
 ) -> Statement<T> {
     let mut requests = Requests::default();
+    // The caller has a statement.
     let target = statements[0].target.clone();
     let mut parts = Vec::new();
     for statement in statements {

@@ -32,7 +32,7 @@ pub(super) struct ShortDay {
 #[derive(Debug, Clone, Copy, Default)]
 struct DayCalls {
     calls: u64,
-    /// How many of them were made within a minute of midnight, so that the metrics may count them on the next day.
+    /// How many of them were made within a minute of midnight, so that the metrics may count them on the day before or after.
     at_midnight: u64,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Compared<'a> {
             && !lends(day + 1)
     }
 
-    /// Whether the log has more than the metrics count, who then do not count calls that were refused.
+    /// Whether the log has more than the metrics count, which then do not count refused calls.
     fn skips_refused(&self) -> bool {
         self.window.full_days().any(|day| {
             let all = self.all(day);

@@ -112,7 +112,7 @@ pub(crate) struct LoggedCalls {
     pub calls: u64,
     /// How many of them have a record without a field for the caller.
     pub without_field: u64,
-    /// How many of them were made within a minute of midnight, so that a metric may count them on the next day.
+    /// How many of them were made within a minute of midnight, so that a metric may count them on the day before or after.
     pub at_midnight: u64,
     /// The first one.
     pub first: Timestamp,
@@ -149,7 +149,7 @@ pub(super) fn is_model_call(operation: &str) -> bool {
     MODELS.iter().any(|name| name.eq_ignore_ascii_case(operation))
 }
 
-/// Reads an answer, by account in lower case; with `None`, the answer says nothing about single accounts.
+/// What an answer says about one account. An answer about a group has the rows of others too.
 pub(super) fn read(answer: &Answer, account: &ResourceId) -> RequestLog {
     let body = match answer {
         Answer::Found(bodies) => match bodies.as_slice() {

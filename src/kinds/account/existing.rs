@@ -132,7 +132,8 @@ pub(super) fn keys_on(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
     let open = live.into_iter().filter(|given| !AccountBody::of(&given.body).keys_off());
     open.map(|GivenAccount { id, span, .. }| {
         let message = format!("account {} accepts API keys", id.name());
-        let hint = "`disableLocalAuth` belongs to its owner, since the spec takes it as given";
+        let hint =
+            "only the account's owner can set `disableLocalAuth`: this spec takes the account as given";
         Finding::note(Code::KeysEnabled, message).at(span).hint(hint).about(&id)
     })
     .collect()
@@ -173,21 +174,15 @@ pub(super) fn taken_as_given(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
 /// Those that do not exist, by key, with the reason why nothing can be made in them; and findings.
 pub(crate) fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> (BTreeMap<Key, String>, Vec<Finding>) {
     let (mut gone, mut findings) = (BTreeMap::new(), Vec::new());
-    if stacks.iter().all(|loaded| given(loaded).is_empty()) {
+    let open = taken_as_given(stacks);
+    if open.is_empty() {
         return (gone, findings);
     }
-    let declared = |id: &ResourceId| {
-        let of = |loaded: &Loaded| {
-            let own = loaded.spec.accounts.iter().filter(|account| !account.existing);
-            own.map(|account| id_of(&loaded.spec, account)).any(|own| own == *id)
-        };
-        stacks.iter().filter(|loaded| !loaded.is_retired()).any(of)
-    };
     let known = Accounts.inventory(stacks, snapshot);
     for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
         for (index, account) in loaded.spec.accounts.iter().enumerate().filter(|(_, each)| each.existing) {
             let id = id_of(&loaded.spec, account);
-            if snapshot.resource(&id).is_some() || known.gap(&id).is_some() || declared(&id) {
+            if snapshot.resource(&id).is_some() || known.gap(&id).is_some() || !open.contains(&id) {
                 continue;
             }
             let message = format!("account {} does not exist", account.name);

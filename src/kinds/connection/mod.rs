@@ -1,7 +1,8 @@
 //! Connections of accounts, of projects, and of existing hub workspaces.
 //!
-//! Azure never shows credentials (`credentials` is null in every answer), so they are never compared; of those that are no secrets, which
-//! can change in a spec, a note says so. A PUT replaces the whole connection, so nothing is written to a live connection whose credentials the spec does not have.
+//! Azure does not show credentials, so secrets are never compared. Other members of `credentials` are compared only if Azure shows them; else
+//! a note says that they were not. A PUT replaces the whole connection, so nothing is written to a live connection whose credentials the spec
+//! does not have.
 
 mod credentials;
 mod rules;

@@ -78,7 +78,7 @@ fn four_shards_report_together_what_one_run_reports() {
     let azure = Azure::start();
     let folder = fleet(&azure);
     disturb(&azure, &folder);
-    // What one run says of when it ran is left out of none of these.
+    // Compared in full, but for what differs from process to process (`OWN`).
     for (command, merge) in [
         ("plan", "report merge reports"),
         ("plan --detailed-exitcode", "report merge reports --detailed-exitcode"),
@@ -149,7 +149,7 @@ fn every_subscription_is_read_by_one_shard_only() {
         .exits(1)
         .complains(&["`JOB_COMPLETION_INDEX` is not"]);
     folder.keyless("drift --shard 4/4").exits(1).complains(&["of 4 shards, the first is 0 and the last 3"]);
-    // Whatever Job it is, `report merge` reads no specs.
+    // Whatever Job it is, a command that reads no specs does not care.
     folder.with_env("schema spec", &[("JOB_COMPLETIONS", "4")]).exits(0);
 }
 

@@ -31,12 +31,10 @@ use crate::diff::changes;
 use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, region};
-use crate::kinds::desired::resolved;
-use crate::kinds::{is_settled, role_assignment};
+use crate::kinds::{View, role_assignment};
 use crate::plan::predict::World;
 use crate::plan::{self};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
-use crate::spec::Loaded;
 use crate::text::source::Position;
 
 /// What to ask before a step, and what the answers mean.
@@ -84,12 +82,12 @@ struct Verdict {
 
 /// What a plan on this state must ask before the checks are complete, without what has been answered.
 #[must_use]
-pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    if !is_settled(stacks, snapshot) {
+pub fn missing(view: View<'_>) -> Vec<Query> {
+    if !view.is_settled() {
         return Vec::new();
     }
-    let changes = changes(stacks, resolved(stacks, snapshot), snapshot);
-    let mut open = queries(&plan::draft(&changes), snapshot);
+    let snapshot = view.snapshot;
+    let mut open = queries(&plan::draft(&changes(view)), snapshot);
     open.retain(|query| snapshot.get(query).is_none());
     open
 }

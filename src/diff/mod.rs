@@ -37,7 +37,7 @@ use crate::document::{DeclaredList, NamedSecrets};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability};
+use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, View};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{OnSoftDeleted, Unmanaged};
@@ -73,27 +73,24 @@ pub struct Diff {
 /// If `desired` was not made from `stacks`: that is a bug.
 #[must_use]
 pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Diff {
-    compared(stacks, desired, snapshot, &|kind| kind.remarks(stacks, snapshot))
+    compared(View::with(stacks, desired, snapshot), |kind, view| kind.remarks(view))
 }
 
 /// The changes alone, without what kinds remark on their live resources: that goes through all of them once more.
-///
-/// # Panics
-///
-/// As [`diff`].
 #[must_use]
-pub fn changes(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Vec<Change> {
-    compared(stacks, desired, snapshot, &|_| Vec::new()).changes
+pub fn changes(view: View<'_>) -> Vec<Change> {
+    compared(view, |_, _| Vec::new()).changes
 }
 
-fn compared(
-    stacks: &[Loaded],
-    desired: Vec<Desired>,
-    snapshot: &Snapshot,
-    remarks: &dyn Fn(&dyn Kind) -> Vec<Finding>,
-) -> Diff {
-    let inventories = KINDS.iter().map(|kind| (*kind, kind.inventory(stacks, snapshot))).collect();
-    let known = Known { stacks, snapshot, inventories };
+fn compared(mut view: View<'_>, remarks: impl Fn(&dyn Kind, &View<'_>) -> Vec<Finding>) -> Diff {
+    let remarks: Vec<Vec<Finding>> = KINDS.iter().map(|kind| remarks(*kind, &view)).collect();
+    let desired = view.take_desired();
+    let View { stacks, snapshot, .. } = view;
+    let known = Known {
+        stacks,
+        snapshot,
+        inventories: KINDS.iter().map(|kind| (*kind, view.inventory(*kind))).collect(),
+    };
     let mut diff = Diff {
         complete: crate::kinds::complete(stacks),
         lists: crate::kinds::lists(stacks),
@@ -125,10 +122,11 @@ fn compared(
         diff.hidden.extend(hidden(&change));
         diff.changes.push(change);
     }
-    for (kind, inventory) in &known.inventories {
+    for (kind, remarks) in KINDS.iter().zip(remarks) {
+        let inventory = known.inventory(*kind);
         gaps(*kind, inventory, stacks, &mut diff);
         undeclared.judge(*kind, inventory, &known, &mut diff);
-        diff.findings.extend(remarks(*kind));
+        diff.findings.extend(remarks);
     }
     let (told, left) = left_by_retired(&diff.changes, |key| wanted.contains(key), &known);
     diff.findings.extend(left);
@@ -148,13 +146,13 @@ fn compared(
 struct Known<'a> {
     stacks: &'a [Loaded],
     snapshot: &'a Snapshot,
-    inventories: Vec<(&'static dyn Kind, Inventory)>,
+    inventories: Vec<(&'static dyn Kind, &'a Inventory)>,
 }
 
 impl Known<'_> {
     fn inventory(&self, kind: &dyn Kind) -> &Inventory {
         let found = self.inventories.iter().find(|(each, _)| each.name() == kind.name());
-        &found.expect("every desired resource is of a kind in KINDS").1
+        found.expect("every desired resource is of a kind in KINDS").1
     }
 
     /// The change of a declared resource.

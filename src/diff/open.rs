@@ -125,6 +125,11 @@ mod tests {
     use crate::kinds::{self, Gap, Inventory, KINDS, Kind};
     use crate::snapshot::Snapshot;
 
+    fn among<'a>(snapshot: &'a Snapshot, inventories: &'a [(&'static dyn Kind, Inventory)]) -> Known<'a> {
+        let inventories = inventories.iter().map(|(kind, inventory)| (*kind, inventory)).collect();
+        Known { stacks: &[], snapshot, inventories }
+    }
+
     #[test]
     fn a_grant_to_an_identity_that_is_not_known_hides_those_that_it_could_be() {
         let group = ResourceId::parse(GROUP).unwrap();
@@ -145,9 +150,8 @@ mod tests {
         };
         // A new identity has no role yet; an existing one that is not shown may have the declared one.
         let snapshot = Snapshot::default();
-        let among = |inventories| Known { stacks: &[], snapshot: &snapshot, inventories };
         let shown = |holders: Vec<(&'static dyn Kind, Inventory)>, role: &str, kind: &str| {
-            let veiled = Veiled::of(std::slice::from_ref(&desired), &among(holders));
+            let veiled = Veiled::of(std::slice::from_ref(&desired), &among(&snapshot, &holders));
             let body = json!({"properties": {"roleDefinitionId": role, "principalType": kind}});
             veiled.hides(&live("roleAssignments", &group, &group, body))
         };
@@ -179,7 +183,7 @@ mod tests {
                     (*kind, Inventory { gaps, ..Inventory::default() })
                 })
                 .collect();
-            let veiled = Veiled::of(std::slice::from_ref(&desired), &among(inventories));
+            let veiled = Veiled::of(std::slice::from_ref(&desired), &among(&snapshot, &inventories));
             let hides =
                 |kind, scope: &ResourceId| veiled.hides(&live(kind, scope, scope, Value::Null)).is_some();
             let found = [
@@ -190,7 +194,7 @@ mod tests {
             assert_eq!(found, hidden, "{unread:?}");
         }
         desired.holes.clear();
-        let known = Veiled::of(&[desired], &among(Vec::new()));
+        let known = Veiled::of(&[desired], &among(&snapshot, &[]));
         assert_eq!(known.hides(&live("roleAssignments", &group, &group, Value::Null)), None);
     }
 }

@@ -250,9 +250,10 @@ pub(crate) async fn execute(
 
 /// The open queries: first the state of everything declared, then what the steps of a plan on it need.
 fn queries(stacks: &[Loaded], known: &Snapshot, purpose: PlanPurpose) -> Vec<Query> {
-    let mut open = kinds::missing(stacks, known);
+    let view = kinds::View::of(stacks, known);
+    let mut open = kinds::missing(&view);
     if purpose.unpermitted().is_some() {
-        open.extend(checks::missing(stacks, known));
+        open.extend(checks::missing(view));
     }
     open
 }

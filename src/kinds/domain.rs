@@ -31,5 +31,5 @@ impl Domain {
 pub(crate) fn domain(spec: &Spec) -> Domain {
     let parents = KINDS.iter().flat_map(|kind| kind.sections(spec)).map(|section| section.parent);
     let groups = account::groups_of(spec).into_iter().chain(parents).collect();
-    Domain { groups, scopes: role_assignment::scopes_of(spec) }
+    Domain { groups, scopes: role_assignment::scopes_of(spec).collect() }
 }

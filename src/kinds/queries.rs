@@ -1,26 +1,19 @@
 //! What keyless asks Azure: the queries of all kinds, until none is left.
 
 use super::account::{self, Accounts};
-use super::{KINDS, Kind, Reading as _, by_name, nearby, perhaps_in, placed, unplaced};
+use super::{KINDS, Kind, Reading as _, View, by_name, nearby, perhaps_in, placed, unplaced};
 use crate::document::{Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
-use crate::spec::Loaded;
 
 /// The open queries: first those that show the state, then those that follow from it.
 #[must_use]
-pub fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let state = open(snapshot, |kind| kind.queries(stacks, snapshot));
-    if state.is_empty() { open(snapshot, |kind| kind.follow_ups(stacks, snapshot)) } else { state }
+pub fn missing(view: &View<'_>) -> Vec<Query> {
+    if view.is_settled() { open(view.snapshot, |kind| kind.follow_ups(view)) } else { view.open().to_vec() }
 }
 
-/// Whether all queries that show the state are answered.
-#[must_use]
-pub fn is_settled(stacks: &[Loaded], snapshot: &Snapshot) -> bool {
-    open(snapshot, |kind| kind.queries(stacks, snapshot)).is_empty()
-}
-
-fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> Vec<Query> {
+/// What kinds ask and a snapshot does not answer.
+pub(super) fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> Vec<Query> {
     let asked = KINDS.iter().flat_map(|kind| ask(*kind));
     let mut open: Vec<Query> = asked.filter(|query| snapshot.get(query).is_none()).collect();
     open.sort();

@@ -12,7 +12,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::id::ResourceId;
 
@@ -134,6 +134,19 @@ impl fmt::Display for Term {
 }
 
 impl Terms {
+    /// The part of an instance that says how long an assignment lasts: there may be as many instances as assignments.
+    #[must_use]
+    pub fn project(mut instance: Value) -> Value {
+        let said = |name: &str, value: &Value| {
+            ["originRoleAssignmentId", "assignmentType", "endDateTime"].contains(&name) && !value.is_null()
+        };
+        let mut properties = instance.get_mut("properties").map(Value::take).unwrap_or_default();
+        if let Some(properties) = properties.as_object_mut() {
+            properties.retain(|name, value| said(name, value));
+        }
+        json!({ "properties": properties })
+    }
+
     /// The durations in these bodies, as far as they are instances.
     pub fn of<'b>(bodies: impl IntoIterator<Item = &'b Value>) -> Self {
         let mut terms = Self::default();
@@ -179,8 +192,6 @@ impl Terms {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     const ASSIGNMENT: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/providers/Microsoft.Authorization/roleAssignments/a";

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::grants::Holders;
 use super::{DELEGATED, DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::body::AssignmentBody;
 use crate::document::Property;
@@ -14,7 +15,7 @@ use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::connection::PointedTo;
 use crate::kinds::desired::{Desired, Hole, collect_spans};
-use crate::kinds::{Inventory, account, capability_host, project};
+use crate::kinds::{View, account, capability_host, project};
 use crate::principals::{self, Form, IdentityHolder, Resolved};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{Account, Identity, Project, Spec};
@@ -24,14 +25,17 @@ use crate::text::source::Span;
 /// What a stack declares, with names resolved as far as the snapshot allows.
 pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
     let mut all = Vec::new();
+    let holders = Holders::of(&loaded.spec);
     for grant in grants(&loaded.spec) {
         let role = role(loaded, &grant, snapshot);
+        let before = holders.before(&grant.scope);
+        let own = grant.pointer();
         for (index, principal) in grant.principals.iter().enumerate() {
             let Some(form) = Form::of(principal) else { continue };
-            let pointer = format!("{}/principals/{index}", grant.pointer);
+            let pointer = format!("{own}/principals/{index}");
             let span = loaded.document.value_span(&format!("{pointer}/{}", form.word()));
             let holder = holder(who(&form, loaded, snapshot, span), &form);
-            all.push(assignment(loaded, &grant, &role, &form, holder, &pointer));
+            all.push(assignment(loaded, &grant, &role, &form, holder, &before, &pointer));
         }
     }
     all
@@ -105,15 +109,16 @@ fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
 fn terms(loaded: &Loaded, grant: &DeclaredGrant<'_>) -> (Map<String, Value>, BTreeMap<String, Span>) {
     let document = &loaded.document;
     let (mut declared, mut spans) = (Map::new(), BTreeMap::new());
+    let own = grant.pointer();
+    let written = document.tree.pointer(&own).and_then(Value::as_object);
     for name in ["description", "condition", "conditionVersion", DELEGATED] {
-        let pointer = format!("{}/{name}", grant.pointer);
-        if let Some(value) = document.tree.pointer(&pointer) {
-            collect_spans(document, &pointer, name, value, &mut spans);
+        if let Some(value) = written.and_then(|written| written.get(name)) {
+            collect_spans(document, &format!("{own}/{name}"), name, value, &mut spans);
             declared.insert(name.to_owned(), value.clone());
         }
     }
     if grant.conditional && !grant.explicit_version {
-        let span = document.value_span(&format!("{}/condition", grant.pointer));
+        let span = document.value_span(&format!("{own}/condition"));
         declared.insert("conditionVersion".to_owned(), json!("2.0"));
         spans.insert("conditionVersion".to_owned(), span);
     }
@@ -127,6 +132,7 @@ fn assignment(
     role: &AssignmentRole,
     form: &Form<'_>,
     holder: AssignmentPrincipal,
+    before: &[Key],
     pointer: &str,
 ) -> Desired {
     let (spec, document) = (&loaded.spec, &loaded.document);
@@ -148,12 +154,12 @@ fn assignment(
     Desired {
         kind: &RoleAssignments,
         stack: spec.stack.clone(),
-        address: format!("{}/roleAssignments/{}/{}", grant.place, role.name, form.label()),
+        address: format!("{}/roleAssignments/{}/{}", grant.place(), role.name, form.label()),
         title: format!("role assignment {called} -> {} on {}", holder.title, scope_name(&grant.scope)),
         id: id_of(&grant.scope, &holder.id, role.id),
         key: key(&grant.scope, &holder.id, &role.label),
         scope: grant.scope.clone(),
-        after: grant.after.iter().cloned().chain(hosts(spec, &declared)).collect(),
+        after: before.iter().cloned().chain(hosts(spec, &declared)).collect(),
         declared,
         defaults: Map::new(),
         span: document.value_span(pointer),
@@ -225,7 +231,7 @@ pub(in crate::kinds) fn needed_by_project(
         }
         let role = role(loaded, &grant, snapshot);
         for form in grant.principals.iter().filter_map(Form::of).filter(|form| is_holder(form)) {
-            let span = loaded.document.value_span(&grant.pointer);
+            let span = loaded.document.value_span(&grant.pointer());
             let holder = holder(who(&form, loaded, snapshot, span), &form);
             keys.push(key(&grant.scope, &holder.id, &role.label));
         }
@@ -346,22 +352,12 @@ pub(crate) fn is_named_by_keyless(id: &ResourceId, said: AssignmentBody<'_>) -> 
 }
 
 /// The declared object ids of assignments that would be created, except in stacks whose lock file makes the query unnecessary.
-pub(super) fn unproven(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> BTreeSet<Uuid> {
-    let mut ids = BTreeSet::new();
-    let unlocked = stacks.iter().filter(|loaded| loaded.lock.is_none());
-    let grants =
-        unlocked.flat_map(|loaded| grants(&loaded.spec).into_iter().map(move |grant| (loaded, grant)));
-    for (loaded, grant) in grants {
-        let Ok(role) = roles::resolve(loaded, &grant, snapshot) else { continue };
-        for principal in grant.principals {
-            let Some(Form::Id(id, _)) = Form::of(principal) else { continue };
-            let key = key(&grant.scope, &id.to_string(), &role.to_string());
-            if !live.items.contains_key(&key) && live.gap(&grant.scope).is_none() {
-                ids.insert(id);
-            }
-        }
-    }
-    ids
+pub(super) fn unproven(view: &View<'_>) -> BTreeSet<Uuid> {
+    let live = view.inventory(&RoleAssignments);
+    let has_role = |each: &Desired| each.declared.contains_key("roleDefinitionId");
+    let is_new = |each: &Desired| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none();
+    let declared = view.desired().iter().filter(|each| each.kind.is_grant() && has_role(each));
+    declared.filter_map(|each| each.unproven.filter(|_| is_new(each))).collect()
 }
 
 /// The id of a role definition as assignments at a scope refer to it.

@@ -12,93 +12,148 @@ use crate::kinds::desired::Desired;
 use crate::kinds::{self, project, sql_role_assignment};
 use crate::principals;
 use crate::snapshot::{Query, Snapshot};
-use crate::spec::model::{Account, Principal, Spec};
+use crate::spec::model::{Account, DeclaredScope, Principal, Project, RoleAssignment, Spec};
 use crate::spec::{self, Loaded};
 
 /// A declared assignment before its principals are expanded, from anywhere in the spec.
 pub(super) struct DeclaredGrant<'a> {
-    pub(super) pointer: String,
+    /// The account that has it in its list, with its position in the spec.
+    account: Option<(usize, &'a Account)>,
+    /// The project that has it in its list, with its position in the account.
+    project: Option<(usize, &'a Project)>,
+    /// Its position in its list.
+    index: usize,
+    /// The scope as written, in the list of the file.
+    written: &'a str,
     pub(super) scope: ResourceId,
-    pub(super) after: Vec<Key>,
-    pub(super) place: String,
     pub(super) role: &'a str,
     pub(super) principals: &'a [Principal],
     pub(super) conditional: bool,
     pub(super) explicit_version: bool,
 }
 
+impl DeclaredGrant<'_> {
+    /// Its JSON pointer.
+    pub(super) fn pointer(&self) -> String {
+        let index = self.index;
+        match (self.account, self.project) {
+            (Some((account, _)), Some((project, _))) => {
+                format!("/accounts/{account}/projects/{project}/roleAssignments/{index}")
+            }
+            (Some((account, _)), None) => format!("/accounts/{account}/roleAssignments/{index}"),
+            (None, _) => format!("/roleAssignments/{index}"),
+        }
+    }
+
+    /// The address of its list.
+    pub(super) fn place(&self) -> String {
+        match (self.account, self.project) {
+            (Some((_, account)), Some((_, project))) => {
+                format!("{}/projects/{}", address_of(account), project.name)
+            }
+            (Some((_, account)), None) => address_of(account),
+            (None, _) => self.written.to_owned(),
+        }
+    }
+}
+
+/// The accounts and projects of a spec: what is assigned on them, or on their children, waits for them, wherever it is declared.
+pub(super) struct Holders {
+    accounts: BTreeSet<ResourceId>,
+    projects: BTreeSet<ResourceId>,
+}
+
+impl Holders {
+    pub(super) fn of(spec: &Spec) -> Self {
+        let accounts = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
+        Self { accounts, projects: project::ids(spec) }
+    }
+
+    /// The declared resources that must be created before an assignment at a scope.
+    pub(super) fn before(&self, scope: &ResourceId) -> Vec<Key> {
+        let declared = |collection, ids: &BTreeSet<ResourceId>| {
+            let ids = Some(ids).filter(|ids| !ids.is_empty())?;
+            scope.up_to(collection).filter(|id| ids.contains(id))
+        };
+        let account = declared("accounts", &self.accounts).map(|id| account::key(&id));
+        let project = declared("projects", &self.projects).map(|id| project::key(&id));
+        account.into_iter().chain(project).collect()
+    }
+}
+
 /// The roles that a spec gives, as it names them, and the scopes.
 #[must_use]
 pub(crate) fn declared_roles(spec: &Spec) -> Vec<(ResourceId, &str)> {
-    grants(spec).into_iter().map(|grant| (grant.scope, grant.role)).collect()
+    grants(spec).map(|grant| (grant.scope, grant.role)).collect()
 }
 
 /// The scope that a word or id in a spec means.
-pub(super) fn scope_of(spec: &Spec, scope: &str) -> Option<ResourceId> {
+pub(super) fn scope_of(spec: &Spec, scope: &DeclaredScope) -> Option<ResourceId> {
     match scope {
-        "subscription" => Some(ResourceId::subscription(&spec.subscription)),
-        "resourceGroup" => {
-            spec.resource_group.as_ref().map(|group| ResourceId::resource_group(&spec.subscription, group))
-        }
-        id => ResourceId::declared(id).ok(),
+        DeclaredScope::Id(id) => Some(id.clone()),
+        DeclaredScope::Text(text) => match text.as_str() {
+            "subscription" => Some(ResourceId::subscription(&spec.subscription)),
+            "resourceGroup" => spec
+                .resource_group
+                .as_ref()
+                .map(|group| ResourceId::resource_group(&spec.subscription, group)),
+            id => ResourceId::declared(id).ok(),
+        },
     }
 }
 
 /// Every declared assignment of a spec, except those whose scope is invalid (a rule reports them).
-pub(super) fn grants(spec: &Spec) -> Vec<DeclaredGrant<'_>> {
-    let mut grants = Vec::new();
-    let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
-    for ((index, account), scope) in spec.accounts.iter().enumerate().zip(&accounts) {
-        for (nested, assignment) in account.role_assignments.iter().enumerate() {
-            grants.push(DeclaredGrant {
-                pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
-                after: vec![account::key(scope)],
-                scope: scope.clone(),
-                place: address_of(account),
-                role: &assignment.role,
-                principals: &assignment.principals,
-                conditional: assignment.condition.is_some(),
-                explicit_version: assignment.condition_version.is_some(),
-            });
-        }
-        for (at, project) in account.projects.iter().flatten().enumerate() {
-            let id = scope.child("projects", &project.name);
-            for (nested, assignment) in project.role_assignments.iter().enumerate() {
-                grants.push(DeclaredGrant {
-                    pointer: format!("/accounts/{index}/projects/{at}/roleAssignments/{nested}"),
-                    after: vec![account::key(scope), project::key(&id)],
-                    scope: id.clone(),
-                    place: format!("{}/projects/{}", address_of(account), project.name),
-                    role: &assignment.role,
-                    principals: &assignment.principals,
-                    conditional: assignment.condition.is_some(),
-                    explicit_version: assignment.condition_version.is_some(),
-                });
-            }
-        }
-    }
-    let accounts: BTreeSet<ResourceId> = accounts.into_iter().collect();
-    let projects = project::ids(spec);
-    let declared = |scope: &ResourceId, collection, ids: &BTreeSet<ResourceId>| {
-        scope.up_to(collection).filter(|id| ids.contains(id))
-    };
-    for (index, assignment) in spec.role_assignments.iter().enumerate() {
-        let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
-        // An assignment on an account of this file, or on its children, waits for the account, wherever it is declared.
-        let account = declared(&scope, "accounts", &accounts);
-        let project = declared(&scope, "projects", &projects);
-        grants.push(DeclaredGrant {
-            pointer: format!("/roleAssignments/{index}"),
-            after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
-            scope,
-            place: assignment.scope.clone(),
+pub(super) fn grants(spec: &Spec) -> impl Iterator<Item = DeclaredGrant<'_>> {
+    let nested = spec.accounts.iter().enumerate().flat_map(move |(at, account)| {
+        let own = (!account.role_assignments.is_empty()).then(|| id_of(spec, account));
+        let own = own.into_iter().flat_map(move |scope| {
+            let each = account.role_assignments.iter().enumerate();
+            each.map(move |(index, said)| nested(scope.clone(), (at, account), None, index, said))
+        });
+        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(number, project)| {
+            let scope = id_of(spec, account).child("projects", &project.name);
+            let each = project.role_assignments.iter().enumerate();
+            each.map(move |(index, said)| {
+                nested(scope.clone(), (at, account), Some((number, project)), index, said)
+            })
+        });
+        own.chain(projects)
+    });
+    let scoped = spec.role_assignments.iter().enumerate().filter_map(move |(index, assignment)| {
+        Some(DeclaredGrant {
+            account: None,
+            project: None,
+            index,
+            written: assignment.scope.as_str(),
+            scope: scope_of(spec, &assignment.scope)?,
             role: &assignment.role,
             principals: &assignment.principals,
             conditional: assignment.condition.is_some(),
             explicit_version: assignment.condition_version.is_some(),
-        });
+        })
+    });
+    nested.chain(scoped)
+}
+
+/// An assignment in the list of an account or of a project in it.
+fn nested<'a>(
+    scope: ResourceId,
+    account: (usize, &'a Account),
+    project: Option<(usize, &'a Project)>,
+    index: usize,
+    assignment: &'a RoleAssignment,
+) -> DeclaredGrant<'a> {
+    DeclaredGrant {
+        account: Some(account),
+        project,
+        index,
+        written: "",
+        scope,
+        role: &assignment.role,
+        principals: &assignment.principals,
+        conditional: assignment.condition.is_some(),
+        explicit_version: assignment.condition_version.is_some(),
     }
-    grants
 }
 
 /// Every principal of a spec, with its pointer.
@@ -106,8 +161,9 @@ pub(super) fn grants(spec: &Spec) -> Vec<DeclaredGrant<'_>> {
 pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
     let mut all = Vec::new();
     for grant in grants(spec) {
+        let pointer = grant.pointer();
         for (index, principal) in grant.principals.iter().enumerate() {
-            all.push((format!("{}/principals/{index}", grant.pointer), principal));
+            all.push((format!("{pointer}/principals/{index}"), principal));
         }
     }
     all.extend(sql_role_assignment::principals_of(spec));
@@ -129,8 +185,7 @@ pub(super) fn queries_beside(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Quer
     let mut queries = Vec::new();
     for loaded in beside {
         let spec = &loaded.spec;
-        let near: Vec<&Principal> =
-            grants(spec).into_iter().filter(is_near).flat_map(|grant| grant.principals).collect();
+        let near: Vec<&Principal> = grants(spec).filter(is_near).flat_map(|grant| grant.principals).collect();
         queries.extend(principals::queries(near.iter().copied()));
         let holders = near.iter().filter_map(|principal| principal.account_identity.as_deref());
         let is_holder =
@@ -147,7 +202,7 @@ pub(super) fn beside_retired(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
     let others = if stacks.iter().any(Loaded::is_retired) { spec::unselected(stacks) } else { &[] };
     let scopes = others.iter().flat_map(|loaded| {
         let own = ResourceId::subscription(&loaded.spec.subscription);
-        watched(&loaded.spec).into_iter().chain([own])
+        watched(&loaded.spec).chain([own])
     });
     scopes.filter_map(|scope| scope.subscription_id().map(ResourceId::subscription)).collect()
 }
@@ -155,7 +210,11 @@ pub(super) fn beside_retired(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
 /// The queries that resolve the principals of stacks.
 #[must_use]
 pub(crate) fn principal_queries(stacks: &[Loaded]) -> Vec<Query> {
-    principals::queries(stacks.iter().flat_map(|loaded| principals_of(&loaded.spec)).map(|(_, who)| who))
+    principals::queries(stacks.iter().flat_map(|loaded| {
+        let spec = &loaded.spec;
+        let further = sql_role_assignment::principals_of(spec).chain(accepted::principals(spec));
+        grants(spec).flat_map(|grant| grant.principals).chain(further.map(|(_, who)| who))
+    }))
 }
 
 /// Somebody to whom a stack that is loaded but not selected gives a role.

@@ -45,7 +45,7 @@ use serde_json::{Map, Value, json};
 use super::account::{groups_of, id_of};
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Granting, Inventory, Kind, Live,
-    Mutability, Passing, Reading, UndeclaredVerdict, Wording, Writing, merge,
+    Mutability, Passing, Reading, UndeclaredVerdict, View, Wording, Writing, merge,
 };
 use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
@@ -98,16 +98,15 @@ fn list_at(scope: &ResourceId) -> Query {
     query
 }
 
-/// The scopes of a stack's assignments.
-#[must_use]
-pub(crate) fn scopes_of(spec: &Spec) -> BTreeSet<ResourceId> {
-    grants(spec).into_iter().map(|grant| grant.scope).collect()
+/// The scopes of a stack's assignments, of some more than once.
+pub(crate) fn scopes_of(spec: &Spec) -> impl Iterator<Item = ResourceId> {
+    grants(spec).map(|grant| grant.scope)
 }
 
 /// The scopes of a stack at which undeclared assignments are reported: its groups, its accounts, its declared scopes.
-fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
+fn watched(spec: &Spec) -> impl Iterator<Item = ResourceId> {
     let accounts = spec.accounts.iter().map(|account| id_of(spec, account));
-    groups_of(spec).into_iter().chain(accounts).chain(scopes_of(spec)).collect()
+    groups_of(spec).into_iter().chain(accounts).chain(scopes_of(spec))
 }
 
 /// One list per subscription, and one per scope outside of subscriptions. If the caller cannot list a subscription, each watched scope is
@@ -115,22 +114,35 @@ fn watched(spec: &Spec) -> BTreeSet<ResourceId> {
 #[must_use]
 pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let watched = stacks.iter().flat_map(|loaded| watched(&loaded.spec));
-    let scopes: BTreeSet<ResourceId> = watched.chain(beside_retired(stacks)).collect();
-    let mut queries = Vec::new();
-    for scope in &scopes {
-        let Some(subscription) = scope.subscription_id().map(ResourceId::subscription) else {
-            queries.push(list_at(scope));
+    // As they are spelled: queries of two spellings are two.
+    let (mut denied, mut readable) = (BTreeSet::new(), BTreeSet::new());
+    let (mut scopes, mut queries) = (BTreeSet::new(), Vec::new());
+    for scope in watched.chain(beside_retired(stacks)) {
+        let Some(id) = scope.subscription_id() else {
+            queries.push(list_at(&scope));
             continue;
         };
-        let whole = list(&subscription);
-        let denied = matches!(snapshot.get(&whole), Some(Answer::Denied(_)));
-        if denied && *scope != subscription {
-            // The list of a group includes the accounts in it.
-            if !scopes.iter().any(|outer| outer != scope && *outer != subscription && outer.contains(scope)) {
-                queries.push(list(scope));
+        if readable.contains(id) {
+            continue;
+        }
+        if !denied.contains(id) {
+            let whole = list(&ResourceId::subscription(id));
+            if !matches!(snapshot.get(&whole), Some(Answer::Denied(_))) {
+                readable.insert(id.to_owned());
+                queries.push(whole);
+                continue;
             }
-        } else {
-            queries.push(whole);
+            denied.insert(id.to_owned());
+        }
+        scopes.insert(scope);
+    }
+    for scope in &scopes {
+        let whole = scope.subscription_id().map(ResourceId::subscription);
+        // The list of a group includes the accounts in it.
+        let is_in =
+            |outer: &ResourceId| outer != scope && Some(outer) != whole.as_ref() && outer.contains(scope);
+        if Some(scope) == whole.as_ref() || !scopes.iter().any(is_in) {
+            queries.push(list(scope));
         }
     }
     queries.sort();
@@ -266,26 +278,23 @@ impl Reading for RoleAssignments {
         queries
     }
 
-    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-        let live = self.inventory(stacks, snapshot);
-        let mut queries = roles::live(&live);
-        let strange = undeclared::doubtful(stacks, &live, snapshot);
-        let doubtful: Vec<&Live> =
-            strange.iter().copied().chain(undeclared::leaving(stacks, &live, snapshot)).collect();
-        queries.extend(temporary::queries(stacks, &live, &doubtful, snapshot));
-        queries.extend(undeclared::projects(&strange, snapshot));
-        queries.extend(orphans::strangers(stacks, &strange));
-        let doubtful = orphans::doubtful(stacks, &live, snapshot);
+    fn follow_ups(&self, view: &View<'_>) -> Vec<Query> {
+        let mut queries = roles::live(view.inventory(self));
+        let strange = undeclared::doubtful(view);
+        let doubtful: Vec<&Live> = strange.iter().copied().chain(undeclared::leaving(view)).collect();
+        queries.extend(temporary::queries(view, &doubtful));
+        queries.extend(undeclared::projects(&strange, view.snapshot));
+        queries.extend(orphans::strangers(view.stacks, &strange));
+        let doubtful = orphans::doubtful(view);
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
 
-    fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
-        let mut findings = roles::remarks(stacks, snapshot);
-        let live = self.inventory(stacks, snapshot);
-        findings.extend(temporary::remarks(stacks, &live, snapshot));
-        findings.extend(orphans::remarks(stacks, &live, snapshot));
-        findings.extend(accepted::expectations(stacks, snapshot).1);
+    fn remarks(&self, view: &View<'_>) -> Vec<Finding> {
+        let mut findings = roles::remarks(view.stacks, view.snapshot);
+        findings.extend(temporary::remarks(view));
+        findings.extend(orphans::remarks(view));
+        findings.extend(accepted::expectations(view.stacks, view.snapshot).1);
         findings
     }
 
@@ -309,10 +318,10 @@ impl Reading for RoleAssignments {
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
         let mut inventory = Inventory::default();
-        let watched: Vec<BTreeSet<ResourceId>> = stacks.iter().map(|loaded| watched(&loaded.spec)).collect();
+        let watched: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| watched(&loaded.spec)).collect();
         let groups: BTreeSet<ResourceId> = stacks.iter().flat_map(|loaded| groups_of(&loaded.spec)).collect();
         let names: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
-        let scopes = watched.iter().flatten().filter_map(ResourceId::subscription_id);
+        let scopes = watched.iter().filter_map(ResourceId::subscription_id);
         let subscriptions: BTreeSet<ResourceId> = stacks
             .iter()
             .map(|loaded| loaded.spec.subscription.as_str())
@@ -333,15 +342,15 @@ impl Reading for RoleAssignments {
                 let placed = super::placed(body).filter(|id| !super::contradicts(id, body));
                 let (Some(id), Some((scope, key))) = (placed, identity(body)) else {
                     let power = || undeclared::is_guarded(body, snapshot.roles());
-                    let near = strange::near(body, watched.iter().flatten(), &groups, power);
+                    let near = strange::near(body, watched.iter(), &groups, power);
                     inventory.gaps.extend(strange::gaps(body, near, ours, &query));
                     continue;
                 };
-                let near = |scopes: &BTreeSet<ResourceId>| {
-                    scopes.contains(&scope)
+                let near = || {
+                    watched.contains(&scope)
                         || ["accounts", "projects"]
                             .iter()
-                            .any(|within| scope.up_to(within).is_some_and(|outer| scopes.contains(&outer)))
+                            .any(|within| scope.up_to(within).is_some_and(|outer| watched.contains(&outer)))
                 };
                 // On other resources in the groups, only guarded roles are reported.
                 let power = || {
@@ -349,7 +358,7 @@ impl Reading for RoleAssignments {
                         && undeclared::is_guarded(body, snapshot.roles())
                 };
                 // Assignments that a stack created are its business anywhere: the last line that named a scope may have been removed.
-                if !ours && !watched.iter().any(near) && !power() {
+                if !ours && !near() && !power() {
                     continue;
                 }
                 let live = Live { kind: &RoleAssignments, key, scope, id, body: body.clone() };

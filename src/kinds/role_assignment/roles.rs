@@ -43,7 +43,7 @@ pub(super) fn declared(stacks: &[Loaded]) -> Vec<Query> {
     let mut holders = BTreeSet::new();
     for loaded in stacks {
         let unknown = |grant: &DeclaredGrant<'_>| offline(grant.role).is_none();
-        let scopes = grants(&loaded.spec).into_iter().filter(unknown);
+        let scopes = grants(&loaded.spec).filter(unknown);
         holders.extend(scopes.map(|grant| holder(&loaded.spec, &grant.scope)));
     }
     holders.iter().map(definitions).collect()
@@ -111,7 +111,7 @@ pub(super) fn resolve(loaded: &Loaded, grant: &DeclaredGrant<'_>, snapshot: &Sna
     if let Some(known) = rbac::by_name(name) {
         return Ok(known.id);
     }
-    let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
+    let span = loaded.document.value_span(&format!("{}/role", grant.pointer()));
     let holder = holder(&loaded.spec, &grant.scope);
     let query = definitions(&holder);
     match snapshot.get(&query) {
@@ -170,7 +170,7 @@ pub(super) fn slip(name: &str, span: Span) -> Option<Finding> {
 pub(crate) fn unjudged(loaded: &Loaded) -> Vec<Finding> {
     let mut notes = Vec::new();
     for grant in grants(&loaded.spec) {
-        let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
+        let span = loaded.document.value_span(&format!("{}/role", grant.pointer()));
         if offline(grant.role).is_some()
             || Uuid::try_parse(grant.role).is_ok()
             || slip(grant.role, span).is_some()
@@ -200,7 +200,7 @@ pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
     let catalogue = snapshot.roles();
     let mut findings = Vec::new();
     for loaded in stacks {
-        for grant in grants(&loaded.spec).into_iter().filter(|grant| offline(grant.role).is_none()) {
+        for grant in grants(&loaded.spec).filter(|grant| offline(grant.role).is_none()) {
             let role = resolve(loaded, &grant, snapshot).ok().and_then(|id| catalogue.by_id(id));
             findings.extend(role.and_then(|role| without_inference(loaded, &grant, role)));
         }
@@ -210,7 +210,7 @@ pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
 
 fn without_inference(loaded: &Loaded, grant: &DeclaredGrant<'_>, role: &Role) -> Option<Finding> {
     let on_account = grant.scope.segment_after("accounts").is_some();
-    let span = loaded.document.value_span(&format!("{}/role", grant.pointer));
+    let span = loaded.document.value_span(&format!("{}/role", grant.pointer()));
     (on_account && !role.gives_inference()).then(|| {
         Finding::note(Code::RoleWithoutInference, format!("`{}` does not let anyone call models", role.name))
             .at(span)

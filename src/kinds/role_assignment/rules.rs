@@ -19,7 +19,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     accepted::check(loaded, findings);
     for (index, assignment) in spec.role_assignments.iter().enumerate() {
         if scope_of(spec, &assignment.scope).is_none() {
-            findings.push(scope_problem(loaded, index, &assignment.scope));
+            findings.push(scope_problem(loaded, index, assignment.scope.as_str()));
         }
     }
     for texts in texts_of(spec) {
@@ -28,11 +28,11 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for grant in grants(spec) {
-        findings
-            .extend(roles::slip(grant.role, loaded.document.value_span(&format!("{}/role", grant.pointer))));
+        let own = grant.pointer();
+        findings.extend(roles::slip(grant.role, loaded.document.value_span(&format!("{own}/role"))));
         findings.extend(roles::without_inference_offline(loaded, &grant));
         for (index, principal) in grant.principals.iter().enumerate() {
-            let at = format!("{}/principals/{index}", grant.pointer);
+            let at = format!("{own}/principals/{index}");
             let problem = principal_problem(loaded, &at, principal);
             findings.extend(problem.or_else(|| twice(loaded, &grant, principal, &at, &mut seen)));
         }

@@ -36,7 +36,7 @@ fn within(subscription: &ResourceId) -> Query {
         path: format!("{}{LIST}", subscription.as_str().trim_end_matches('/')),
         shape: Shape::Schedules,
         scope: subscription.clone(),
-        project: |body| body,
+        project: Terms::project,
     }
 }
 

@@ -10,33 +10,27 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedules::{self, Doubt};
-use super::{RoleAssignments, declared, is_named_by_keyless};
+use super::{RoleAssignments, is_named_by_keyless};
 use crate::body::AssignmentBody;
 use crate::document::{Plan, StepAction};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
-use crate::kinds::{Called, Comparing as _, End, Inventory, Live, Passing, Wording as _};
+use crate::kinds::{Called, Comparing as _, End, Live, Passing, View, Wording as _};
 use crate::principals;
 use crate::rbac::Term;
 use crate::snapshot::{Query, Refusal, Snapshot};
-use crate::spec::Loaded;
 
 /// Azure may list an assignment for a while after its end.
 const LAG: SignedDuration = SignedDuration::from_hours(24);
 
 /// Live assignments that are declared, with their declarations.
-fn meant<'a>(
-    stacks: &[Loaded],
-    live: &'a Inventory,
-    snapshot: &Snapshot,
-    counts: impl Fn(&Live) -> bool,
-) -> Vec<(&'a Live, Desired)> {
+fn meant<'v>(view: &'v View<'_>, counts: impl Fn(&Live) -> bool) -> Vec<(&'v Live, &'v Desired)> {
+    let live = view.inventory(&RoleAssignments);
     if !live.items.values().any(&counts) {
         return Vec::new();
     }
-    let declared = stacks.iter().flat_map(|loaded| declared::desired(loaded, snapshot));
-    let declared = declared.filter(|desired| desired.open.is_none());
+    let declared = view.desired().iter().filter(|desired| desired.open.is_none());
     declared
         .filter_map(|desired| Some((live.items.get(&desired.key).filter(|live| counts(live))?, desired)))
         .collect()
@@ -54,16 +48,12 @@ pub(super) fn lasts(live: &Live) -> bool {
 }
 
 /// The queries, including those for assignments that may be drift.
-pub(super) fn queries(
-    stacks: &[Loaded],
-    live: &Inventory,
-    doubtful: &[&Live],
-    snapshot: &Snapshot,
-) -> Vec<Query> {
-    let declared = meant(stacks, live, snapshot, |live| !lasts(live)).into_iter();
-    let declared = declared.filter(|(live, desired)| is_doubtful(live, desired)).map(|(live, _)| live);
-    let asked = declared.chain(doubtful.iter().copied()).chain(live.twins.values());
-    schedules::open(asked.map(doubt), snapshot)
+pub(super) fn queries(view: &View<'_>, doubtful: &[&Live]) -> Vec<Query> {
+    let declared = meant(view, |live| !lasts(live)).into_iter();
+    let declared = declared.filter(|(live, desired)| live.id != desired.id).map(|(live, _)| live);
+    let twins = view.inventory(&RoleAssignments).twins.values();
+    let asked = declared.chain(doubtful.iter().copied()).chain(twins);
+    schedules::open(asked.map(doubt), view.snapshot)
 }
 
 fn doubt(live: &Live) -> Doubt {
@@ -134,11 +124,12 @@ pub(crate) fn review(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
 }
 
 /// Findings about undeclared assignments that would be deleted but may be temporary.
-fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
+fn unasked(view: &View<'_>) -> Vec<Finding> {
+    let View { stacks, snapshot, .. } = *view;
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
     let mut findings = Vec::new();
-    for each in super::undeclared::leaving(stacks, live, snapshot) {
+    for each in super::undeclared::leaving(view) {
         let Some(refusal) = unread(each, snapshot) else { continue };
         let mark = RoleAssignments.mark(&each.body);
         let owner = stacks.iter().find(|loaded| mark.as_ref() == Some(&loaded.spec.stack));
@@ -157,18 +148,19 @@ fn unasked(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Find
     findings
 }
 
-pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
-    let mut findings = unasked(stacks, live, snapshot);
+pub(super) fn remarks(view: &View<'_>) -> Vec<Finding> {
+    let View { stacks, snapshot, .. } = *view;
+    let mut findings = unasked(view);
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
     let terms = snapshot.terms();
     let counts = |live: &Live| !lasts(live) || terms.ending(&live.id).is_some();
     let mut told: BTreeSet<&ResourceId> = BTreeSet::new();
-    for (live, desired) in meant(stacks, live, snapshot, counts) {
+    for (live, desired) in meant(view, counts) {
         let title = || RoleAssignments.title(&live.body, &called);
         let ending = terms.ending(&live.id);
         if let Some(refusal) =
-            unread(live, snapshot).filter(|_| is_doubtful(live, &desired) || ending.is_some())
+            unread(live, snapshot).filter(|_| is_doubtful(live, desired) || ending.is_some())
         {
             let message = format!("could not determine whether {} is temporary", title());
             // If Azure contradicts itself, "no changes" alone would mislead.

@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::accepted::{Expectation, expectations, names};
 use super::orphans::{self, principal};
-use super::{RoleAssignments, declared, definitions, is_named_by_keyless, temporary};
+use super::{RoleAssignments, definitions, is_named_by_keyless, temporary};
 use crate::body::AssignmentBody;
-use crate::id::{Key, ResourceId};
+use crate::id::ResourceId;
 use crate::kinds::account::{self, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{UndeclaredVerdict, Weight, co_manager};
-use crate::kinds::{Comparing as _, End, Inventory, Live, Passing, children};
+use crate::kinds::{Comparing as _, End, Live, Passing, View, children};
 use crate::principals::own_principal;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
@@ -339,12 +339,13 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
 }
 
 /// Assignments that are drift as far as is known, but whose verdict depends on further answers.
-pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
-    let declared = declared_keys(stacks, snapshot);
+pub(super) fn doubtful<'v>(view: &'v View<'_>) -> Vec<&'v Live> {
+    let View { stacks, snapshot, .. } = *view;
+    let live = view.inventory(&RoleAssignments);
     let known: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
     let is_stranger =
         |live: &&Live| RoleAssignments.mark(&live.body).is_none_or(|mark| !known.contains(mark.as_str()));
-    let strangers = live.strangers(|key| declared.contains(key)).into_iter();
+    let strangers = live.strangers(|key| view.declares(key)).into_iter();
     let undeclared: Vec<&Live> = strangers.filter(is_stranger).collect();
     if undeclared.is_empty() {
         return Vec::new();
@@ -358,22 +359,12 @@ pub(super) fn doubtful<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Sn
 }
 
 /// What a stack marked and no spec declares any more: it would be deleted unless it is temporary.
-pub(super) fn leaving<'a>(stacks: &[Loaded], live: &'a Inventory, snapshot: &Snapshot) -> Vec<&'a Live> {
-    let stack_of = |live: &Live| RoleAssignments.mark(&live.body);
-    let is_ours = |live: &Live| {
-        stack_of(live).is_some_and(|mark| stacks.iter().any(|loaded| loaded.spec.stack == mark))
-    };
-    let mut doubtful = live.all().filter(|live| is_ours(live) && !temporary::lasts(live)).peekable();
-    if doubtful.peek().is_none() {
-        return Vec::new();
-    }
-    let declared = declared_keys(stacks, snapshot);
-    doubtful.filter(|live| !declared.contains(&live.key)).collect()
-}
-
-fn declared_keys(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Key> {
-    let desired = stacks.iter().flat_map(|loaded| declared::desired(loaded, snapshot));
-    desired.map(|desired| desired.key).collect()
+pub(super) fn leaving<'v>(view: &'v View<'_>) -> Vec<&'v Live> {
+    let names: BTreeSet<&str> = view.stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
+    let is_ours =
+        |live: &Live| RoleAssignments.mark(&live.body).is_some_and(|mark| names.contains(mark.as_str()));
+    let undeclared = view.inventory(&RoleAssignments).all().filter(|live| !view.declares(&live.key));
+    undeclared.filter(|live| is_ours(live) && !temporary::lasts(live)).collect()
 }
 
 /// The queries for projects of accounts on which an identity has a role: it may belong to one of them.

@@ -21,9 +21,9 @@ pub(super) fn database_of(id: &ResourceId) -> Option<ResourceId> {
 }
 
 /// The accounts to which connections and role assignments of a spec point.
-pub(super) fn pointed_to(spec: &Spec) -> BTreeSet<ResourceId> {
+pub(super) fn pointed_to(spec: &Spec) -> impl Iterator<Item = ResourceId> {
     let connections = connections(spec).filter_map(connection::resource);
-    connections.chain(role_assignment::scopes_of(spec)).filter_map(|id| database_of(&id)).collect()
+    connections.chain(role_assignment::scopes_of(spec)).filter_map(|id| database_of(&id))
 }
 
 fn connections(spec: &Spec) -> impl Iterator<Item = &crate::spec::model::Connection> {
@@ -44,7 +44,7 @@ fn has_to_do_with(loaded: &Loaded) -> bool {
     loaded.document.tree.get(LIST).is_some()
         || connections(spec).any(|each| each.category.eq_ignore_ascii_case("CosmosDB"))
         || hosts().any(|host| host.thread_storage_connections.iter().flatten().next().is_some())
-        || !pointed_to(spec).is_empty()
+        || pointed_to(spec).next().is_some()
 }
 
 fn list(scope: &ResourceId) -> Query {

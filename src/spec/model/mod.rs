@@ -7,6 +7,7 @@ mod account_parts;
 mod children;
 mod connections;
 mod keys;
+mod scope;
 mod strangers;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use children::*;
 pub use connections::*;
 pub use keys::*;
 use schemars::JsonSchema;
+pub use scope::*;
 use serde::{Deserialize, Serialize};
 pub use strangers::*;
 
@@ -384,7 +386,8 @@ pub struct RoleAssignment {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ScopedRoleAssignment {
     /// `subscription`, `resourceGroup` (the file's), or a resource id.
-    pub scope: String,
+    #[schemars(with = "String")]
+    pub scope: DeclaredScope,
     /// A role's name, former name or GUID; custom roles are looked up in the subscription.
     pub role: String,
     /// The principals that get it; `[]` means none: the scope stays declared, so that assignments that the stack created there are revoked.

@@ -7,6 +7,7 @@
 mod extent;
 mod telling;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -156,13 +157,14 @@ fn apart(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 pub(super) fn learn_names(document: &YamlDocument) {
     const NAMES: &[&str] =
         &["subscription", "resourceGroup", "name", "customSubDomainName", "location", "stack", "id"];
-    fn learn(value: &Value) {
+    // Once each: a principal or a group may occur in thousands of entries.
+    fn find<'v>(value: &'v Value, names: &mut BTreeSet<&'v str>) {
         match value {
-            Value::Array(items) => items.iter().for_each(learn),
+            Value::Array(items) => items.iter().for_each(|item| find(item, names)),
             Value::Object(map) => {
                 for (name, value) in map.iter().filter(|(name, _)| !names_secret(name)) {
                     match value {
-                        Value::String(text) if NAMES.contains(&name.as_str()) => scrub::learn_open(text),
+                        Value::String(text) if NAMES.contains(&name.as_str()) => _ = names.insert(text),
                         // Of an address only the host: the rest may be a secret.
                         Value::String(text) if name == "target" => {
                             if let Some(host) = Url::parse(text).ok().as_ref().and_then(Url::host_str) {
@@ -170,14 +172,16 @@ pub(super) fn learn_names(document: &YamlDocument) {
                             }
                         }
                         Value::String(_) => {}
-                        other => learn(other),
+                        other => find(other, names),
                     }
                 }
             }
             _ => {}
         }
     }
-    learn(&document.tree);
+    let mut names = BTreeSet::new();
+    find(&document.tree, &mut names);
+    names.into_iter().for_each(scrub::learn_open);
 }
 
 /// What contains a value.

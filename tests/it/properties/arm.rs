@@ -15,7 +15,7 @@ use keyless::finding::Severity;
 use keyless::guards;
 use keyless::kinds::Live;
 use keyless::kinds::desired::{Desired, resolved};
-use keyless::kinds::missing;
+use keyless::kinds::{View, missing};
 use keyless::plan;
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
@@ -102,7 +102,7 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
     seen.snapshot.today = Some(TODAY);
     let mut refused: Vec<(&'static str, String, bool)> = Vec::new();
     for _ in 0..10 {
-        let open = missing(stacks, &seen.snapshot);
+        let open = missing(&View::of(stacks, &seen.snapshot));
         if open.is_empty() {
             break;
         }
@@ -132,9 +132,9 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
             seen.snapshot.insert(&query, answer);
         }
     }
-    assert!(missing(stacks, &seen.snapshot).is_empty(), "reading does not come to an end");
+    assert!(missing(&View::of(stacks, &seen.snapshot)).is_empty(), "reading does not come to an end");
     // Of all that is checked before a plan may promise anything, these cases have whether somebody exists.
-    for query in checks::missing(stacks, &seen.snapshot) {
+    for query in checks::missing(View::of(stacks, &seen.snapshot)) {
         if matches!(query.shape, Shape::Directory(_)) {
             let known = known(&query).into_iter().map(|id| json!({"id": id}));
             seen.snapshot.insert(&query, Answer::found(known));
@@ -146,7 +146,7 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
         let itself = stacks.iter().any(|loaded| {
             let id = format!("/subscriptions/{}", loaded.spec.subscription);
             id.eq_ignore_ascii_case(&scope)
-                && loaded.spec.role_assignments.iter().any(|entry| entry.scope == "subscription")
+                && loaded.spec.role_assignments.iter().any(|entry| entry.scope.as_str() == "subscription")
         });
         if kind == "roleAssignments" && denied && subscription {
             seen.partial.push(scope.clone());

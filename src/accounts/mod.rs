@@ -14,7 +14,7 @@ use crate::id::ResourceId;
 use crate::kinds::account::existing::{GivenAccount, live_given};
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::desired::Desired;
-use crate::kinds::{Declaring as _, Inventory, Live, Reading as _, View, perhaps_in, placed, unplaced};
+use crate::kinds::{Declaring as _, Inventory, Live, Reading as _, Survey, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::OnSoftDeleted;
@@ -91,7 +91,7 @@ pub(crate) fn keys(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<String, K
 #[must_use]
 pub(crate) fn about_absent(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let is_listed = Accounts.queries(stacks, snapshot).iter().all(|query| snapshot.get(query).is_some());
-    if is_listed { Accounts.follow_ups(&View::of(stacks, snapshot)) } else { Vec::new() }
+    if is_listed { Accounts.follow_ups(&Survey::of(stacks, snapshot)) } else { Vec::new() }
 }
 
 /// Why a declared resource cannot be used: it does not exist, or could not be read.

@@ -31,7 +31,7 @@ use crate::diff::changes;
 use crate::document::{FindingEntry, Plan, Step};
 use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, region};
-use crate::kinds::{View, role_assignment};
+use crate::kinds::{Survey, role_assignment};
 use crate::plan::predict::World;
 use crate::plan::{self};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
@@ -82,12 +82,12 @@ struct Verdict {
 
 /// What a plan on this state must ask before the checks are complete, without what has been answered.
 #[must_use]
-pub fn missing(view: View<'_>) -> Vec<Query> {
-    if !view.is_settled() {
+pub fn missing(survey: Survey<'_>) -> Vec<Query> {
+    if !survey.is_settled() {
         return Vec::new();
     }
-    let snapshot = view.snapshot;
-    let mut open = queries(&plan::draft(&changes(view)), snapshot);
+    let snapshot = survey.snapshot;
+    let mut open = queries(&plan::draft(&changes(survey)), snapshot);
     open.retain(|query| snapshot.get(query).is_none());
     open
 }

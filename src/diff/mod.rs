@@ -37,7 +37,7 @@ use crate::document::{DeclaredList, NamedSecrets};
 use crate::finding::{Code, Finding, Severity};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
-use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, View};
+use crate::kinds::{FieldChange, Inventory, KINDS, Kind, Live, Mutability, Survey};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{OnSoftDeleted, Unmanaged};
@@ -73,23 +73,23 @@ pub struct Diff {
 /// If `desired` was not made from `stacks`: that is a bug.
 #[must_use]
 pub fn diff(stacks: &[Loaded], desired: Vec<Desired>, snapshot: &Snapshot) -> Diff {
-    compared(View::with(stacks, desired, snapshot), |kind, view| kind.remarks(view))
+    compared(Survey::with(stacks, desired, snapshot), |kind, survey| kind.remarks(survey))
 }
 
 /// The changes alone, without what kinds remark on their live resources: that goes through all of them once more.
 #[must_use]
-pub fn changes(view: View<'_>) -> Vec<Change> {
-    compared(view, |_, _| Vec::new()).changes
+pub fn changes(survey: Survey<'_>) -> Vec<Change> {
+    compared(survey, |_, _| Vec::new()).changes
 }
 
-fn compared(mut view: View<'_>, remarks: impl Fn(&dyn Kind, &View<'_>) -> Vec<Finding>) -> Diff {
-    let remarks: Vec<Vec<Finding>> = KINDS.iter().map(|kind| remarks(*kind, &view)).collect();
-    let desired = view.take_desired();
-    let View { stacks, snapshot, .. } = view;
+fn compared(mut survey: Survey<'_>, remarks: impl Fn(&dyn Kind, &Survey<'_>) -> Vec<Finding>) -> Diff {
+    let remarks: Vec<Vec<Finding>> = KINDS.iter().map(|kind| remarks(*kind, &survey)).collect();
+    let desired = survey.take_desired();
+    let Survey { stacks, snapshot, .. } = survey;
     let known = Known {
         stacks,
         snapshot,
-        inventories: KINDS.iter().map(|kind| (*kind, view.inventory(*kind))).collect(),
+        inventories: KINDS.iter().map(|kind| (*kind, survey.inventory(*kind))).collect(),
     };
     let mut diff = Diff {
         complete: crate::kinds::complete(stacks),

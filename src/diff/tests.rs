@@ -391,7 +391,7 @@ fn whole(accounts: &[Value], deleted: &[Value]) -> Vec<String> {
     assert!(findings.is_empty(), "{findings:?}");
     let mut snapshot = Snapshot::default();
     loop {
-        let open = crate::kinds::missing(&crate::kinds::View::of(&stacks, &snapshot));
+        let open = crate::kinds::missing(&crate::kinds::Survey::of(&stacks, &snapshot));
         if open.is_empty() {
             break;
         }

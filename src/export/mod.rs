@@ -18,7 +18,7 @@ use thiserror::Error;
 
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::{self, KINDS, View, missing, perhaps_in, placed, unplaced};
+use crate::kinds::{self, KINDS, Survey, missing, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::write::{literal, to_yaml};
@@ -133,8 +133,8 @@ pub fn queries(wanted: &Wanted, snapshot: &Snapshot) -> Vec<Query> {
     // After an error there will be no spec, whatever else is read.
     let Ok((draft, loaded)) = grown(wanted, snapshot) else { return Vec::new() };
     let stacks = std::slice::from_ref(&loaded);
-    let mut open = missing(&View::of(stacks, snapshot));
-    if View::of(stacks, snapshot).is_settled() {
+    let mut open = missing(&Survey::of(stacks, snapshot));
+    if Survey::of(stacks, snapshot).is_settled() {
         // unreachable: the caller returned above
         open.extend(comments::names(&draft.tree));
     }
@@ -145,7 +145,7 @@ pub fn queries(wanted: &Wanted, snapshot: &Snapshot) -> Vec<Query> {
 pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexportable> {
     let (mut draft, loaded) = grown(wanted, snapshot)?;
     let stacks = std::slice::from_ref(&loaded);
-    if !missing(&View::of(stacks, snapshot)).is_empty() {
+    if !missing(&Survey::of(stacks, snapshot)).is_empty() {
         let message = "gave up because the answers kept raising new questions".to_owned();
         return Err(Unexportable::Unread(Refusal { message, hint: None }));
     }
@@ -188,7 +188,7 @@ fn grown(wanted: &Wanted, snapshot: &Snapshot) -> Result<(Draft, Loaded), Unexpo
     let mut draft = accounts(wanted, snapshot)?;
     let mut loaded = settle::fit(&mut draft)?;
     for _ in 0..ROUNDS {
-        if !View::of(std::slice::from_ref(&loaded), snapshot).is_settled() {
+        if !Survey::of(std::slice::from_ref(&loaded), snapshot).is_settled() {
             break;
         }
         let mut next = accounts(wanted, snapshot)?;

@@ -250,10 +250,10 @@ pub(crate) async fn execute(
 
 /// The open queries: first the state of everything declared, then what the steps of a plan on it need.
 fn queries(stacks: &[Loaded], known: &Snapshot, purpose: PlanPurpose) -> Vec<Query> {
-    let view = kinds::View::of(stacks, known);
-    let mut open = kinds::missing(&view);
+    let survey = kinds::Survey::of(stacks, known);
+    let mut open = kinds::missing(&survey);
     if purpose.unpermitted().is_some() {
-        open.extend(checks::missing(view));
+        open.extend(checks::missing(survey));
     }
     open
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::desired::Desired;
-use super::{Called, FieldChange, Inventory, Live, Passing, Section, Trust, UndeclaredVerdict, View};
+use super::{Called, FieldChange, Inventory, Live, Passing, Section, Survey, Trust, UndeclaredVerdict};
 use super::{children, registered, rules, shape, undeclared};
 use crate::document::PlannedChange;
 use crate::finding::Finding;
@@ -179,11 +179,11 @@ pub trait Reading: Described {
         children::queries(registered(self.name()), stacks, snapshot)
     }
     /// Further queries once every kind's `queries` are answered.
-    fn follow_ups(&self, _view: &View<'_>) -> Vec<Query> {
+    fn follow_ups(&self, _view: &Survey<'_>) -> Vec<Query> {
         Vec::new()
     }
     /// Findings about the specs from Azure's answers, independent of changes.
-    fn remarks(&self, _view: &View<'_>) -> Vec<Finding> {
+    fn remarks(&self, _view: &Survey<'_>) -> Vec<Finding> {
         Vec::new()
     }
     /// The queries for everything of this kind around some resources of any kind.

@@ -33,7 +33,6 @@ mod shape;
 mod sql_role_assignment;
 mod undeclared;
 mod unplaced;
-mod view;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -54,7 +53,7 @@ pub(crate) use named_secrets::{named_secrets, names_in};
 pub(crate) use nearby::{connections_in, unlisted_connections};
 pub(crate) use newer::{lacking, lacking_in, unwritable};
 pub(crate) use project::Projects;
-pub use queries::{missing, review, review_secrets, unread};
+pub use queries::{Survey, missing, review, review_secrets, unread};
 pub(crate) use rai_policy::is_azures as is_azures_policy;
 pub(crate) use role_assignment::scope_name;
 pub(crate) use rules::{has_succeeded, unsettled};
@@ -64,7 +63,6 @@ pub(crate) use sql_role_assignment::sql_roles;
 pub use undeclared::{UndeclaredVerdict, Weight};
 use unplaced::contradicts;
 pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};
-pub use view::View;
 
 use crate::finding::Finding;
 use crate::id::ResourceId;

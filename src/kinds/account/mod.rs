@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Inventory, Kind, Live, Mutability,
-    Reading, Section, SoftDeleting, Trust, UndeclaredVerdict, View, Wording, Writing,
+    Reading, Section, SoftDeleting, Survey, Trust, UndeclaredVerdict, Wording, Writing,
 };
 use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI};
 use crate::document::PlannedChange;
@@ -281,11 +281,11 @@ impl Reading for Accounts {
         groups.iter().flat_map(|(subscription, groups)| lists(subscription, groups, snapshot)).collect()
     }
 
-    fn follow_ups(&self, view: &View<'_>) -> Vec<Query> {
-        let View { stacks, snapshot, .. } = *view;
+    fn follow_ups(&self, survey: &Survey<'_>) -> Vec<Query> {
+        let Survey { stacks, snapshot, .. } = *survey;
         let mut queries = Vec::new();
         // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
-        let live = view.inventory(self);
+        let live = survey.inventory(self);
         for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
             for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
                 let id = id_of(&loaded.spec, account);
@@ -305,10 +305,9 @@ impl Reading for Accounts {
         targets.iter().filter_map(ResourceId::group).map(|group| list(&group)).collect()
     }
 
-    fn remarks(&self, view: &View<'_>) -> Vec<Finding> {
-        let View { stacks, snapshot, .. } = *view;
-        let unlisted = listings::unlisted(&groups_by_subscription(stacks), snapshot);
-        unlisted.into_iter().chain(existing::keys_on(stacks, snapshot)).collect()
+    fn remarks(&self, survey: &Survey<'_>) -> Vec<Finding> {
+        let unlisted = listings::unlisted(&groups_by_subscription(survey.stacks), survey.snapshot);
+        unlisted.into_iter().chain(existing::keys_on(survey.stacks, survey.snapshot)).collect()
     }
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {

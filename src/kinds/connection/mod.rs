@@ -10,7 +10,7 @@ mod rules;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, View, Wording, Writing,
+    Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Survey, Wording, Writing,
     account, children, merge, nearby, project, shape,
 };
 use crate::document::PlannedChange;
@@ -241,9 +241,9 @@ impl Declaring for Connections {
 }
 
 impl Reading for Connections {
-    fn follow_ups(&self, view: &View<'_>) -> Vec<Query> {
+    fn follow_ups(&self, survey: &Survey<'_>) -> Vec<Query> {
         match self.0 {
-            ConnectionPlace::Foundry => nearby::follow_ups(view.stacks, view.snapshot),
+            ConnectionPlace::Foundry => nearby::follow_ups(survey.stacks, survey.snapshot),
             // A workspace has no projects, and its only list is read if a spec declares a connection there.
             ConnectionPlace::Hub => Vec::new(),
         }

@@ -15,7 +15,7 @@ use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::connection::PointedTo;
 use crate::kinds::desired::{Desired, Hole, collect_spans};
-use crate::kinds::{View, account, capability_host, project};
+use crate::kinds::{Survey, account, capability_host, project};
 use crate::principals::{self, Form, IdentityHolder, Resolved};
 use crate::snapshot::Snapshot;
 use crate::spec::model::{Account, Identity, Project, Spec};
@@ -352,11 +352,11 @@ pub(crate) fn is_named_by_keyless(id: &ResourceId, said: AssignmentBody<'_>) -> 
 }
 
 /// The declared object ids of assignments that would be created, except in stacks whose lock file makes the query unnecessary.
-pub(super) fn unproven(view: &View<'_>) -> BTreeSet<Uuid> {
-    let live = view.inventory(&RoleAssignments);
+pub(super) fn unproven(survey: &Survey<'_>) -> BTreeSet<Uuid> {
+    let live = survey.inventory(&RoleAssignments);
     let has_role = |each: &Desired| each.declared.contains_key("roleDefinitionId");
     let is_new = |each: &Desired| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none();
-    let declared = view.desired().iter().filter(|each| each.kind.is_grant() && has_role(each));
+    let declared = survey.desired().iter().filter(|each| each.kind.is_grant() && has_role(each));
     declared.filter_map(|each| each.unproven.filter(|_| is_new(each))).collect()
 }
 

@@ -7,6 +7,7 @@ mod conditions;
 mod declared;
 pub(crate) mod denial;
 mod grants;
+mod listing;
 mod mark;
 mod orphans;
 mod placed;
@@ -24,9 +25,11 @@ mod unread;
 
 pub(crate) use declared::is_named_by_keyless;
 pub(super) use declared::{Who, complete, hosts_of, needed_by_project, who};
-use grants::{DeclaredGrant, beside_retired, grants, scope_of};
+use grants::{DeclaredGrant, grants, scope_of};
 pub use grants::{GivenBeside, principals_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
+pub(crate) use listing::{list, lists, scopes_of};
+use listing::{list_at, watched};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use planned::scope_name;
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
@@ -42,10 +45,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::account::{groups_of, id_of};
+use super::account::groups_of;
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Granting, Inventory, Kind, Live,
-    Mutability, Passing, Reading, UndeclaredVerdict, View, Wording, Writing, merge,
+    Mutability, Passing, Reading, Survey, UndeclaredVerdict, Wording, Writing, merge,
 };
 use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
@@ -54,9 +57,8 @@ use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
 use crate::principals::{self, Names};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Body, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Body, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
@@ -79,75 +81,6 @@ fn identity(body: &Value) -> Option<(ResourceId, Key)> {
     let scope = ResourceId::parse(said.scope()?).ok()?;
     let key = key(&scope, said.principal_id()?, &said.role()?.to_string());
     Some((scope, key))
-}
-
-pub(crate) fn list(scope: &ResourceId) -> Query {
-    let prefix = scope.as_str().trim_end_matches('/');
-    Query {
-        path: format!("{prefix}/providers/{TYPE}?api-version={API}"),
-        shape: Shape::List,
-        scope: scope.clone(),
-        project: |body| body,
-    }
-}
-
-/// At a management group or the root an unfiltered list would return the whole tree below.
-fn list_at(scope: &ResourceId) -> Query {
-    let mut query = list(scope);
-    query.path.push_str("&$filter=atScope()");
-    query
-}
-
-/// The scopes of a stack's assignments, of some more than once.
-pub(crate) fn scopes_of(spec: &Spec) -> impl Iterator<Item = ResourceId> {
-    grants(spec).map(|grant| grant.scope)
-}
-
-/// The scopes of a stack at which undeclared assignments are reported: its groups, its accounts, its declared scopes.
-fn watched(spec: &Spec) -> impl Iterator<Item = ResourceId> {
-    let accounts = spec.accounts.iter().map(|account| id_of(spec, account));
-    groups_of(spec).into_iter().chain(accounts).chain(scopes_of(spec))
-}
-
-/// One list per subscription, and one per scope outside of subscriptions. If the caller cannot list a subscription, each watched scope is
-/// listed by itself.
-#[must_use]
-pub(crate) fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
-    let watched = stacks.iter().flat_map(|loaded| watched(&loaded.spec));
-    // As they are spelled: queries of two spellings are two.
-    let (mut denied, mut readable) = (BTreeSet::new(), BTreeSet::new());
-    let (mut scopes, mut queries) = (BTreeSet::new(), Vec::new());
-    for scope in watched.chain(beside_retired(stacks)) {
-        let Some(id) = scope.subscription_id() else {
-            queries.push(list_at(&scope));
-            continue;
-        };
-        if readable.contains(id) {
-            continue;
-        }
-        if !denied.contains(id) {
-            let whole = list(&ResourceId::subscription(id));
-            if !matches!(snapshot.get(&whole), Some(Answer::Denied(_))) {
-                readable.insert(id.to_owned());
-                queries.push(whole);
-                continue;
-            }
-            denied.insert(id.to_owned());
-        }
-        scopes.insert(scope);
-    }
-    for scope in &scopes {
-        let whole = scope.subscription_id().map(ResourceId::subscription);
-        // The list of a group includes the accounts in it.
-        let is_in =
-            |outer: &ResourceId| outer != scope && Some(outer) != whole.as_ref() && outer.contains(scope);
-        if Some(scope) == whole.as_ref() || !scopes.iter().any(is_in) {
-            queries.push(list(scope));
-        }
-    }
-    queries.sort();
-    queries.dedup();
-    queries
 }
 
 /// What of the lists of role assignments could not be read.
@@ -278,23 +211,23 @@ impl Reading for RoleAssignments {
         queries
     }
 
-    fn follow_ups(&self, view: &View<'_>) -> Vec<Query> {
-        let mut queries = roles::live(view.inventory(self));
-        let strange = undeclared::doubtful(view);
-        let doubtful: Vec<&Live> = strange.iter().copied().chain(undeclared::leaving(view)).collect();
-        queries.extend(temporary::queries(view, &doubtful));
-        queries.extend(undeclared::projects(&strange, view.snapshot));
-        queries.extend(orphans::strangers(view.stacks, &strange));
-        let doubtful = orphans::doubtful(view);
+    fn follow_ups(&self, survey: &Survey<'_>) -> Vec<Query> {
+        let mut queries = roles::live(survey.inventory(self));
+        let strange = undeclared::doubtful(survey);
+        let doubtful: Vec<&Live> = strange.iter().copied().chain(undeclared::leaving(survey)).collect();
+        queries.extend(temporary::queries(survey, &doubtful));
+        queries.extend(undeclared::projects(&strange, survey.snapshot));
+        queries.extend(orphans::strangers(survey.stacks, &strange));
+        let doubtful = orphans::doubtful(survey);
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
 
-    fn remarks(&self, view: &View<'_>) -> Vec<Finding> {
-        let mut findings = roles::remarks(view.stacks, view.snapshot);
-        findings.extend(temporary::remarks(view));
-        findings.extend(orphans::remarks(view));
-        findings.extend(accepted::expectations(view.stacks, view.snapshot).1);
+    fn remarks(&self, survey: &Survey<'_>) -> Vec<Finding> {
+        let mut findings = roles::remarks(survey.stacks, survey.snapshot);
+        findings.extend(temporary::remarks(survey));
+        findings.extend(orphans::remarks(survey));
+        findings.extend(accepted::expectations(survey.stacks, survey.snapshot).1);
         findings
     }
 

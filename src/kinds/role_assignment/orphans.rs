@@ -12,20 +12,20 @@ use super::{RoleAssignments, declared};
 use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::id::Key;
-use crate::kinds::{Called, Live, View, Wording as _};
+use crate::kinds::{Called, Live, Survey, Wording as _};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::text::source::Span;
 
 /// The object ids to look up in the directory.
-pub(super) fn doubtful(view: &View<'_>) -> BTreeSet<Uuid> {
-    let mut ids = declared::unproven(view);
-    if is_locked(view.stacks) {
+pub(super) fn doubtful(survey: &Survey<'_>) -> BTreeSet<Uuid> {
+    let mut ids = declared::unproven(survey);
+    if is_locked(survey.stacks) {
         return ids;
     }
-    let live = view.inventory(&RoleAssignments);
-    let strange = !live.strangers(|key| view.declares(key)).is_empty();
+    let live = survey.inventory(&RoleAssignments);
+    let strange = !live.strangers(|key| survey.declares(key)).is_empty();
     if strange || !ids.is_empty() {
         ids.extend(live.all().filter_map(principal));
     }
@@ -96,20 +96,20 @@ pub(super) fn principal(live: &Live) -> Option<Uuid> {
     AssignmentBody::of(&live.body).principal()
 }
 
-pub(super) fn remarks(view: &View<'_>) -> Vec<Finding> {
-    let View { stacks, snapshot, .. } = *view;
+pub(super) fn remarks(survey: &Survey<'_>) -> Vec<Finding> {
+    let Survey { stacks, snapshot, .. } = *survey;
     let (known, gone) = (known(snapshot), principals::gone(snapshot));
     // The directory was not asked, or knows all: what is declared is not gone through once more.
     if known.is_none() && gone.is_empty() {
         return Vec::new();
     }
-    let asked = doubtful(view);
+    let asked = doubtful(survey);
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
     let declared: BTreeMap<&Key, Span> =
-        view.desired().iter().map(|desired| (&desired.key, desired.span)).collect();
+        survey.desired().iter().map(|desired| (&desired.key, desired.span)).collect();
     let mut findings = Vec::new();
-    for live in view.inventory(&RoleAssignments).all() {
+    for live in survey.inventory(&RoleAssignments).all() {
         let unknown =
             |id: &Uuid| asked.contains(id) && known.as_ref().is_some_and(|known| !known.contains(id));
         let is_gone = principal(live).is_some_and(|id| gone.contains(&id) || unknown(&id));

@@ -16,7 +16,7 @@ use crate::document::{Plan, StepAction};
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
 use crate::kinds::desired::Desired;
-use crate::kinds::{Called, Comparing as _, End, Live, Passing, View, Wording as _};
+use crate::kinds::{Called, Comparing as _, End, Live, Passing, Survey, Wording as _};
 use crate::principals;
 use crate::rbac::Term;
 use crate::snapshot::{Query, Refusal, Snapshot};
@@ -25,12 +25,12 @@ use crate::snapshot::{Query, Refusal, Snapshot};
 const LAG: SignedDuration = SignedDuration::from_hours(24);
 
 /// Live assignments that are declared, with their declarations.
-fn meant<'v>(view: &'v View<'_>, counts: impl Fn(&Live) -> bool) -> Vec<(&'v Live, &'v Desired)> {
-    let live = view.inventory(&RoleAssignments);
+fn meant<'v>(survey: &'v Survey<'_>, counts: impl Fn(&Live) -> bool) -> Vec<(&'v Live, &'v Desired)> {
+    let live = survey.inventory(&RoleAssignments);
     if !live.items.values().any(&counts) {
         return Vec::new();
     }
-    let declared = view.desired().iter().filter(|desired| desired.open.is_none());
+    let declared = survey.desired().iter().filter(|desired| desired.open.is_none());
     declared
         .filter_map(|desired| Some((live.items.get(&desired.key).filter(|live| counts(live))?, desired)))
         .collect()
@@ -48,12 +48,12 @@ pub(super) fn lasts(live: &Live) -> bool {
 }
 
 /// The queries, including those for assignments that may be drift.
-pub(super) fn queries(view: &View<'_>, doubtful: &[&Live]) -> Vec<Query> {
-    let declared = meant(view, |live| !lasts(live)).into_iter();
+pub(super) fn queries(survey: &Survey<'_>, doubtful: &[&Live]) -> Vec<Query> {
+    let declared = meant(survey, |live| !lasts(live)).into_iter();
     let declared = declared.filter(|(live, desired)| live.id != desired.id).map(|(live, _)| live);
-    let twins = view.inventory(&RoleAssignments).twins.values();
+    let twins = survey.inventory(&RoleAssignments).twins.values();
     let asked = declared.chain(doubtful.iter().copied()).chain(twins);
-    schedules::open(asked.map(doubt), view.snapshot)
+    schedules::open(asked.map(doubt), survey.snapshot)
 }
 
 fn doubt(live: &Live) -> Doubt {
@@ -124,12 +124,12 @@ pub(crate) fn review(plan: &Plan, snapshot: &Snapshot) -> Vec<Query> {
 }
 
 /// Findings about undeclared assignments that would be deleted but may be temporary.
-fn unasked(view: &View<'_>) -> Vec<Finding> {
-    let View { stacks, snapshot, .. } = *view;
+fn unasked(survey: &Survey<'_>) -> Vec<Finding> {
+    let Survey { stacks, snapshot, .. } = *survey;
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
     let mut findings = Vec::new();
-    for each in super::undeclared::leaving(view) {
+    for each in super::undeclared::leaving(survey) {
         let Some(refusal) = unread(each, snapshot) else { continue };
         let mark = RoleAssignments.mark(&each.body);
         let owner = stacks.iter().find(|loaded| mark.as_ref() == Some(&loaded.spec.stack));
@@ -148,15 +148,15 @@ fn unasked(view: &View<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn remarks(view: &View<'_>) -> Vec<Finding> {
-    let View { stacks, snapshot, .. } = *view;
-    let mut findings = unasked(view);
+pub(super) fn remarks(survey: &Survey<'_>) -> Vec<Finding> {
+    let Survey { stacks, snapshot, .. } = *survey;
+    let mut findings = unasked(survey);
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
     let terms = snapshot.terms();
     let counts = |live: &Live| !lasts(live) || terms.ending(&live.id).is_some();
     let mut told: BTreeSet<&ResourceId> = BTreeSet::new();
-    for (live, desired) in meant(view, counts) {
+    for (live, desired) in meant(survey, counts) {
         let title = || RoleAssignments.title(&live.body, &called);
         let ending = terms.ending(&live.id);
         if let Some(refusal) =

@@ -18,7 +18,7 @@ use crate::id::ResourceId;
 use crate::kinds::account::{self, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{UndeclaredVerdict, Weight, co_manager};
-use crate::kinds::{Comparing as _, End, Live, Passing, View, children};
+use crate::kinds::{Comparing as _, End, Live, Passing, Survey, children};
 use crate::principals::own_principal;
 use crate::rbac::{Catalogue, Role};
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
@@ -339,13 +339,13 @@ impl<I: FnOnce() -> BTreeMap<ResourceId, BTreeSet<Uuid>>> Judge<'_, I> {
 }
 
 /// Assignments that are drift as far as is known, but whose verdict depends on further answers.
-pub(super) fn doubtful<'v>(view: &'v View<'_>) -> Vec<&'v Live> {
-    let View { stacks, snapshot, .. } = *view;
-    let live = view.inventory(&RoleAssignments);
+pub(super) fn doubtful<'v>(survey: &'v Survey<'_>) -> Vec<&'v Live> {
+    let Survey { stacks, snapshot, .. } = *survey;
+    let live = survey.inventory(&RoleAssignments);
     let known: BTreeSet<&str> = stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
     let is_stranger =
         |live: &&Live| RoleAssignments.mark(&live.body).is_none_or(|mark| !known.contains(mark.as_str()));
-    let strangers = live.strangers(|key| view.declares(key)).into_iter();
+    let strangers = live.strangers(|key| survey.declares(key)).into_iter();
     let undeclared: Vec<&Live> = strangers.filter(is_stranger).collect();
     if undeclared.is_empty() {
         return Vec::new();
@@ -359,11 +359,11 @@ pub(super) fn doubtful<'v>(view: &'v View<'_>) -> Vec<&'v Live> {
 }
 
 /// What a stack marked and no spec declares any more: it would be deleted unless it is temporary.
-pub(super) fn leaving<'v>(view: &'v View<'_>) -> Vec<&'v Live> {
-    let names: BTreeSet<&str> = view.stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
+pub(super) fn leaving<'v>(survey: &'v Survey<'_>) -> Vec<&'v Live> {
+    let names: BTreeSet<&str> = survey.stacks.iter().map(|loaded| loaded.spec.stack.as_str()).collect();
     let is_ours =
         |live: &Live| RoleAssignments.mark(&live.body).is_some_and(|mark| names.contains(mark.as_str()));
-    let undeclared = view.inventory(&RoleAssignments).all().filter(|live| !view.declares(&live.key));
+    let undeclared = survey.inventory(&RoleAssignments).all().filter(|live| !survey.declares(&live.key));
     undeclared.filter(|live| is_ours(live) && !temporary::lasts(live)).collect()
 }
 

@@ -20,7 +20,7 @@ pub(crate) use exported::sql_roles;
 use super::undeclared::{UndeclaredVerdict, Weight};
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Inventory, Kind, Live, Mutability,
-    Reading, Section, View, Wording, Writing, children, merge,
+    Reading, Section, Survey, Wording, Writing, children, merge,
 };
 use crate::document::{Action, PlannedChange};
 use crate::finding::{Code, Finding};
@@ -222,8 +222,8 @@ impl Reading for SqlRoleAssignments {
         queries
     }
 
-    fn follow_ups(&self, view: &View<'_>) -> Vec<Query> {
-        roles::queries(view.stacks, view.inventory(self), view.snapshot)
+    fn follow_ups(&self, survey: &Survey<'_>) -> Vec<Query> {
+        roles::queries(survey.stacks, survey.inventory(self), survey.snapshot)
     }
 
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {

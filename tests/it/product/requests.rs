@@ -8,7 +8,7 @@ use keyless::diff::diff;
 use keyless::drift::Inquiry;
 use keyless::drift::LogAnswer::Unread;
 use keyless::kinds::desired::resolved;
-use keyless::kinds::{View, missing};
+use keyless::kinds::{Survey, missing};
 use keyless::read::ask_log;
 use keyless::snapshot::{Answer, Query, Snapshot};
 use keyless::spec::variables::VariableInputs;
@@ -43,7 +43,7 @@ fn load(spec: &str) -> Vec<Loaded> {
 async fn the_activity_log_is_not_waited_for_without_end() {
     let stacks = load(&three_grants());
     let mut snapshot = Snapshot::default();
-    while let open = missing(&View::of(&stacks, &snapshot))
+    while let open = missing(&Survey::of(&stacks, &snapshot))
         && !open.is_empty()
     {
         for query in open {
@@ -68,8 +68,8 @@ fn waves(stacks: &[Loaded], answer: impl Fn(&Query) -> Answer) -> Vec<usize> {
     let mut snapshot = Snapshot::default();
     let mut waves = Vec::new();
     loop {
-        let mut open = missing(&View::of(stacks, &snapshot));
-        open.extend(checks::missing(View::of(stacks, &snapshot)));
+        let mut open = missing(&Survey::of(stacks, &snapshot));
+        open.extend(checks::missing(Survey::of(stacks, &snapshot)));
         if open.is_empty() {
             return waves;
         }

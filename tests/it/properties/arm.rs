@@ -15,7 +15,7 @@ use keyless::finding::Severity;
 use keyless::guards;
 use keyless::kinds::Live;
 use keyless::kinds::desired::{Desired, resolved};
-use keyless::kinds::{View, missing};
+use keyless::kinds::{Survey, missing};
 use keyless::plan;
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
@@ -102,7 +102,7 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
     seen.snapshot.today = Some(TODAY);
     let mut refused: Vec<(&'static str, String, bool)> = Vec::new();
     for _ in 0..10 {
-        let open = missing(&View::of(stacks, &seen.snapshot));
+        let open = missing(&Survey::of(stacks, &seen.snapshot));
         if open.is_empty() {
             break;
         }
@@ -132,9 +132,9 @@ pub(super) fn read(stacks: &[Loaded], azure: &Azure, blindness: &Blindness) -> S
             seen.snapshot.insert(&query, answer);
         }
     }
-    assert!(missing(&View::of(stacks, &seen.snapshot)).is_empty(), "reading does not come to an end");
+    assert!(missing(&Survey::of(stacks, &seen.snapshot)).is_empty(), "reading does not come to an end");
     // Of all that is checked before a plan may promise anything, these cases have whether somebody exists.
-    for query in checks::missing(View::of(stacks, &seen.snapshot)) {
+    for query in checks::missing(Survey::of(stacks, &seen.snapshot)) {
         if matches!(query.shape, Shape::Directory(_)) {
             let known = known(&query).into_iter().map(|id| json!({"id": id}));
             seen.snapshot.insert(&query, Answer::found(known));

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use keyless::document::{Action, Step, StepAction};
-use keyless::kinds::{View, missing};
+use keyless::kinds::{Survey, missing};
 use keyless::plan::predict::World;
 use keyless::snapshot::{Answer, Query, Refusal, Snapshot};
 use keyless::spec::Loaded;
@@ -603,12 +603,12 @@ fn answer(query: &Query, live: &BTreeMap<String, Value>, hidden: &BTreeMap<Strin
 fn see(stacks: &[Loaded], live: &BTreeMap<String, Value>, hidden: &BTreeMap<String, bool>) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for _ in 0..10 {
-        for query in missing(&View::of(stacks, &snapshot)) {
+        for query in missing(&Survey::of(stacks, &snapshot)) {
             let answer = answer(&query, live, hidden);
             snapshot.insert(&query, answer);
         }
     }
-    assert!(missing(&View::of(stacks, &snapshot)).is_empty(), "reading does not come to an end");
+    assert!(missing(&Survey::of(stacks, &snapshot)).is_empty(), "reading does not come to an end");
     snapshot
 }
 

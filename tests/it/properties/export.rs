@@ -6,7 +6,7 @@ use keyless::document::Action;
 use keyless::export::{Exported, Unexportable, Wanted, export, queries};
 use keyless::finding::{Code, Severity};
 use keyless::id::ResourceId;
-use keyless::kinds::{View, missing};
+use keyless::kinds::{Survey, missing};
 use keyless::snapshot::{Answer, Query, Snapshot};
 use serde_json::json;
 
@@ -196,7 +196,8 @@ impl World {
 /// What a later run, which reads spec and Azure again, finds in sync.
 fn unchanged(exported: &Exported, world: &World) -> Result<BTreeSet<String>, String> {
     let read = arm::parse(&[exported.text()]);
-    let anew = snapshot(|snapshot| missing(&View::of(&read.stacks, snapshot)), world, &Blindness::default());
+    let anew =
+        snapshot(|snapshot| missing(&Survey::of(&read.stacks, snapshot)), world, &Blindness::default());
     let planned = arm::plan(&read, &anew, None);
     let mut same = BTreeSet::new();
     for (change, key) in planned.plan.changes.iter().zip(&planned.keys) {

@@ -19,7 +19,7 @@ use keyless::diff::{Change, Diff, diff};
 use keyless::document::{Plan, Requests, Target, TargetKind};
 use keyless::finding::{Finding, Severity};
 use keyless::kinds::desired::{Desired, desired};
-use keyless::kinds::{View, missing};
+use keyless::kinds::{Survey, missing};
 use keyless::snapshot::{Answer, Query, Snapshot};
 use keyless::spec::variables::VariableInputs;
 use keyless::spec::{self, Loaded};
@@ -54,7 +54,7 @@ fn read(text: &str) -> Read {
 fn snapshot(stacks: &[Loaded], answer: impl Fn(&Query) -> Answer) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for wave in 0.. {
-        let open = missing(&View::of(stacks, &snapshot));
+        let open = missing(&Survey::of(stacks, &snapshot));
         if open.is_empty() {
             break;
         }

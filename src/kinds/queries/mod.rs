@@ -1,19 +1,27 @@
 //! What keyless asks Azure: the queries of all kinds, until none is left.
 
+mod survey;
+
+pub use survey::Survey;
+
 use super::account::{self, Accounts};
-use super::{KINDS, Kind, Reading as _, View, by_name, nearby, perhaps_in, placed, unplaced};
+use super::{KINDS, Kind, Reading as _, by_name, nearby, perhaps_in, placed, unplaced};
 use crate::document::{Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 
 /// The open queries: first those that show the state, then those that follow from it.
 #[must_use]
-pub fn missing(view: &View<'_>) -> Vec<Query> {
-    if view.is_settled() { open(view.snapshot, |kind| kind.follow_ups(view)) } else { view.open().to_vec() }
+pub fn missing(survey: &Survey<'_>) -> Vec<Query> {
+    if survey.is_settled() {
+        open(survey.snapshot, |kind| kind.follow_ups(survey))
+    } else {
+        survey.open().to_vec()
+    }
 }
 
 /// What kinds ask and a snapshot does not answer.
-pub(super) fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> Vec<Query> {
+fn open(snapshot: &Snapshot, ask: impl Fn(&'static dyn Kind) -> Vec<Query>) -> Vec<Query> {
     let asked = KINDS.iter().flat_map(|kind| ask(*kind));
     let mut open: Vec<Query> = asked.filter(|query| snapshot.get(query).is_none()).collect();
     open.sort();

@@ -3,15 +3,15 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use super::queries::open;
-use super::{Inventory, KINDS, Kind};
+use super::open;
 use crate::id::Key;
 use crate::kinds::desired::{Desired, resolved};
+use crate::kinds::{Inventory, KINDS, Kind};
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
 
-/// Stacks in view of a snapshot.
-pub struct View<'a> {
+/// Stacks beside a snapshot.
+pub struct Survey<'a> {
     /// The stacks.
     pub stacks: &'a [Loaded],
     /// What was read.
@@ -22,7 +22,7 @@ pub struct View<'a> {
     live: Vec<OnceCell<Inventory>>,
 }
 
-impl<'a> View<'a> {
+impl<'a> Survey<'a> {
     /// Works nothing out yet.
     #[must_use]
     pub fn of(stacks: &'a [Loaded], snapshot: &'a Snapshot) -> Self {
@@ -59,7 +59,7 @@ impl<'a> View<'a> {
         self.desired.get_or_init(|| resolved(self.stacks, self.snapshot))
     }
 
-    /// The same, for whoever needs the view for nothing else that follows from it.
+    /// The same, for whoever asks no more than what is live afterwards.
     #[must_use]
     pub fn take_desired(&mut self) -> Vec<Desired> {
         self.desired.take().unwrap_or_else(|| resolved(self.stacks, self.snapshot))

@@ -3,6 +3,7 @@
 //!
 //! Pure.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -167,7 +168,8 @@ pub(super) fn elsewhere(changes: &[Change], stacks: &[Loaded], snapshot: &Snapsh
         let (live, desired) = (Change::live(change), Change::desired(change));
         live.map(|live| &live.id).into_iter().chain(desired.map(|desired| &desired.id))
     };
-    let told: BTreeSet<&ResourceId> = changes.iter().flat_map(ids).collect();
+    // Mostly nobody asks: no mark is of another stack.
+    let told: LazyCell<BTreeSet<&ResourceId>, _> = LazyCell::new(|| changes.iter().flat_map(ids).collect());
     let mut marked: BTreeMap<String, BTreeSet<ResourceId>> = BTreeMap::new();
     for body in snapshot.bodies().filter(|body| may_be_marked(body)) {
         let Some(id) = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok()) else { continue };

@@ -99,7 +99,6 @@ fn compared(mut survey: Survey<'_>, remarks: impl Fn(&dyn Kind, &Survey<'_>) -> 
     let others = Others::of(stacks, snapshot);
     // A secret that another loaded spec names is known too.
     diff.secrets = crate::kinds::named_secrets(desired.iter().chain(&others.desired));
-    let wanted: BTreeSet<Key> = desired.iter().map(|each| each.key.clone()).chain(others.keys()).collect();
     let undeclared = Undeclared::beside(&desired, &others, &known);
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     // What happens to a parent, for its children, by key.
@@ -128,7 +127,7 @@ fn compared(mut survey: Survey<'_>, remarks: impl Fn(&dyn Kind, &Survey<'_>) -> 
         undeclared.judge(*kind, inventory, &known, &mut diff);
         diff.findings.extend(remarks);
     }
-    let (told, left) = left_by_retired(&diff.changes, |key| wanted.contains(key), &known);
+    let (told, left) = left_by_retired(&diff.changes, |key| undeclared.is_declared(key), &known);
     diff.findings.extend(left);
     diff.findings.extend(left_behind(&diff.changes, &told));
     diff.findings.extend(outside(&diff.changes, stacks));

@@ -58,6 +58,11 @@ impl<'a> Undeclared<'a> {
         }
     }
 
+    /// Whether any loaded stack declares what has a key.
+    pub(super) fn is_declared(&self, key: &Key) -> bool {
+        self.declared.contains(key)
+    }
+
     /// Adds the changes and findings for a kind's live resources.
     pub(super) fn judge(&self, kind: &dyn Kind, inventory: &Inventory, known: &Known<'_>, diff: &mut Diff) {
         let Known { stacks, snapshot, .. } = known;

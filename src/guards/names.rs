@@ -3,7 +3,8 @@
 //!
 //! Pure. Done once before any guard looks, so that no guard misses a spelling.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
@@ -117,8 +118,14 @@ pub(super) fn spelled(mut world: World, known: Option<&World>) -> World {
     world
 }
 
+static EXACT: LazyLock<HashSet<&str>> = LazyLock::new(|| NAMES.iter().copied().collect());
+
 /// The canonical spelling of a name, if it differs.
 fn odd(name: &str) -> Option<&'static str> {
+    // Almost every name is spelled so, and there may be a million.
+    if EXACT.contains(name) {
+        return None;
+    }
     let lower = |text: &'static str| text.bytes().map(|byte| byte.to_ascii_lowercase());
     let order = |known: &'static str| lower(known).cmp(name.bytes().map(|byte| byte.to_ascii_lowercase()));
     let at = NAMES.binary_search_by(|known| order(known)).ok()?;

@@ -161,7 +161,7 @@ codes! {
     PolicyRefusal = "policy-refusal", "a policy would refuse a write";
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
     MissingPermission = "missing-permission", "the caller lacks a permission for a step: a note in `plan`, an error in `apply`";
-    NotCompared = "not-compared", "a declared field that Azure does not show, so that nobody can tell whether it is as declared; `--rotate ADDRESS` sends it again, but for a capability host, which never changes";
+    NotCompared = "not-compared", "a declared field that Azure does not show, so keyless cannot compare it; `--rotate ADDRESS` sends it again, but for a capability host, which never changes";
     NotChecked = "not-checked", "a check that could not be made";
     // Consequences: what a plan takes from somebody or brings back, and no guard judges.
     ClosedNetwork = "closed-network", "a plan closes an existing account to every public address";

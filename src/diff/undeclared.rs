@@ -115,7 +115,7 @@ impl<'a> Undeclared<'a> {
         })
     }
 
-    /// Why it is not certain that nobody declares a resource.
+    /// Why it is not certain that a resource is undeclared.
     fn veil(&self, live: &Live) -> Option<(Stays, String)> {
         if let Some(veil) = self.veiled.hides(live) {
             return Some(unclear(veil));

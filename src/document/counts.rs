@@ -38,9 +38,9 @@ impl Plan {
     /// The number of declared resources that stay if their line is removed. Each has a note; the count is always reported.
     #[must_use]
     pub fn not_ours(&self) -> usize {
-        let told =
+        let counted =
             |finding: &&FindingEntry| finding.code == Code::NotOurs && finding.severity == Severity::Note;
-        self.findings.iter().filter(told).count()
+        self.findings.iter().filter(counted).count()
     }
 
     /// The number of resources that are deleted along with their parent, as far as they were read.

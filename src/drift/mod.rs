@@ -100,7 +100,7 @@ impl Inquiry {
     }
 
     /// Writes the results into a plan's changes.
-    pub fn tell(mut self, answers: &[(LogQuery, LogAnswer)], plan: &mut Plan) {
+    pub fn explain(mut self, answers: &[(LogQuery, LogAnswer)], plan: &mut Plan) {
         let answer = |id: &ResourceId| {
             let place = log::LogScope::of(id)?;
             answers.iter().find(|(query, _)| query.place == place).map(|(_, answer)| answer)

@@ -295,14 +295,14 @@ impl Comparing for CapabilityHosts {
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         let id = body["id"].as_str().unwrap_or_default();
-        let told = |change: &FieldChange| {
+        let difference = |change: &FieldChange| {
             let message = format!("{NEVER}: `{}` of {} differs", change.path.join("."), desired.title);
             let finding = Finding::error(Code::ImmutableField, message);
             finding.at(change.span.unwrap_or(desired.span)).hint(format!(
                 "write the live value; or delete it, which loses the state of its agents, and apply again: az resource delete --ids {id}"
             ))
         };
-        fields.iter().map(told).collect()
+        fields.iter().map(difference).collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {

@@ -58,7 +58,7 @@ const FIELDS: &[Field] = &[
     // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
     Field::new("model/version", Compare::Equal).change(Mutability::Apart),
     Field::new("sku/name", Compare::IgnoreCase),
-    // Not shown where nobody chose one: Azure then uses this one.
+    // Not shown if none was chosen: Azure then uses this one.
     Field::new("raiPolicyName", Compare::IgnoreCase).absent("\"Microsoft.DefaultV2\"").guarded(&[]),
     Field::new("model/publisher", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),

@@ -155,15 +155,15 @@ pub fn read(
     // There may be a hundred thousand entries: they are copied only where there is something to put them together with.
     let all = if damaged.is_empty() { &loaded } else { &[damaged, loaded.clone()].concat() };
     if complete {
-        let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
+        let reported: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
         let (stand_ins, owners) = stand_ins(all);
-        let untold = |finding: &Finding| {
+        let unreported = |finding: &Finding| {
             finding.span.is_none_or(|span| {
                 let follows = finding.code == Code::MissingField && owners.contains(&span);
-                !told.contains(&span) && !stand_ins.contains(&span) && !follows
+                !reported.contains(&span) && !stand_ins.contains(&span) && !follows
             })
         };
-        findings.extend(check(all).into_iter().filter(untold));
+        findings.extend(check(all).into_iter().filter(unreported));
     }
     for finding in &mut findings {
         let span = finding.span.filter(|_| finding.severity == Severity::Error);

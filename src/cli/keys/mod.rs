@@ -85,8 +85,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = match &args.command {
-            KeysCommand::Status(args) => tell(options, args, &session, checked).await,
-            KeysCommand::Usage(args) => usage::tell(options, args, &session, checked).await,
+            KeysCommand::Status(args) => show(options, args, &session, checked).await,
+            KeysCommand::Usage(args) => usage::show(options, args, &session, checked).await,
             KeysCommand::Revoke(args) => renew(options, args, &session, checked).await,
         };
         session.close().await;
@@ -94,7 +94,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-async fn tell(
+async fn show(
     options: &Options,
     args: &StatusArgs,
     session: &Session,

@@ -33,11 +33,10 @@ pub(super) fn merged(lists: Vec<Vec<FindingEntry>>) -> Vec<FindingEntry> {
     let once = found.into_values().flat_map(|(finding, count)| std::iter::repeat_n(finding, count));
     let mut all: Vec<FindingEntry> = once.collect();
     // One shard needs the `--allow` that another does not. The longest says what the guard does refuse.
-    let unused = idle.into_values().filter(|told| told.len() >= shards);
-    all.extend(
-        unused
-            .filter_map(|told| told.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))),
-    );
+    let unused = idle.into_values().filter(|findings| findings.len() >= shards);
+    all.extend(unused.filter_map(|findings| {
+        findings.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))
+    }));
     all.sort();
     all
 }

@@ -372,7 +372,7 @@ fn merge_plans(
             holder.name = holder.name.take().or_else(|| names.get(&comparable(&holder.id)).cloned());
         }
     }
-    apart::tell(&mut placed);
+    apart::distinguish(&mut placed);
     whole.changes = placed;
     whole.summary = Summary::of(&whole.changes);
     let id = |text: &str| ResourceId::parse(text).ok();
@@ -410,7 +410,7 @@ fn place(change: &PlannedChange, order: &Order) -> (bool, usize, usize, String) 
     (is_undeclared, kind, file, within)
 }
 
-/// Whether nobody declares it and it is in no subscription.
+/// Whether it is undeclared and in no subscription.
 fn is_above(change: &PlannedChange) -> bool {
     let subscription = ResourceId::parse(&change.id).map(|id| id.subscription_id().is_some());
     change.action.is_undeclared() && subscription == Ok(false)

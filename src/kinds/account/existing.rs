@@ -1,4 +1,4 @@
-//! Accounts that a spec takes as given (`existing: true`): another stack or nobody owns them. Pure.
+//! Accounts that a spec takes as given (`existing: true`): another stack owns them, or none does. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -445,7 +445,7 @@ impl Wording for Accounts {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
     }
 
-    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         format!("account {}", id.name())
     }
 

@@ -147,25 +147,25 @@ fn value_of(
     span: Span,
 ) -> Result<Late, Open> {
     let refused = |message: String| Open::refused(Finding::error(Code::MalformedReference, message).at(span));
-    let nobody = || refused(format!("`{}` names nothing that this file declares", reference.source));
+    let undeclared = || refused(format!("`{}` names nothing that this file declares", reference.source));
     let (identity, holder, kind, key, subdomain) = match reference.subject {
         LateSubject::Account(name) => {
-            let account = account_of(loaded, name).ok_or_else(nobody)?;
+            let account = account_of(loaded, name).ok_or_else(undeclared)?;
             let id = account::id_of(&loaded.spec, account);
             let identity =
                 IdentityHolder { noun: "account", name: &account.name, identity: account.identity.as_ref() };
             (identity, id.clone(), "accounts", account::key(&id), account.custom_sub_domain_name.as_deref())
         }
         LateSubject::Project { account, project: name } => {
-            let account = account_of(loaded, account).ok_or_else(nobody)?;
+            let account = account_of(loaded, account).ok_or_else(undeclared)?;
             let mut projects = account.projects.iter().flatten();
-            let found = projects.find(|each| each.name.eq_ignore_ascii_case(name)).ok_or_else(nobody)?;
+            let found = projects.find(|each| each.name.eq_ignore_ascii_case(name)).ok_or_else(undeclared)?;
             let id = account::id_of(&loaded.spec, account).child("projects", &found.name);
             let identity =
                 IdentityHolder { noun: "project", name: &found.name, identity: found.identity.as_ref() };
             (identity, id.clone(), "projects", project::key(&id), None)
         }
-        LateSubject::Principal => return Err(nobody()),
+        LateSubject::Principal => return Err(undeclared()),
     };
     let Some(body) = snapshot.resource(&holder) else { return Ok(Late::Later { holder, kind, key }) };
     // What the same plan changes is read once it is done.

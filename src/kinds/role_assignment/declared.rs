@@ -254,7 +254,7 @@ pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     let projects = super::undeclared::of_projects(loaded).map(|(id, _)| id);
     let scopes = loaded.spec.role_assignments.iter().filter_map(|each| {
         let scope = scope_of(&loaded.spec, &each.scope)?;
-        (each.principals.is_empty() || !held.contains(&scope)).then_some(scope)
+        (each.assignment.principals.is_empty() || !held.contains(&scope)).then_some(scope)
     });
     complete(loaded).chain(projects).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, DeclaredGrant, accepted, conditions, grants, key, marked, roles, scope_of};
+use super::{
+    DESCRIPTION_LIMIT, DeclaredGrant, accepted, assignments, conditions, grants, key, marked, roles, scope_of,
+};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::principals::{Form, IDENTITY_TYPE, is_object_id};
 use crate::rbac;
 use crate::spec::Loaded;
-use crate::spec::model::{Identity, IdentityType, Principal, RoleAssignment, Spec};
+use crate::spec::model::{Identity, IdentityType, Principal, RoleAssignment};
 use crate::text::names::{listed, nearest};
 use crate::text::source::Span;
 
@@ -22,9 +24,9 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             findings.push(scope_problem(loaded, index, &assignment.scope));
         }
     }
-    for texts in texts_of(spec) {
-        texts.check(loaded, findings);
-        findings.extend(conditions::check(loaded, &texts.pointer));
+    for (pointer, assignment) in assignments(spec) {
+        texts(loaded, &pointer, assignment, findings);
+        findings.extend(conditions::check(loaded, &pointer));
     }
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for grant in grants(spec) {
@@ -78,57 +80,23 @@ fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
 }
 
 /// The texts of a declared assignment, which are checked even if its scope is invalid.
-struct Texts<'a> {
-    pointer: String,
-    description: Option<&'a str>,
-    conditional: bool,
-    version: Option<&'a str>,
-}
-
-/// The texts of each declared assignment: those of accounts and projects first, then the file's.
-fn texts_of(spec: &Spec) -> impl Iterator<Item = Texts<'_>> {
-    fn of(holder: String, list: &[RoleAssignment]) -> impl Iterator<Item = Texts<'_>> {
-        list.iter().enumerate().map(move |(index, assignment)| Texts {
-            pointer: format!("{holder}/roleAssignments/{index}"),
-            description: assignment.description.as_deref(),
-            conditional: assignment.condition.is_some(),
-            version: assignment.condition_version.as_deref(),
-        })
+fn texts(loaded: &Loaded, pointer: &str, assignment: &RoleAssignment, findings: &mut Vec<Finding>) {
+    let span = |name: &str| loaded.document.value_span(&format!("{pointer}/{name}"));
+    if let Some(text) = &assignment.description {
+        description(loaded, text, span("description"), findings);
     }
-    let nested = spec.accounts.iter().enumerate().flat_map(|(at, account)| {
-        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(nested, project)| {
-            of(format!("/accounts/{at}/projects/{nested}"), &project.role_assignments)
-        });
-        of(format!("/accounts/{at}"), &account.role_assignments).chain(projects)
-    });
-    let scoped = spec.role_assignments.iter().enumerate().map(|(index, assignment)| Texts {
-        pointer: format!("/roleAssignments/{index}"),
-        description: assignment.description.as_deref(),
-        conditional: assignment.condition.is_some(),
-        version: assignment.condition_version.as_deref(),
-    });
-    nested.chain(scoped)
-}
-
-impl Texts<'_> {
-    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
-        let span = |name: &str| loaded.document.value_span(&format!("{}/{name}", self.pointer));
-        if let Some(text) = self.description {
-            description(loaded, text, span("description"), findings);
-        }
-        let error =
-            |message: String| Finding::error(Code::ConditionVersion, message).at(span("conditionVersion"));
-        match self.version {
-            Some("2.0") if !self.conditional => findings.push(
-                error("conditionVersion is set without a condition".to_owned())
-                    .hint("add `condition`, or remove the line"),
-            ),
-            None | Some("2.0") => {}
-            Some(version) => findings.push(
-                error(format!("Azure does not accept condition version `{version}`"))
-                    .hint("write \"2.0\", or remove the line"),
-            ),
-        }
+    let error =
+        |message: String| Finding::error(Code::ConditionVersion, message).at(span("conditionVersion"));
+    match assignment.condition_version.as_deref() {
+        Some("2.0") if assignment.condition.is_none() => findings.push(
+            error("conditionVersion is set without a condition".to_owned())
+                .hint("add `condition`, or remove the line"),
+        ),
+        None | Some("2.0") => {}
+        Some(version) => findings.push(
+            error(format!("Azure does not accept condition version `{version}`"))
+                .hint("write \"2.0\", or remove the line"),
+        ),
     }
 }
 

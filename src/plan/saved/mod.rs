@@ -100,7 +100,7 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         }
         change.unverified = true;
     }
-    apart::tell(&mut plan.changes);
+    apart::distinguish(&mut plan.changes);
     Ok(plan)
 }
 
@@ -146,8 +146,8 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
 /// Deletes of the plan that a new plan would not make, with the reason.
 #[must_use]
 pub fn spared(plan: &Plan, why: &[(usize, String)]) -> Vec<FindingEntry> {
-    let told = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
-    told.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
+    let stale = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
+    stale.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
 }
 
 /// Completes a plan from unchanged live state: earlier field values and titles are read from there. Resources with a mark of a stack other
@@ -198,7 +198,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         };
         findings.push(finding(Code::ForeignMark, change, &why));
     }
-    apart::tell(&mut plan.changes);
+    apart::distinguish(&mut plan.changes);
     findings
 }
 

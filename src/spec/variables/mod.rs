@@ -391,10 +391,10 @@ pub(super) fn by_variable(findings: Vec<Finding>, sources: &Sources) -> Vec<Find
     let mut kept: Vec<Finding> = Vec::new();
     let mut first: BTreeMap<String, (usize, Vec<Span>)> = BTreeMap::new();
     for finding in findings {
-        let told = (finding.code == Code::UnknownVariable && finding.message.starts_with(NOWHERE))
+        let repeated = (finding.code == Code::UnknownVariable && finding.message.starts_with(NOWHERE))
             .then_some(finding.span)
             .flatten();
-        match (told, first.get_mut(&finding.message)) {
+        match (repeated, first.get_mut(&finding.message)) {
             (Some(span), Some((_, others))) => others.push(span),
             (Some(_), None) => {
                 first.insert(finding.message.clone(), (kept.len(), Vec::new()));
@@ -422,7 +422,7 @@ pub(super) fn by_variable(findings: Vec<Finding>, sources: &Sources) -> Vec<Find
     kept
 }
 
-/// What `--var` sets and no spec refers to: a mistyped name would else change nothing, and nobody would hear of it.
+/// What `--var` sets and no spec refers to: a mistyped name would otherwise be ignored.
 pub(super) fn unused(inputs: &VariableInputs, used: &BTreeSet<String>) -> Vec<Finding> {
     let given: BTreeSet<&str> = inputs.arguments.iter().map(|(name, _)| name.as_str()).collect();
     let idle = given.into_iter().filter(|name| !used.contains(*name));

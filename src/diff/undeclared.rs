@@ -156,8 +156,8 @@ impl<'a> Undeclared<'a> {
         };
         let title = live.kind.title(&live.body, &Called { roles: self.roles, names: &self.names });
         let (stays, why) = match fate {
-            Fate::Stays(stays, why) => (stays, why),
-            Fate::Goes(loaded) => {
+            UndeclaredFate::Stays(stays, why) => (stays, why),
+            UndeclaredFate::Goes(loaded) => {
                 return Some(Change::Delete {
                     live: live.clone(),
                     stack: loaded.spec.stack.clone(),
@@ -192,14 +192,14 @@ impl<'a> Undeclared<'a> {
         veil: Option<(Stays, String)>,
         spared: Option<(Stays, String)>,
         unread: bool,
-    ) -> Fate<'a> {
-        let stays = |stays, why: &str| Fate::Stays(stays, why.to_owned());
+    ) -> UndeclaredFate<'a> {
+        let stays = |stays, why: &str| UndeclaredFate::Stays(stays, why.to_owned());
         if let Some((reason, why)) = spared {
-            return Fate::Stays(reason, why);
+            return UndeclaredFate::Stays(reason, why);
         }
         if let Some(stack) = self.taken.get(&live.id) {
             let why = format!("stack `{stack}` takes it as given (`existing: true`)");
-            return Fate::Stays(Stays::Taken, why);
+            return UndeclaredFate::Stays(Stays::Taken, why);
         }
         if loaded.spec.prune == Prune::None {
             return stays(Stays::Unpruned, "no longer declared, and the stack has `prune: none`");
@@ -213,8 +213,8 @@ impl<'a> Undeclared<'a> {
             return stays(Stays::Incomplete, "no longer declared, but the list is incomplete");
         }
         match veil {
-            Some((reason, why)) => Fate::Stays(reason, why),
-            None => Fate::Goes(loaded),
+            Some((reason, why)) => UndeclaredFate::Stays(reason, why),
+            None => UndeclaredFate::Goes(loaded),
         }
     }
 
@@ -227,22 +227,22 @@ impl<'a> Undeclared<'a> {
         beside: Option<(&Loaded, bool)>,
         veil: Option<(Stays, String)>,
         spared: Option<(Stays, String)>,
-    ) -> Option<Fate<'a>> {
+    ) -> Option<UndeclaredFate<'a>> {
         if let (Some(mark), Some((_, false))) = (mark, beside) {
             let why =
                 format!("it carries the mark of stack `{mark}` but is outside of its groups and scopes");
-            return Some(Fate::Stays(Stays::Outside, why));
+            return Some(UndeclaredFate::Stays(Stays::Outside, why));
         }
         if !self.stacks.iter().any(|(_, domain)| domain.contains(&live.scope)) {
             return None;
         }
         if let Some((reason, why)) = veil {
-            return Some(Fate::Stays(reason, why));
+            return Some(UndeclaredFate::Stays(reason, why));
         }
         let Some(mark) = mark else {
             let twin = spared.filter(|(stays, _)| *stays == Stays::Twin);
             let (stays, why) = twin.unwrap_or_else(|| (Stays::Unmarked, "no spec declares it".to_owned()));
-            return Some(Fate::Stays(stays, why));
+            return Some(UndeclaredFate::Stays(stays, why));
         };
         let why = format!("it carries the mark of stack `{mark}`, which is not");
         let (stays, why) = match beside.map(|(other, _)| other.spec.prune) {
@@ -252,12 +252,12 @@ impl<'a> Undeclared<'a> {
                 (Stays::Foreign, format!("{why} selected in this run and which has `prune: none`"))
             }
         };
-        Some(Fate::Stays(stays, why))
+        Some(UndeclaredFate::Stays(stays, why))
     }
 }
 
 /// What happens to an undeclared resource.
-enum Fate<'a> {
+enum UndeclaredFate<'a> {
     /// Its stack deletes it.
     Goes(&'a Loaded),
     /// Nothing, and why.

@@ -44,6 +44,12 @@ impl Standing {
         format!("account {}", self.name())
     }
 
+    /// Its kind, if Azure shows it.
+    #[must_use]
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.body["kind"].as_str()
+    }
+
     /// Whether it accepts API keys; a missing field means that it does.
     #[must_use]
     pub(crate) fn takes_keys(&self) -> bool {

@@ -42,7 +42,7 @@ fn gift(each: &Placed<'_>) -> (Option<Uuid>, String) {
 
 /// Whether it may allow its holder to call models; a role with unknown permissions may.
 fn may_call(each: &Placed<'_>, roles: &Catalogue) -> bool {
-    each.role(roles).is_none_or(Role::gives_inference)
+    each.role(roles).is_none_or(Role::serves_anything)
 }
 
 fn reaches(each: &Placed<'_>, world: &World, account: &ResourceId) -> bool {

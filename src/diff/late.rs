@@ -26,7 +26,7 @@ pub(super) fn missing_beside(
         .collect();
     let is_near = |grant: &&Desired| waiting.iter().any(|desired| grant.scope.may_overlap(&desired.id));
     let mut missing: Vec<&Desired> =
-        beside.iter().filter(|each| each.kind.is_grant()).filter(is_near).collect();
+        beside.iter().filter(|each| each.kind.granting().is_some()).filter(is_near).collect();
     let Some(first) = missing.first() else { return Vec::new() };
     // The scopes that those stacks declare are not all watched for the stacks of the run.
     let all = [stacks, unselected(stacks)].concat();

@@ -92,8 +92,7 @@ impl<'a> Undeclared<'a> {
         if known.inventories.iter().all(|(_, inventory)| inventory.gaps.is_empty()) {
             return None;
         }
-        let nearest = if live.kind.is_grant() { Some(live.scope.clone()) } else { live.scope.parent() };
-        std::iter::successors(nearest, ResourceId::parent).find_map(|id| {
+        std::iter::successors(live.kind.stands_on(&live.id), ResourceId::parent).find_map(|id| {
             let kind = kinds::by_id(&id)?;
             let (inventory, key) = (known.inventory(kind), Key::new(kind.name(), &[id.as_str()]));
             let gap = match inventory.items.get(&key) {

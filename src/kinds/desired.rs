@@ -11,9 +11,10 @@ use crate::document::Property;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind, Live, late};
-use crate::principals::known_names;
+use crate::principals::{self, known_names};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::spec::Loaded;
+use crate::spec::model::PrincipalType;
 use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
 use crate::text::source::Span;
@@ -51,8 +52,8 @@ pub struct Desired {
     pub open: Option<Open>,
     /// Values that are only known once other resources exist.
     pub holes: Vec<Hole>,
-    /// An object id that the spec names but that has not been verified in the directory.
-    pub unproven: Option<Uuid>,
+    /// An object id and its type that the spec names but that have not been verified in the directory.
+    pub unproven: Option<(Uuid, PrincipalType)>,
     /// Whether to send what Azure never shows even if nothing differs.
     pub resend: bool,
 }
@@ -90,6 +91,13 @@ impl Desired {
         let message = format!("{} could not be read", self.title);
         let finding = Finding::error(Code::UnknownState, message).at(self.span);
         Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) }
+    }
+
+    /// The directory's objection to the object id that it names.
+    #[must_use]
+    pub fn disproof(&self, snapshot: &Snapshot) -> Option<Finding> {
+        let (id, declared) = self.unproven?;
+        principals::prove(id, declared.as_str(), snapshot, self.span)
     }
 
     /// The identity that gets a role and does not exist yet.

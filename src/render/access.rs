@@ -18,7 +18,7 @@ use super::statement::Said;
 use super::summary::Side;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::access::{
-    Access, AccessChange, AccountAccess, DenyAssignment, Holder, KeysChange, Reach, Through,
+    Access, AccessChange, AccountAccess, Callable, DenyAssignment, Holder, KeysChange, Models, Reach, Through,
 };
 use crate::document::keys::Keys;
 use crate::document::{FindingEntry, Plan};
@@ -26,6 +26,7 @@ use crate::finding::Severity;
 use crate::id::ResourceId;
 use crate::plan::apart::Apart;
 use crate::principals::called;
+use crate::rbac;
 use crate::text::sanitize::{markdown, sanitize};
 
 /// The most lines about who gains and who loses access, without `-v`.
@@ -112,8 +113,7 @@ impl Said for Access {
                 let _ = writeln!(text, "| | {} | | |", nobody(account));
             }
             for holder in &account.principals {
-                let through: Vec<String> =
-                    holder.through.iter().map(|through| markdown(&how(through))).collect();
+                let through: Vec<String> = ways(holder).iter().map(|way| markdown(way)).collect();
                 let _ = writeln!(text, "| | {} | {} | |", markdown(&who(holder)), through.join("<br>"));
             }
             for denial in &account.deny_assignments {
@@ -243,7 +243,30 @@ fn in_short(holder: &Holder) -> String {
 }
 
 fn ways(holder: &Holder) -> Vec<String> {
-    holder.through.iter().map(how).collect()
+    holder.through.iter().map(how_exactly).collect()
+}
+
+/// An assignment in words, with the models that it opens if those are not all.
+fn how_exactly(through: &Through) -> String {
+    let models = through.models.map(models).unwrap_or_default();
+    format!("{}{models}", how(through))
+}
+
+fn models(models: Models) -> String {
+    let each = [(models.openai, "OpenAI"), (models.anthropic, "Claude"), (models.others, "other publishers")];
+    if each.iter().all(|(callable, _)| *callable == Callable::All) {
+        return String::new();
+    }
+    let words: Vec<String> = each
+        .iter()
+        .map(|(callable, whose)| match callable {
+            Callable::All => (*whose).to_owned(),
+            Callable::Some => format!("some of {whose}"),
+            Callable::Perhaps => format!("perhaps {whose}"),
+            Callable::None => format!("not {whose}"),
+        })
+        .collect();
+    format!(" (models: {})", words.join(", "))
 }
 
 /// The lines about a change in access: each role and scope with all who gain or lose it, of whom `whole` shows the ids.
@@ -262,7 +285,9 @@ fn by_ways(lines: Vec<AccessLine>, whole: bool) -> Vec<(&'static str, String)> {
 const ANYONE: &str = "API keys are on: anyone with a key can call";
 
 fn nobody(account: &AccountAccess) -> &'static str {
-    if account.complete {
+    if account.complete && rbac::service(account.kind.as_deref()).is_some() {
+        "nobody can call it with a token"
+    } else if account.complete {
         "nobody can call its models with a token"
     } else {
         "could not determine who can call with a token"

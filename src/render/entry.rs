@@ -249,7 +249,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     if group == Some(&id) && rest == id.name() {
         return (noun.to_owned(), None);
     }
-    let parts = if kind.is_grant() {
+    let parts = if kind.granting().is_some() {
         let scope = id.scope();
         let on = format!(" on {}", kinds::scope_name(&scope));
         let Some((role, who)) = rest.strip_suffix(&on).and_then(|rest| rest.split_once(" -> ")) else {

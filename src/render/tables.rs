@@ -263,6 +263,7 @@ mod tests {
                 through: vec![Through {
                     role: "Cognitive Services User".to_owned(),
                     role_id: String::new(),
+                    models: None,
                     assignment: String::new(),
                     scope: id(index),
                     reach: Reach::Direct,

@@ -70,6 +70,8 @@ pub struct Neighbours {
 /// What the owner of an account declares that matters to stacks that take it as given.
 #[derive(Debug)]
 pub struct OwnedAccount {
+    /// Its kind.
+    pub kind: Option<String>,
     /// Its identities.
     pub identity: Option<model::Identity>,
     /// Whether it may have projects.

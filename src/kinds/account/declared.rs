@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Accounts, address_of, id_of, key, shape};
+use super::{Accounts, DEFAULT_KIND, address_of, id_of, key, shape};
 use crate::kinds::desired::{Desired, collect_spans};
 use crate::kinds::shape::long_identity;
 use crate::spec::Loaded;
@@ -76,7 +76,7 @@ fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<Strin
 fn defaults(account: &Account, others_have_projects: bool) -> Map<String, Value> {
     let mut defaults = Map::new();
     let mut set = |name: &str, value: Value| drop(defaults.insert(name.to_owned(), value));
-    set("kind", json!("AIServices"));
+    set("kind", json!(DEFAULT_KIND));
     set("sku", json!("S0"));
     set("customSubDomainName", json!(account.name));
     set("disableLocalAuth", json!(true));

@@ -53,9 +53,12 @@ pub(crate) fn introduce(stacks: &mut [Loaded]) {
         for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
             let id = id_of(&loaded.spec, account);
             if wanted.contains(&id) {
-                let (identity, allows_projects) =
-                    (account.identity.clone(), account.allow_project_management);
-                owned.insert(id, OwnedAccount { identity, allows_projects });
+                let found = OwnedAccount {
+                    kind: account.kind.clone(),
+                    identity: account.identity.clone(),
+                    allows_projects: account.allow_project_management,
+                };
+                owned.insert(id, found);
             }
         }
     }

@@ -12,7 +12,7 @@ mod shape;
 pub(crate) use existing::{given, own_groups};
 pub(super) use holds::holds_connections;
 pub(in crate::kinds) use holds::may_hold_projects;
-pub(crate) use holds::{holds_projects, serves_models};
+pub(crate) use holds::{DEFAULT_KIND, holds_projects, serves_models};
 use listings::lists;
 pub(crate) use listings::{listings, one};
 pub(super) use near::{in_retired, with_own_grants};

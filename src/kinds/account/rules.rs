@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::remains;
+use super::{DEFAULT_KIND, remains};
 use crate::body::AccountBody;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -230,7 +230,7 @@ impl AccountCheck<'_> {
     }
 
     fn kind_and_sku(&mut self) {
-        let kind = self.account.kind.as_deref().unwrap_or("AIServices");
+        let kind = self.account.kind.as_deref().unwrap_or(DEFAULT_KIND);
         let Some((_, skus)) = KINDS.iter().find(|(known, _)| *known == kind) else {
             let names = KINDS.iter().map(|(known, _)| *known);
             let message = format!("this version does not know the account kind `{kind}`");
@@ -398,7 +398,7 @@ impl AccountCheck<'_> {
                 );
             }
         }
-        let kind = self.account.kind.as_deref().unwrap_or("AIServices");
+        let kind = self.account.kind.as_deref().unwrap_or(DEFAULT_KIND);
         if let (Some(_), Some(problem)) = (acls.bypass, no_bypass(kind)) {
             self.report("/networkAcls/bypass", Code::InvalidValue, problem, NO_BYPASS);
         }

@@ -17,7 +17,7 @@ use crate::kinds::desired::{Desired, Hole, collect_spans};
 use crate::kinds::{Inventory, account, capability_host, project};
 use crate::principals::{self, Form, IdentityHolder, Resolved};
 use crate::snapshot::Snapshot;
-use crate::spec::model::{Account, Identity, Project, Spec};
+use crate::spec::model::{Account, Identity, PrincipalType, Project, Spec};
 use crate::spec::{Loaded, late};
 use crate::text::source::Span;
 
@@ -162,11 +162,16 @@ fn assignment(
         // An unresolved role comes first.
         open: role.open.clone().or(holder.open),
         holes: holder.holes,
-        unproven: match form {
-            Form::Id(id, _) if loaded.lock.is_none() => Some(*id),
-            _ => None,
-        },
+        unproven: unproven_id(loaded, form),
         resend: false,
+    }
+}
+
+/// An object id that nothing has verified: with a lock file it needs no query.
+pub(in crate::kinds) fn unproven_id(loaded: &Loaded, form: &Form<'_>) -> Option<(Uuid, PrincipalType)> {
+    match form {
+        Form::Id(id, kind) if loaded.lock.is_none() => Some((*id, *kind)),
+        _ => None,
     }
 }
 

@@ -195,7 +195,7 @@ pub(crate) fn holders(beside: &[Desired]) -> Vec<GivenBeside> {
         // A principal that is not in the directory has no identity; one that could not be looked up may be an identity, unless it is a person or a group.
         let may_be =
             matches!(each.open, Some(Open::Unknown(_))) && text("principalType") == Some("ServicePrincipal");
-        let (scope, stack) = (each.scope.clone(), each.stack.clone());
+        let (scope, stack) = (each.kind.applies_to(&each.id), each.stack.clone());
         (principal.is_some() || may_be).then_some(GivenBeside { principal, scope, stack })
     };
     beside.iter().filter(|each| each.kind.is_grant()).filter_map(holder).collect()

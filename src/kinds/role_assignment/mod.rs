@@ -23,10 +23,11 @@ mod undeclared;
 mod unread;
 
 pub(crate) use declared::is_named_by_keyless;
-pub(super) use declared::{Who, complete, hosts_of, needed_by_project, who};
+pub(super) use declared::{Who, complete, hosts_of, needed_by_project, unproven_id, who};
 use grants::{DeclaredGrant, assignments, beside_retired, grants, scope_of};
 pub use grants::{GivenBeside, principals_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
+pub(super) use orphans::{Gone, orphaned, principal, strangers};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use planned::scope_name;
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
@@ -34,7 +35,7 @@ pub(super) use rules::principal_problem;
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
 pub(crate) use temporary::{going, review};
-pub(crate) use unread::{UnreadAssignments, unread};
+pub(crate) use unread::{UnreadAssignments, gaps_in, unread};
 
 use mark::{marked, split_mark};
 
@@ -45,7 +46,7 @@ use serde_json::{Map, Value, json};
 use super::account::{groups_of, id_of};
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Granting, Inventory, Kind, Live,
-    Mutability, Passing, Reading, UndeclaredVerdict, Wording, Writing, merge,
+    Mutability, Passing, Reading, UndeclaredVerdict, Wording, Writing, merge, sql_role_assignment,
 };
 use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
@@ -54,7 +55,7 @@ use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
 use crate::principals::{self, Names};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Body, Query, Refusal, Shape, Snapshot};
+use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::Spec;
 use crate::spec::structure::Fields;
@@ -152,26 +153,6 @@ pub(crate) fn gaps_near<'g>(gaps: &'g [Gap], scope: &ResourceId) -> impl Iterato
     gaps.iter().filter(reaches).map(|gap| &gap.refusal)
 }
 
-/// Why the one list of a subscription shows less of what reaches accounts than there is, for each of them.
-#[must_use]
-pub(crate) fn gaps_in<'a>(
-    subscription: &ResourceId,
-    accounts: impl Iterator<Item = &'a ResourceId>,
-    snapshot: &Snapshot,
-) -> Vec<Vec<Refusal>> {
-    let query = list(subscription);
-    let refused = snapshot.get(&query).and_then(Answer::refusal);
-    let is_read = |body: &Value| {
-        super::placed(body).is_some_and(|id| !super::contradicts(&id, body)) && identity(body).is_some()
-    };
-    let strange: Vec<&Body> = snapshot.items(&query).filter(|body| !is_read(body)).collect();
-    let around = |account: &ResourceId| {
-        let near = strange.iter().filter(|body| super::perhaps_in(body, [account]).next().is_some());
-        refused.cloned().into_iter().chain(near.map(|body| super::unplaced(&query, body))).collect()
-    };
-    accounts.map(around).collect()
-}
-
 /// A field of the API.
 const DELEGATED: &str = "delegatedManagedIdentityResourceId";
 const FIELDS: &[Field] = &[
@@ -251,9 +232,7 @@ impl Declaring for RoleAssignments {
     }
 
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
-        let declared = desired.declared.get("principalType").and_then(Value::as_str).unwrap_or_default();
-        let finding = desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
-        finding.into_iter().collect()
+        desired.disproof(snapshot).into_iter().collect()
     }
 }
 
@@ -275,7 +254,8 @@ impl Reading for RoleAssignments {
         queries.extend(temporary::queries(stacks, &live, &doubtful, snapshot));
         queries.extend(undeclared::projects(&strange, snapshot));
         queries.extend(orphans::strangers(stacks, &strange));
-        let doubtful = orphans::doubtful(stacks, &live, snapshot);
+        let mut doubtful = orphans::doubtful(stacks, &live, snapshot);
+        doubtful.extend(sql_role_assignment::doubtful(stacks, snapshot));
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
@@ -447,6 +427,16 @@ impl Wording for RoleAssignments {
         let name = called.names.get(&comparable(principal)).map(String::as_str);
         let who = principals::called(said.principal_type().unwrap_or("?"), principal, name);
         format!("role assignment {role} -> {who} on {scope}")
+    }
+
+    fn mark_place(&self, stack: &str) -> Option<String> {
+        Some(format!("`[keyless:{stack}]` from the end of its description"))
+    }
+
+    fn role(&self, body: &Value, roles: &Catalogue) -> Option<String> {
+        let said = AssignmentBody::of(body);
+        let written = said.role_definition_id()?;
+        Some(said.role().map_or_else(|| written.to_owned(), |role| roles.display_name(role)))
     }
 
     fn planned_title(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {

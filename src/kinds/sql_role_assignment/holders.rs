@@ -1,0 +1,102 @@
+//! Who has roles of Cosmos DB, as far as the directory knows them: declared object ids that would get their first role, and principals that
+//! are gone. Asked and judged as for role assignments of Azure. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::{Place, SqlRoleAssignments, comparable_scope, declared, identity, lists};
+use crate::finding::Finding;
+use crate::id::Key;
+use crate::kinds::desired::Desired;
+use crate::kinds::role_assignment::{self, Gone, principal};
+use crate::kinds::undeclared::{UndeclaredVerdict, Weight};
+use crate::kinds::{Comparing as _, Inventory, Live, Reading as _};
+use crate::snapshot::{Query, Refusal, Snapshot};
+use crate::spec::Loaded;
+use crate::text::source::Span;
+
+fn desired(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Desired> {
+    stacks.iter().flat_map(|loaded| declared::desired(loaded, snapshot)).collect()
+}
+
+/// Undeclared ones beside a declared list, which would be drift.
+fn strange<'a>(
+    stacks: &[Loaded],
+    live: &'a Inventory,
+    desired: &[Desired],
+    snapshot: &Snapshot,
+) -> Vec<&'a Live> {
+    let keys: BTreeSet<&Key> = desired.iter().map(|each| &each.key).collect();
+    let lists = lists(stacks, snapshot);
+    let is_own = |live: &Live| {
+        let mark = SqlRoleAssignments.mark(&live.body);
+        mark.is_some_and(|mark| stacks.iter().any(|loaded| loaded.spec.stack == mark))
+    };
+    let mut strangers = live.strangers(|key| keys.contains(key));
+    strangers.retain(|live| place(live).is_some_and(|at| lists.contains_key(&at)) && !is_own(live));
+    strangers
+}
+
+fn place(live: &Live) -> Option<Place> {
+    let (database, scope, ..) = identity(&live.id, &live.body)?;
+    let scope = comparable_scope(&database, &scope);
+    Some((database, scope))
+}
+
+/// The object ids to look up in the directory, in one batch with those of Azure's role assignments.
+pub(in crate::kinds) fn doubtful(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeSet<Uuid> {
+    let live = SqlRoleAssignments.inventory(stacks, snapshot);
+    let desired = desired(stacks, snapshot);
+    let is_new = |each: &&Desired| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none();
+    let new = desired.iter().filter(|each| each.unproven.is_some()).filter(is_new);
+    let mut ids: BTreeSet<Uuid> = new.filter_map(|each| Some(each.unproven?.0)).collect();
+    if stacks.iter().any(|loaded| loaded.lock.is_some()) {
+        return ids;
+    }
+    if !ids.is_empty() || !strange(stacks, &live, &desired, snapshot).is_empty() {
+        ids.extend(live.all().filter_map(principal));
+    }
+    ids
+}
+
+/// With a lock file, those that would be drift are asked about one by one.
+pub(super) fn queries(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Query> {
+    let strange = strange(stacks, live, &desired(stacks, snapshot), snapshot);
+    role_assignment::strangers(stacks, &strange).collect()
+}
+
+pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) -> Vec<Finding> {
+    let asked = || {
+        let declared = desired(stacks, snapshot).into_iter().map(|each| (each.key, each.span));
+        (doubtful(stacks, snapshot), declared.collect::<BTreeMap<Key, Span>>())
+    };
+    role_assignment::orphaned(stacks, live, snapshot, asked, |live| {
+        let database = live.kind.applies_to(&live.id);
+        format!(
+            "az cosmosdb sql role assignment delete --account-name {} --resource-group {} --role-assignment-id {}",
+            database.name(),
+            database.segment_after("resourceGroups").unwrap_or_default(),
+            live.id.name()
+        )
+    })
+}
+
+/// At exactly a declared scope the list is complete; elsewhere in the account others may give what they want. One whose principal is gone
+/// gives nothing.
+pub(super) fn verdict(live: &Live, lists: &BTreeMap<Place, Span>, gone: &Gone<'_>) -> UndeclaredVerdict {
+    let Some(span) = place(live).and_then(|at| lists.get(&at)) else {
+        return UndeclaredVerdict::listed(None);
+    };
+    if gone.has(live) {
+        return UndeclaredVerdict::listed(Some("its principal no longer exists".to_owned()));
+    }
+    let weight = match gone.unread(live) {
+        Some(refusal) => {
+            let hint = "if its principal no longer exists, delete it; otherwise it is drift: declare it or delete it. With the Directory Readers role keyless checks this itself";
+            Weight::Unknown(*span, Refusal { message: refusal.message.clone(), hint: Some(hint.to_owned()) })
+        }
+        None => Weight::Drift(*span),
+    };
+    UndeclaredVerdict { weight, note: None }
+}

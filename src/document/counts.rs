@@ -8,15 +8,15 @@ use super::plan::{Action, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 
 /// How much of what the specs declare was judged: without changes, only `all` means that there are none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
     /// Everything that the specs declare was compared.
-    #[default]
     All,
     /// What Azure shows: it does not show some declared fields (`notCompared`).
     Shown,
     /// A part of it: something could not be read or resolved, or is in error.
+    #[default]
     Part,
 }
 

@@ -191,7 +191,8 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
 
     leave_out_idle(&mut plan);
     plan.requests = azure.requests();
-    plan.known = plan.judged();
+    // The rest of the specs is known as far as it was when the plan was made.
+    plan.known = plan.known.max(plan.judged());
     clean::clean(&mut plan);
     Ok((plan, hearsay))
 }

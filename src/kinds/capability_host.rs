@@ -199,8 +199,10 @@ impl Declaring for CapabilityHosts {
             for (below, message) in named_twice.collect::<Vec<_>>() {
                 wrong(&below, message, "remove one of the two");
             }
+            // The list of an account that is taken as given holds only what the stack adds.
+            let shared = account.connections.as_ref().filter(|_| !account.existing);
             let Some(project) = project else {
-                let Some(shared) = &account.connections else { continue };
+                let Some(shared) = shared else { continue };
                 let is_declared = |name: &str| shared.iter().any(|each| each.name.eq_ignore_ascii_case(name));
                 for name in named(host).filter(|name| !is_declared(name)) {
                     let message = format!("account `{}` declares no connection `{name}`", account.name);
@@ -214,8 +216,6 @@ impl Declaring for CapabilityHosts {
                 let message = format!("the capability host of a project has no `{name}`");
                 wrong(&format!("/{name}"), message, "remove it, or move it to the account's capability host");
             }
-            // The list of an account that is taken as given holds only what the stack adds.
-            let shared = account.connections.as_ref().filter(|_| !account.existing);
             let (Some(own), Some(shared)) = (&project.connections, shared) else { continue };
             let is_declared =
                 |name: &str| own.iter().chain(shared).any(|each| each.name.eq_ignore_ascii_case(name));

@@ -58,10 +58,12 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         .collect();
     findings.sort();
     findings.dedup();
-    let incomplete = incomplete
+    let mut incomplete: Vec<Incomplete> = incomplete
         .into_iter()
         .map(|(scope, refusal)| Incomplete { scope: scope.to_string(), reason: refusal.message })
         .collect();
+    incomplete.sort();
+    incomplete.dedup();
     let steps = steps::steps(&planned);
     let mut plan = Plan {
         format_version: PLAN_VERSION.to_owned(),

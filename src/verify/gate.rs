@@ -121,13 +121,11 @@ impl Gate {
             ProofResult::Inconclusive => !self.lenient,
             ProofResult::Disproven => true,
         };
-        let Some(check) = verification.checks.iter().find(stops) else {
-            return Ok(verification
-                .checks
-                .iter()
-                .map(|check| format!("{}: {}", check.title(), check.message))
-                .collect());
-        };
+        let mut stopping: Vec<&Proof> = verification.checks.iter().filter(stops).collect();
+        // The worst comes first: what is disproven no option lets pass.
+        stopping.sort_by_key(|check| check.outcome == ProofResult::Inconclusive);
+        let told = |check: &Proof| format!("{}: {}", check.title(), check.message);
+        let Some(check) = stopping.first() else { return Ok(verification.checks.iter().map(told).collect()) };
         let way_out = match check.outcome {
             ProofResult::Inconclusive => ", or with `--allow-inconclusive`",
             _ => "",
@@ -136,7 +134,8 @@ impl Gate {
             Some(hint) => format!("{hint}; then apply again{way_out}"),
             None => format!("apply again{way_out}"),
         };
-        Err(Stop { cause: format!("{so}: {}: {}", check.title(), check.message), hint })
+        let all: Vec<String> = stopping.iter().map(|check| told(check)).collect();
+        Err(Stop { cause: format!("{so}: {}", all.join("; ")), hint })
     }
 }
 

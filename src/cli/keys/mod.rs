@@ -9,7 +9,8 @@ use super::session::{Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
 use crate::accounts::{self, Standing};
 use crate::arm::Phase;
-use crate::document::keys::Revocation;
+use crate::document::Statement;
+use crate::document::keys::{KeysStatement, Revocation};
 use crate::finding::{Code, Finding};
 use crate::flow::Checked;
 use crate::flow::pins::Within;
@@ -103,11 +104,16 @@ async fn show(
     let standing = standing(args.subscription.as_ref(), session, &mut checked).await?;
     let document = session.azure.state(status(&standing, &checked.sources), &checked);
     Document::Statement(&document).write(options)?;
-    Ok(match (document.has_errors(), document.about.summary.enabled) {
+    Ok(exit_of_status(&document))
+}
+
+/// How `keys status` ends, of one run or of all shards.
+pub(super) fn exit_of_status(document: &Statement<KeysStatement>) -> Exit {
+    match (document.has_errors(), document.about.summary.enabled) {
         (true, _) => Exit::Failure,
         (false, 0) => Exit::Success,
         (false, _) => Exit::Pending,
-    })
+    }
 }
 
 /// The live accounts of specs, or all of a subscription.

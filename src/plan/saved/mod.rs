@@ -85,6 +85,8 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         let id = plan.changes[index].id.clone();
         return Err(SavedError::Flaw { place: index + 1, id, flaw });
     }
+    // A file may claim more than it shows.
+    plan.known = plan.known.max(plan.judged());
     plan.steps = steps::steps(&plan.changes);
     if steps::are_circular(&plan.steps) {
         return Err(SavedError::Circle);

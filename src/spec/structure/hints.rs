@@ -84,6 +84,8 @@ pub(super) fn name_of_principal(pointer: &str) -> Option<&'static str> {
         "servicePrincipal" => Some("write the application's name or client id"),
         "managedIdentity" => Some("write the identity's resource id"),
         "accountIdentity" => Some("write the account's name"),
+        "projectIdentity" => Some("write ACCOUNT/PROJECT"),
+        "resourceIdentity" => Some("write the resource's id"),
         "id" => Some("write the object id"),
         _ => None,
     }

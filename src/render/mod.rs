@@ -3,6 +3,7 @@
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
 mod alike;
+mod by_name;
 mod cause;
 pub mod comment;
 pub mod diagnostic;
@@ -27,4 +28,5 @@ mod tables;
 pub mod text;
 mod usage;
 mod verify;
+mod weight;
 mod words;

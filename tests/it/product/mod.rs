@@ -13,6 +13,7 @@ mod connection_names;
 mod connections;
 mod consequences;
 mod contradictions;
+mod crowds;
 mod defaults;
 mod deployments;
 mod drift;

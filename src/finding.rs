@@ -117,6 +117,7 @@ codes! {
     TenantMismatch = "tenant-mismatch", "the caller is signed in to another tenant than the spec declares";
     StackMismatch = "stack-mismatch", "a stack that the run is not pinned to, or one that `--select` or `--retire` names and that is not loaded or cannot be retired";
     ShardMissing = "shard-missing", "`report merge` has no result of a shard, so the merged report is not whole";
+    OldReport = "old-report", "`report merge` left out a report of another run";
     OutsideWithin = "outside-within", "a change outside of the pinned scope";
     // Live state.
     AccountAbsent = "account-absent", "an account does not exist";
@@ -160,7 +161,7 @@ codes! {
     PolicyRefusal = "policy-refusal", "a policy would refuse a write";
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
     MissingPermission = "missing-permission", "the caller lacks a permission for a step: a note in `plan`, an error in `apply`";
-    NotCompared = "not-compared", "a declared field that Azure does not show, so that nobody can tell whether it is as declared; `--rotate ADDRESS` sends it again";
+    NotCompared = "not-compared", "a declared field that Azure does not show, so that nobody can tell whether it is as declared; `--rotate ADDRESS` sends it again, but for a capability host, which never changes";
     NotChecked = "not-checked", "a check that could not be made";
     // Consequences: what a plan takes from somebody or brings back, and no guard judges.
     ClosedNetwork = "closed-network", "a plan closes an existing account to every public address";

@@ -2,8 +2,9 @@
 """issue.py FOLDER: keeps one open issue for the drift of each stack and environment.
 
 Drift opens it, or edits it in place; a comment is added only if what differs has changed, so that watchers hear of it once. A run without drift
-closes it. A run that could not read everything leaves it as it is. In a public project it says no more than a comment does. ISSUE_LABELS: labels of a new issue, one a line. On Azure DevOps it is a work
-item, of the type ISSUE_TYPE (Task).
+closes it. A run that could not read everything leaves it as it is. In a public project it says no more than a comment does.
+
+ISSUE_LABELS: labels of a new issue, one a line. On Azure DevOps it is a work item, of the type ISSUE_TYPE (Task).
 """
 
 import hashlib

@@ -52,7 +52,10 @@ impl<'a> AskedAccounts<'a> {
 
     fn standing(self, snapshot: &Snapshot) -> Vec<Standing> {
         match self {
-            AskedAccounts::Of(stacks) => accounts::declared(stacks, snapshot).0,
+            AskedAccounts::Of(stacks) => {
+                let own = accounts::declared(stacks, snapshot).0;
+                own.into_iter().chain(accounts::given(stacks, snapshot).0).collect()
+            }
             AskedAccounts::In(subscription) => accounts::listed(subscription, snapshot).0,
         }
     }

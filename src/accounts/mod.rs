@@ -11,6 +11,7 @@ use crate::body::AccountBody;
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
+use crate::kinds::account::existing::{GivenAccount, live_given};
 use crate::kinds::account::{self, Accounts};
 use crate::kinds::desired::Desired;
 use crate::kinds::{Declaring as _, Inventory, Live, Reading as _, perhaps_in, placed, unplaced};
@@ -64,6 +65,17 @@ pub(crate) fn declared(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>
         }
     }
     (standing, findings)
+}
+
+/// The live accounts that no spec declares itself and some take as given, and findings about the others of these.
+#[must_use]
+pub(crate) fn given(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<Standing>, Vec<Finding>) {
+    let (live, findings) = live_given(stacks, snapshot);
+    let standing = live.into_iter().map(|GivenAccount { address, id, span, body }| {
+        let span = Some(span);
+        Standing { address, id, span, body }
+    });
+    (standing.collect(), findings)
 }
 
 /// Which declared accounts accept API keys, by id.

@@ -1,4 +1,5 @@
-//! HTTP clients, set up the same way for everything that sends: Resource Manager, Graph, sign-in, `verify` and `doctor`.
+//! HTTP clients: no redirects, time limits, one user agent. `towards` also handles this machine and plain HTTP; sign-in and `verify` choose
+//! their proxy themselves.
 
 use std::time::Duration;
 

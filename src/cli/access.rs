@@ -7,6 +7,7 @@ use super::options::Options;
 use super::output::Failure;
 use super::session::{Session, Specs, block_on, check, refuse};
 use crate::access::{AskedAccounts, Groups, access, queries};
+use crate::accounts;
 use crate::flow::Checked;
 use crate::id::ResourceId;
 use crate::snapshot::Snapshot;
@@ -61,7 +62,11 @@ async fn tell(
         None => {
             let wanted =
                 |stacks: &[Loaded], known: &Snapshot| queries(AskedAccounts::Of(stacks), groups, known);
-            session.azure.look(&mut checked, wanted).await?
+            let (snapshot, mut standing) = session.azure.look(&mut checked, wanted).await?;
+            let (given, findings) = accounts::given(&checked.stacks, &snapshot);
+            standing.extend(given);
+            checked.findings.extend(findings);
+            (snapshot, standing)
         }
     };
     let wanted = match &args.subscription {

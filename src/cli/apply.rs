@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Exit;
 use super::confirm;
 use super::document::Document;
-use super::options::{Format, Options};
+use super::options::{Format, Options, now};
 use super::output::{self, Failure};
 use super::plan::show;
 use super::session::{Session, block_on, check_beside, refuse};
@@ -50,8 +50,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let checked =
         (!specs.is_empty()).then(|| check_beside(options, specs, plan).retire(&args.retirement.retire));
     options.look_at_reports(plan);
-    let saved = plan.first().map(|path| saved::load(path)).transpose()?;
-    if let Some(plan) = &saved {
+    let mut saved = plan.first().map(|path| saved::load(path)).transpose()?;
+    if let Some(plan) = &mut saved {
+        flow::same_part(plan, options.shard, &options.command, now())?;
         pins::stacks(&options.stack, plan)?;
         pins::unselected(&options.select, plan)?;
     }

@@ -113,7 +113,7 @@ enum Command {
     Export(export::Args),
     /// Write a first spec, the editor's settings and a pipeline
     ///
-    /// Asks for what no option says. Overwrites nothing.
+    /// Asks for what the options leave open. Overwrites nothing.
     Init(init::Args),
     /// Write lock files that map names of principals to object ids
     ///
@@ -121,7 +121,7 @@ enum Command {
     Lock(lock::Args),
     /// Check connectivity, sign-in and permissions
     Doctor(doctor::Args),
-    /// Put reports of shards together
+    /// Merge the reports of shards
     Report(report::Args),
     /// Show a saved plan
     Show(show::Args),

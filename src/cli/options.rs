@@ -4,6 +4,7 @@
 //! changed and where.
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use super::document::ReportFile;
 use super::output::{Failure, LogWriter};
@@ -28,6 +29,9 @@ pub struct Options {
     /// The command's name, for headings of documents
     #[arg(skip)]
     pub command: String,
+    /// The part of a fleet that was read
+    #[arg(skip)]
+    pub part: Arc<OnceLock<Shard>>,
     /// Use the built-in sandbox instead of Azure, and keep its state in the file STATE
     #[arg(
         long, global = true, value_name = "STATE", num_args = 0..=1, require_equals = true,
@@ -140,6 +144,12 @@ const OVER_SPECS: [&str; 11] = [
     "keys usage",
     "keys revoke",
 ];
+
+/// The variable that says which shard this is: that of keyless, or that of a pod.
+fn shard_variable() -> &'static str {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("JOB_COMPLETIONS") && !is_set("KEYLESS_SHARD") { "JOB_COMPLETIONS" } else { "KEYLESS_SHARD" }
+}
 
 /// The time, as a document of a shard has it.
 pub(super) fn now() -> String {
@@ -277,6 +287,9 @@ impl Options {
     /// The part of a fleet that a document without a result is of.
     pub(super) fn as_shard(&self) -> Option<Shard> {
         let ShardNumber { index, of } = self.shard?;
+        if let Some(read) = self.part.get() {
+            return Some(read.clone());
+        }
         Some(Shard { index, of, command: self.command.clone(), began: now(), ..Shard::default() })
     }
 
@@ -314,7 +327,7 @@ impl Options {
             ("--stack", "KEYLESS_STACK", !self.stack.is_empty()),
             ("--select", "KEYLESS_SELECT", !self.select.is_empty()),
             ("--within", "KEYLESS_WITHIN", !self.within.is_empty()),
-            ("--shard", "KEYLESS_SHARD", self.shard.is_some()),
+            ("--shard", shard_variable(), self.shard.is_some()),
         ];
         let Some((option, variable, _)) = given.into_iter().find(|(.., given)| *given) else { return Ok(()) };
         let unset = if variable.is_empty() { String::new() } else { format!(", and unset {variable}") };

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::Exit;
 use super::document::Document;
-use super::options::Options;
-use super::output::Failure;
+use super::options::{Format, Options};
+use super::output::{self, Failure};
 use super::session::{exit_of, exit_of_drift};
 use crate::document::FindingEntry;
 use crate::document::report::Report;
 use crate::files;
 use crate::finding::Severity;
-use crate::flow::merge::{self, MergeError, ShardReport, WholeReport};
+use crate::flow::merge::{self, MergeError, Merging, ShardReport, WholeReport};
 use crate::text::sanitize::sanitize;
 
 /// Largest report in bytes, like that of a saved plan.
@@ -26,7 +28,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum ReportCommand {
-    /// Put the JSON reports of all shards together, and exit as one run would have
+    /// Merge the JSON reports of all shards into one, and exit as one run would have
     ///
     /// Each shard writes its report with `--shard I/N --report json=FILE`. A shard whose report is missing, old or unreadable, or that ended without a
     /// result, is an error of the merged report.
@@ -35,7 +37,7 @@ enum ReportCommand {
 
 #[derive(Debug, clap::Args)]
 struct MergeArgs {
-    /// The reports, or folders that hold nothing else
+    /// The reports, or folders: each `.json` file in one is a report
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Exit 2 if there are changes to make, of `plan`
@@ -44,6 +46,9 @@ struct MergeArgs {
     /// Lift a guard that counts over all shards
     #[arg(long, value_name = "RULE", value_parser = ["deletes"])]
     allow: Vec<String>,
+    /// Leave out reports of runs that began longer ago
+    #[arg(long, value_name = "HOURS", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
+    max_age: u16,
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
@@ -63,7 +68,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
             Err(why) => unread.push((file, why)),
         }
     }
-    let (command, whole) = merge::merge(reports, &unread, &args.allow).map_err(|error| unmerged(&error))?;
+    let merging = Merging { lifted: &args.allow, now: Timestamp::now(), max_age: args.max_age };
+    let (command, whole) = merge::merge(reports, &unread, merging).map_err(|error| unmerged(&error))?;
     // The document says what it would have said of the command.
     let options = &Options { command, shard: None, ..options.clone() };
     options.comment_fits()?;
@@ -101,9 +107,13 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
                 (false, _) => Exit::Pending,
             })
         }
-        WholeReport::Findings(findings) => {
+        WholeReport::Findings(findings, stacks) => {
             Document::Findings(findings).write(options)?;
-            Ok(exit_of_findings(findings))
+            let exit = exit_of_findings(findings);
+            if exit == Exit::Success && options.format == Format::Human {
+                output::result(&format!("valid: stack {}\n", stacks.join(", ")))?;
+            }
+            Ok(exit)
         }
     }
 }

@@ -7,6 +7,7 @@ use super::Exit;
 use super::document::Document;
 use super::options::{Format, Options, now};
 use super::output::{self, Failure};
+use crate::document::Shard;
 use crate::flow::Checked;
 use crate::render::diagnostic;
 use crate::spec::variables::VariableInputs;
@@ -32,7 +33,7 @@ pub(super) fn check(options: &Options, paths: &[PathBuf]) -> Checked {
 /// Like [`check`], for a run that reads other files too.
 pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathBuf]) -> Checked {
     let checked = read(options, paths).with_locks().select(&options.select, &options.stack);
-    let mut checked = checked.keep_shard(options.shard, &options.command, now());
+    let mut checked = part(options, checked);
     for path in others {
         checked.sources.note(path);
     }
@@ -43,7 +44,17 @@ pub(super) fn check_beside(options: &Options, paths: &[PathBuf], others: &[PathB
 /// Reads and checks specs by themselves.
 pub(super) fn read_specs(options: &Options, paths: &[PathBuf]) -> Checked {
     let checked = read(options, paths).select(&options.select, &options.stack);
-    checked.keep_shard(options.shard, &options.command, now())
+    part(options, checked)
+}
+
+/// Keeps this run's part of a fleet.
+fn part(options: &Options, checked: Checked) -> Checked {
+    let wishes: [&[String]; 3] = [&options.select, &options.stack, &options.within];
+    let checked = checked.keep_shard(options.shard, &options.command, now(), &wishes);
+    if let Some(shard) = &checked.shard {
+        options.part.get_or_init(|| Shard::clone(shard));
+    }
+    checked
 }
 
 fn read(options: &Options, paths: &[PathBuf]) -> Checked {

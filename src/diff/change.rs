@@ -98,7 +98,7 @@ pub enum Change {
 /// What is live for a declared resource.
 #[derive(Debug, Clone)]
 pub enum LiveMatch {
-    /// Live and spec are the same.
+    /// No live resource was found.
     Nothing,
     /// This resource.
     This(Box<Live>),

@@ -40,6 +40,7 @@ pub(super) fn notes(changes: &[Change], hidden: &BTreeMap<Key, Vec<Vec<String>>>
     let mut by_field: BTreeMap<(&str, &str), NotCompared<'_>> = BTreeMap::new();
     for first in changes.iter().filter_map(Change::desired) {
         for path in hidden.get(&first.key).into_iter().flatten() {
+            // A path has at least the name of its field.
             let field = by_field.entry((first.kind.noun(), &path[0]));
             let new = NotCompared { first, path, names: BTreeSet::new(), resources: BTreeSet::new() };
             let field = field.or_insert(new);

@@ -24,6 +24,8 @@ pub enum Stays {
     Incomplete,
     /// Its stack's spec does not cover its scope.
     Outside,
+    /// Another stack takes it as given.
+    Taken,
     /// It is temporary.
     Passing,
     /// It duplicates the one that the declaration refers to.
@@ -113,6 +115,12 @@ pub(super) fn kept(change: &Change, unread: Option<&Unread<'_>>, stacks: &[Loade
         };
         let span = owner.document.value_span("/stack");
         return Some(Finding::error(Code::UnknownState, message).at(span).hint(hint));
+    }
+    if *stays == Stays::Taken {
+        let message = format!("{title} is no longer declared and stays: {why}");
+        let hint = "to delete it, remove it from that stack too; if another stack owns it now, put that stack's mark on it";
+        let span = owner.document.value_span("/stack");
+        return Some(Finding::warning(Code::Unmanaged, message).at(span).hint(hint).about(&live.id));
     }
     let Unread { gap, partial, house } = unread.filter(|_| *stays == Stays::Incomplete)?;
     let why = match house {

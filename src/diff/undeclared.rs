@@ -2,7 +2,7 @@
 //!
 //! Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::open::Veiled;
 use super::strangers::{Unread, kept, stranger};
@@ -36,6 +36,8 @@ pub(super) struct Undeclared<'a> {
     pub(super) veiled: Veiled,
     roles: &'a Catalogue,
     names: Names,
+    /// The accounts that stacks take as given, each with one of them.
+    taken: BTreeMap<ResourceId, &'a str>,
 }
 
 impl<'a> Undeclared<'a> {
@@ -52,6 +54,7 @@ impl<'a> Undeclared<'a> {
             veiled: Veiled::of(desired, known),
             roles: known.snapshot.roles(),
             names: known_names(known.stacks, known.snapshot),
+            taken: kinds::account::existing::takers(known.stacks),
         }
     }
 
@@ -173,6 +176,9 @@ impl<'a> Undeclared<'a> {
                 (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
             }
             (Some(_), _) if let Some(spared) = spared => spared,
+            (Some(_), _) if let Some(stack) = self.taken.get(&live.id) => {
+                (Stays::Taken, format!("stack `{stack}` takes it as given (`existing: true`)"))
+            }
             (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
                 (Stays::Unpruned, "no longer declared, and the stack has `prune: none`".to_owned())
             }

@@ -26,6 +26,15 @@ pub struct Counts {
     pub disabled: usize,
 }
 
+impl Counts {
+    /// Counts these.
+    #[must_use]
+    pub fn of(accounts: &[AccountKeys]) -> Self {
+        let enabled = accounts.iter().filter(|account| account.keys == Keys::Enabled).count();
+        Self { enabled, disabled: accounts.len() - enabled }
+    }
+}
+
 /// Whether one account accepts keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -24,6 +24,7 @@ pub(crate) use hash::hash;
 pub use path::{dotted_path, parse_path};
 pub use plan::*;
 pub(crate) use plan::{is_plan, patch};
+pub(crate) use shard::MOST_SHARDS;
 pub use shard::Shard;
 pub use statement::Statement;
 pub use step::{Step, StepAction, TakenRight};

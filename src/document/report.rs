@@ -102,6 +102,23 @@ pub struct Output {
 }
 
 impl Tally {
+    /// The same with the resources that these steps write.
+    #[must_use]
+    pub fn with(mut self, steps: &[Outcome]) -> Self {
+        let mut results: BTreeMap<(&str, Option<&Position>), BTreeSet<Status>> = BTreeMap::new();
+        for step in steps {
+            results.entry((&step.address, step.source.as_ref())).or_default().insert(step.status);
+        }
+        for statuses in results.values() {
+            match statuses {
+                all if all.contains(&Status::Failed) => self.failed += 1,
+                all if all.contains(&Status::Skipped) => self.skipped += 1,
+                _ => self.done += 1,
+            }
+        }
+        self
+    }
+
     /// The counts, each with a word.
     #[must_use]
     pub fn counted(&self) -> Vec<(usize, &'static str)> {
@@ -122,18 +139,7 @@ impl Report {
         findings: Vec<FindingEntry>,
         requests: Requests,
     ) -> Self {
-        let mut results: BTreeMap<(&str, Option<&Position>), BTreeSet<Status>> = BTreeMap::new();
-        for step in &steps {
-            results.entry((&step.address, step.source.as_ref())).or_default().insert(step.status);
-        }
-        let mut summary = without;
-        for statuses in results.values() {
-            match statuses {
-                all if all.contains(&Status::Failed) => summary.failed += 1,
-                all if all.contains(&Status::Skipped) => summary.skipped += 1,
-                _ => summary.done += 1,
-            }
-        }
+        let summary = without.with(&steps);
         let stacks: BTreeSet<&String> =
             plan.changes.iter().filter_map(|change| change.stack.as_ref()).collect();
         Self {

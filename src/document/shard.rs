@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Differs;
 use super::keys::Keys;
 
+/// The largest number of parts: whoever reads a report need not count further.
+pub(crate) const MOST_SHARDS: u32 = 10_000;
+
 /// A part of a fleet.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -23,6 +26,13 @@ pub struct Shard {
     /// The spec files of all parts, in the order in which they are read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// The stacks of all parts, in the same order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<String>,
+    /// The SHA-256 of the specs of all parts, with variables, lock files, the options that select, and the version of keyless. The parts of
+    /// one run have the same.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub inputs: String,
     /// Of a plan: how the live state differs from the declaration, by the number of the change.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub differs: BTreeMap<usize, Differs>,

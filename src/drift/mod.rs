@@ -211,7 +211,7 @@ fn subject(change: usize, what: &Change, diff: &Diff, snapshot: &Snapshot) -> Op
         }
         Change::Refused { found: LiveMatch::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
         Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
-            // While the principal is unresolved, so is the id.
+            // While a value is open (a principal, or the scope of a Cosmos DB role), the id may not be known.
             if desired.holes.is_empty() && desired.open.is_none() =>
         {
             Some(match snapshot.resource(&desired.id) {

@@ -209,7 +209,7 @@ impl Draft {
     }
 
     /// The principal of a role: an account in this file by name, anything else by object id.
-    fn principal(&self, id: &str, principal_type: &str) -> Value {
+    pub(super) fn principal(&self, id: &str, principal_type: &str) -> Value {
         let is =
             |live: &&Live| live.kind.identity(&live.body).is_some_and(|own| own.eq_ignore_ascii_case(id));
         let named =

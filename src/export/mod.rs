@@ -8,6 +8,7 @@
 mod comments;
 mod draft;
 mod settle;
+mod sql_roles;
 mod unspoken;
 
 use std::collections::BTreeMap;
@@ -151,6 +152,7 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
     if let Some(gap) = KINDS.iter().flat_map(|kind| kind.inventory(stacks, snapshot).gaps).next() {
         return Err(Unexportable::Unread(gap.refusal));
     }
+    sql_roles::without_nobody(&mut draft.tree);
     draft.without_empty_lists();
     let roles = snapshot.roles();
     let (loaded, verdict) = loop {
@@ -191,6 +193,7 @@ fn grown(wanted: &Wanted, snapshot: &Snapshot) -> Result<(Draft, Loaded), Unexpo
         }
         let mut next = accounts(wanted, snapshot)?;
         next.fill(wanted, &loaded, snapshot);
+        sql_roles::fill(&mut next, &loaded, snapshot);
         loaded = settle::fit(&mut next)?;
         let same = next.tree == draft.tree;
         draft = next;

@@ -1,5 +1,6 @@
 //! Why the flow ended without a plan; nothing was written.
 
+use super::ShardNumber;
 use super::pins::Foreign;
 use crate::arm::auth::AuthError;
 use crate::id::ResourceIdError;
@@ -25,10 +26,17 @@ pub(crate) enum Halt {
     UnusablePlan { path: String, cause: String, hint: &'static str },
     #[error("the plan was made for {made}, but this run targets {here}")]
     OtherTarget { made: String, here: String },
+    #[error("the plan is of {}, but this run is of {}", of_part(*made), of_part(*here))]
+    OtherShard { made: Option<ShardNumber>, here: Option<ShardNumber> },
     #[error(transparent)]
     OtherStack(Foreign),
     #[error("could not read the current state of {title}, which the plan would write; nothing was written")]
     UnreadStart { title: String, refusal: Refusal },
+}
+
+/// Which part of a fleet is meant.
+fn of_part(shard: Option<ShardNumber>) -> String {
+    shard.map_or("no shard".to_owned(), |shard| format!("shard {shard}"))
 }
 
 impl Halt {
@@ -42,6 +50,7 @@ impl Halt {
             Self::Interrupted(_)
             | Self::NothingToRotate { .. }
             | Self::OtherTarget { .. }
+            | Self::OtherShard { .. }
             | Self::OtherStack(_) => None,
         }
     }
@@ -63,6 +72,12 @@ impl Halt {
             Self::UnusablePlan { hint, .. } => Some((*hint).to_owned()),
             Self::OtherTarget { .. } => {
                 Some("apply it to the target it was made for, or make a plan for this target".to_owned())
+            }
+            Self::OtherShard { made: Some(made), .. } => {
+                Some(format!("apply it with `--shard {made}`, or make a plan for this shard"))
+            }
+            Self::OtherShard { made: None, .. } => {
+                Some("make a plan for each shard, with `keyless plan --shard I/N --out FILE`".to_owned())
             }
             Self::OtherStack(foreign) => Some(foreign.hint()),
             Self::UnreadStart { refusal, .. } => {

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 pub(crate) use azure::Azure;
 pub(crate) use decision::{Asked, Decision};
 pub(crate) use halt::Halt;
-pub(crate) use shard::ShardNumber;
+pub(crate) use shard::{ShardNumber, same_part};
 pub(crate) use specs::Checked;
 pub(crate) use wish::{PlanPurpose, Wish};
 

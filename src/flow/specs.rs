@@ -5,9 +5,11 @@
 use std::io::Read;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::{locks, pins};
 use crate::arm::auth::Claims;
-use crate::document::{FindingEntry, Shard};
+use crate::document::{FindingEntry, Shard, hash};
 use crate::finding::{Code, Finding, Severity};
 use crate::kinds::account::Accounts;
 use crate::kinds::{self, Declaring as _};
@@ -96,6 +98,7 @@ impl Checked {
     pub(crate) fn select(mut self, selected: &[String], pinned: &[String]) -> Self {
         self.stacks = pins::select(selected, self.stacks, &mut self.findings);
         self.findings.extend(pins::other_stacks(pinned, &self.stacks));
+        kinds::account::existing::introduce(&mut self.stacks);
         self.in_order_of_files();
         self
     }
@@ -104,6 +107,9 @@ impl Checked {
     pub(crate) fn retire(mut self, names: &[String]) -> Self {
         let is_left_out =
             |name: &String| spec::unselected(&self.stacks).iter().any(|loaded| loaded.spec.stack == *name);
+        if let Some(shard) = self.shard.as_mut().filter(|_| !names.is_empty()) {
+            shard.inputs = hash(&json!([shard.inputs, names]));
+        }
         let is_empty = self.stacks.is_empty();
         let left_out: Vec<&String> = names.iter().filter(|name| is_left_out(name)).collect();
         for name in names {
@@ -137,6 +143,7 @@ impl Checked {
                 }
             }
         }
+        kinds::account::existing::introduce(&mut self.stacks);
         self
     }
 

@@ -87,15 +87,24 @@ fn owner_in<'a>(plan: &'a Plan, id: &ResourceId, body: &'a Value) -> Option<&'a 
     owner(body).or_else(|| stacks().find(|stack| is_named_for(id, body, stack)))
 }
 
+/// Whether an id is that of a role assignment of Cosmos DB.
+fn is_of_cosmos(id: &ResourceId) -> bool {
+    id.as_str().to_ascii_lowercase().contains("/sqlroleassignments/")
+}
+
 /// Whether the name of a role assignment of Cosmos DB says that a stack made it. Duplicated from the planner on purpose.
 fn is_named_for(id: &ResourceId, body: &Value, stack: &str) -> bool {
-    if !id.as_str().to_ascii_lowercase().contains("/sqlroleassignments/") {
+    if !is_of_cosmos(id) {
         return false;
     }
-    let text = |name: &str| body["properties"][name].as_str().unwrap_or_default().to_ascii_lowercase();
+    let member = |name: &str| body["properties"][name].as_str().unwrap_or_default();
+    let text = |name: &str| member(name).to_ascii_lowercase();
     let role = text("roleDefinitionId");
-    let (role, scope) = (role.rsplit('/').next().unwrap_or_default(), text("scope"));
-    let parts = [text("principalId"), role.to_owned(), scope.trim_end_matches('/').to_owned()];
+    let role = role.rsplit('/').next().unwrap_or_default();
+    // Names of databases have a case, the id of their account has none.
+    let account = id.parent().map_or_else(String::new, |account| account.as_str().to_ascii_lowercase());
+    let below = member("scope").trim_end_matches('/').get(account.len()..).unwrap_or_default();
+    let parts = [text("principalId"), role.to_owned(), format!("{account}{below}")];
     let [principal, role, scope] = parts.each_ref().map(String::as_str);
     arm_guid(&[principal, role, scope, "keyless", stack]).to_string().eq_ignore_ascii_case(id.name())
 }
@@ -166,7 +175,9 @@ impl<'a> List<'a> {
         if gone.iter().any(|gone| gone.contains(&within)) {
             return None;
         }
-        let within = (!is_assignment(id) || is_account(&within)).then_some(within);
+        // Those of Cosmos DB are one list for all its accounts.
+        let has_own = if is_assignment(id) { is_account(&within) } else { !is_of_cosmos(id) };
+        let within = has_own.then_some(within);
         Some(Self { stack, kind: &step.kind, within })
     }
 
@@ -177,9 +188,9 @@ impl<'a> List<'a> {
                 Some(within) => id.scope() == *within,
                 None => !is_account(&id.scope()),
             },
-            (Some(within), false) => {
+            (within, false) => {
                 kinds::by_id(id).is_some_and(|kind| kind.name() == self.kind)
-                    && id.parent().as_ref() == Some(within)
+                    && within.as_ref().is_none_or(|within| id.parent().as_ref() == Some(within))
             }
             _ => false,
         };
@@ -194,12 +205,12 @@ impl<'a> List<'a> {
 /// remain in them.
 pub(super) fn left_out(plan: &Plan, before: &World, after: &World, origin: Origin) -> Vec<Objection> {
     let gone: BTreeSet<ResourceId> = targets(plan, StepAction::Delete).map(|(_, id)| id).collect();
-    let mut lists: BTreeMap<List<'_>, usize> = BTreeMap::new();
+    let mut lists: BTreeMap<List<'_>, Vec<ResourceId>> = BTreeMap::new();
     for (step, id) in targets(plan, StepAction::Delete) {
         // Resources without a mark belong to no stack.
         let Some(stack) = before.resource(&id).and_then(|body| owner_in(plan, &id, body)) else { continue };
         if let Some(list) = List::of(step, &id, stack, &gone) {
-            *lists.entry(list).or_default() += 1;
+            lists.entry(list).or_default().push(id);
         }
     }
     let declares = |list: &List<'_>, declared: &DeclaredList| {
@@ -210,10 +221,11 @@ pub(super) fn left_out(plan: &Plan, before: &World, after: &World, origin: Origi
         Origin::File => !after.resources.iter().any(|(id, body)| list.holds(id, body)),
     };
     let left_out = lists.into_iter().filter(|(list, _)| is_left_out(list));
-    left_out.map(|(list, count)| objection(plan, &list, count, origin)).collect()
+    left_out.map(|(list, deleted)| objection(plan, &list, &deleted, origin)).collect()
 }
 
-fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Objection {
+fn objection(plan: &Plan, list: &List<'_>, deleted: &[ResourceId], origin: Origin) -> Objection {
+    let count = deleted.len();
     let noun = kinds::by_name(list.kind).map_or("resource", |kind| kind.noun());
     let them = if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") };
     let (whose, go) = (of(Some(list.stack)), if count == 1 { "goes" } else { "go" });
@@ -249,6 +261,16 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
             };
             (message, instead)
         }
+        (Origin::Specs, None)
+            if let Some(project) = common_project(deleted).filter(|id| !is_declared(id)) =>
+        {
+            let message = format!(
+                "stack `{}` no longer declares project `{}`: its {them} there would be deleted",
+                list.stack,
+                project.name()
+            );
+            (message, "keep the project with `roleAssignments: []`".to_owned())
+        }
         (Origin::Specs, within) => {
             let place = match (within, name) {
                 (Some(parent), Some(name)) if is_account(parent) => format!("account `{name}`"),
@@ -272,6 +294,13 @@ fn objection(plan: &Plan, list: &List<'_>, count: usize, origin: Origin) -> Obje
     let apart = origin == Origin::Specs && !in_its_spec;
     let about = About::List { stack, kind, within: list.within.clone(), apart };
     Objection::about(Rule::DeleteList, about, message).unless(instead)
+}
+
+/// The project on which all of these role assignments are.
+fn common_project(deleted: &[ResourceId]) -> Option<ResourceId> {
+    let project = deleted.first().filter(|id| is_assignment(id))?.scope();
+    let is_on_it = |id: &ResourceId| is_assignment(id) && id.scope() == project;
+    (child_of(&project, "projects").is_some() && deleted.iter().all(is_on_it)).then_some(project)
 }
 
 /// Whether an id is that of a role assignment.

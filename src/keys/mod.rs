@@ -23,6 +23,5 @@ pub(crate) fn status(standing: &[Standing], sources: &Sources) -> KeysStatement 
             keys: if account.takes_keys() { Keys::Enabled } else { Keys::Disabled },
         })
         .collect();
-    let enabled = accounts.iter().filter(|account| account.keys == Keys::Enabled).count();
-    KeysStatement { summary: Counts { enabled, disabled: accounts.len() - enabled }, accounts }
+    KeysStatement { summary: Counts::of(&accounts), accounts }
 }

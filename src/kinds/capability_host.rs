@@ -80,15 +80,22 @@ impl Described for CapabilityHosts {
 
 impl Kind for CapabilityHosts {}
 
-/// The connections that a host names.
-fn named(host: &CapabilityHost) -> impl Iterator<Item = &String> {
-    let lists = [
+/// The lists of connections of a host.
+const LISTS: [&str; 4] =
+    ["aiServicesConnections", "storageConnections", "threadStorageConnections", "vectorStoreConnections"];
+
+fn lists(host: &CapabilityHost) -> [&Option<Vec<String>>; 4] {
+    [
         &host.ai_services_connections,
         &host.storage_connections,
         &host.thread_storage_connections,
         &host.vector_store_connections,
-    ];
-    lists.into_iter().flatten().flatten()
+    ]
+}
+
+/// The connections that a host names.
+fn named(host: &CapabilityHost) -> impl Iterator<Item = &String> {
+    lists(host).into_iter().flatten().flatten()
 }
 
 /// The keys of the declared hosts of an account.
@@ -184,14 +191,32 @@ impl Declaring for CapabilityHosts {
                 );
                 wrong("", message, "remove `capabilityHosts` of the account; that of a project waits for it");
             }
-            let Some(project) = project else { continue };
+            let named_twice = LISTS.iter().zip(lists(host)).filter_map(|(field, list)| {
+                let mut seen = BTreeSet::new();
+                let twice = list.iter().flatten().find(|name| !seen.insert(name.to_ascii_lowercase()))?;
+                Some((format!("/{field}"), format!("`{field}` names connection `{twice}` twice")))
+            });
+            for (below, message) in named_twice.collect::<Vec<_>>() {
+                wrong(&below, message, "remove one of the two");
+            }
+            let Some(project) = project else {
+                let Some(shared) = &account.connections else { continue };
+                let is_declared = |name: &str| shared.iter().any(|each| each.name.eq_ignore_ascii_case(name));
+                for name in named(host).filter(|name| !is_declared(name)) {
+                    let message = format!("account `{}` declares no connection `{name}`", account.name);
+                    wrong("", message, "declare the connection, or correct the name");
+                }
+                continue;
+            };
             let written = document.tree.pointer(&pointer).and_then(Value::as_object);
             for name in OF_ACCOUNTS.iter().filter(|name| written.is_some_and(|map| map.contains_key(**name)))
             {
                 let message = format!("the capability host of a project has no `{name}`");
                 wrong(&format!("/{name}"), message, "remove it, or move it to the account's capability host");
             }
-            let (Some(own), Some(shared)) = (&project.connections, &account.connections) else { continue };
+            // The list of an account that is taken as given holds only what the stack adds.
+            let shared = account.connections.as_ref().filter(|_| !account.existing);
+            let (Some(own), Some(shared)) = (&project.connections, shared) else { continue };
             let is_declared =
                 |name: &str| own.iter().chain(shared).any(|each| each.name.eq_ignore_ascii_case(name));
             for name in named(host).filter(|name| !is_declared(name)) {

@@ -251,7 +251,7 @@ pub trait Comparing: Described {
     fn mark(&self, body: &Value) -> Option<String> {
         shape::mark(body)
     }
-    /// The same for a body as Azure shows it, if its name is the mark and only shows whether it is that of one stack.
+    /// The mark of a body as Azure shows it. Where the name is the mark, it can only be checked against one stack: `stack` if that made it.
     fn mark_for(&self, body: &Value, _stack: Option<&str>) -> Option<String> {
         self.mark(body)
     }

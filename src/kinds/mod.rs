@@ -59,6 +59,7 @@ pub(crate) use role_assignment::scope_name;
 pub(crate) use rules::{has_succeeded, unsettled};
 pub(crate) use shape::MARK;
 pub use shape::{merge, settings, writable};
+pub(crate) use sql_role_assignment::sql_roles;
 pub use undeclared::{UndeclaredVerdict, Weight};
 use unplaced::contradicts;
 pub(crate) use unplaced::{perhaps_in, placed, unplaced, unplaced_in};

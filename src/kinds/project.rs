@@ -216,7 +216,12 @@ impl Declaring for Projects {
     fn obstacles(&self, desired: &Desired, loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
         let (spec, parent) = (&loaded.spec, desired.id.parent());
         let account = spec.accounts.iter().find(|account| Some(id_of(spec, account)) == parent);
-        let declared = account.and_then(|account| account.allow_project_management);
+        // An account that the stack takes as given may be one of another stack of the run.
+        let owner = parent.as_ref().and_then(|parent| loaded.neighbours.owned.get(parent));
+        let of_owner = owner.and_then(|owner| owner.allows_projects);
+        let is_given = account.is_some_and(|account| account.existing);
+        let declared =
+            if is_given { of_owner } else { account.and_then(|each| each.allow_project_management) };
         let live = parent
             .as_ref()
             .and_then(|parent| snapshot.resource(parent))
@@ -229,7 +234,11 @@ impl Declaring for Projects {
             "account `{}` does not allow projects",
             parent.map_or_else(String::new, |id| id.name().to_owned())
         );
-        let hint = "add `allowProjectManagement: true` to the account";
+        let hint = if is_given {
+            "its owner must set `allowProjectManagement: true`: the spec takes the account as given"
+        } else {
+            "add `allowProjectManagement: true` to the account"
+        };
         vec![Finding::error(Code::ProjectsNotAllowed, message).at(desired.span).hint(hint)]
     }
 }

@@ -42,15 +42,15 @@ impl UndeclaredVerdict {
 
 /// Verdicts on children: drift if a spec declares their parent's list.
 pub(super) fn children(kind: &dyn Kind, live: &[&Live], stacks: &[Loaded]) -> Vec<UndeclaredVerdict> {
-    let given: BTreeSet<ResourceId> = stacks.iter().flat_map(account::given).collect();
-    let lists: Vec<(ResourceId, Span)> = stacks
-        .iter()
-        .filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail)
-        .flat_map(|loaded| kind.sections(&loaded.spec).into_iter().map(move |section| (loaded, section)))
-        // A list of an account that is taken as given holds only what its stack adds.
-        .filter(|(_, section)| !given.contains(&section.parent))
-        .map(|(loaded, section)| (section.parent, loaded.document.key_span(&section.pointer)))
-        .collect();
+    let of_stack = |loaded| {
+        let given: BTreeSet<ResourceId> = account::given(loaded);
+        let sections = kind.sections(&loaded.spec).into_iter();
+        // A list of an account that a stack takes as given holds only what that stack adds; the owner's own list is complete.
+        let complete = sections.filter(move |section| !given.contains(&section.parent));
+        complete.map(move |section| (section.parent, loaded.document.key_span(&section.pointer)))
+    };
+    let lists: Vec<(ResourceId, Span)> =
+        stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail).flat_map(of_stack).collect();
     let verdict = |live: &&Live| {
         if let Some(team) = co_manager(live, stacks) {
             let note = format!("created by stack `{}`, accepted by `coManagedBy`", team.stack);

@@ -156,7 +156,7 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
             other => Err(unread(form, other.as_ref(), span)),
         },
         Form::Me => me(snapshot, span),
-        // Only the spec knows which account that is: see `identity_of`.
+        // Only the spec knows which account or project that is: see `identity_of`.
         Form::AccountIdentity(_) | Form::ProjectIdentity(_) => Err(unread(form, None, span)),
     }
 }

@@ -95,8 +95,8 @@ pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
     let plan = &*people::plan(plan, false);
     let said = match found(plan) {
         Found::Drift => differing(plan),
-        Found::Unjudged => "not known whether Azure drifted".to_owned(),
-        Found::Nothing => format!("{}: {}", summary::no_drift(plan), as_declared(plan)),
+        Found::Unjudged => "Not known whether Azure drifted".to_owned(),
+        Found::Nothing => format!("{}: {}", summary::upper(summary::no_drift(plan)), as_declared(plan)),
     };
     let said = with_rest(said, plan);
     // Without addresses: more people read a comment on a pull request than need them.

@@ -52,8 +52,8 @@ pub(super) fn plan_within(plan: &Plan, most: usize) -> String {
     let counts = summary::said(&summary::all(plan, Side::Plan));
     let said = match (summary::nothing(plan), counts.is_empty()) {
         (None, _) => counts,
-        (Some(nothing), true) => nothing.to_owned(),
-        (Some(nothing), false) => format!("{nothing}; {counts}"),
+        (Some(nothing), true) => summary::upper(nothing),
+        (Some(nothing), false) => format!("{}; {counts}", summary::upper(nothing)),
     };
     document("plan", plan, &said, entries, &rows, most)
 }

@@ -125,7 +125,7 @@ impl SideLine {
         Self(vec![(sanitize(text).into_owned(), differs)])
     }
 
-    /// The line without its parts.
+    /// The text of the line, without marking what differs.
     pub(super) fn plain(&self) -> String {
         self.0.iter().map(|(part, _)| part.as_str()).collect()
     }

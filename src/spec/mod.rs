@@ -20,7 +20,7 @@ pub mod tree;
 pub mod variables;
 pub mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::finding::{Code, Finding, Severity};
+use crate::id::ResourceId;
 use crate::text::source::{FileId, Sources, Span};
 use beside::EnvironmentFiles;
 use load::SpecFile;
@@ -53,11 +54,38 @@ pub struct Loaded {
     pub retired: Option<Arc<Loaded>>,
     /// The specs that are loaded but not selected; the same for each selected spec.
     pub unselected: Arc<Vec<Loaded>>,
+    /// What the stacks of a run say about each other's accounts; the same for each.
+    pub neighbours: Arc<Neighbours>,
+}
+
+/// Accounts that one stack of a run makes and another one takes as given.
+#[derive(Debug, Default)]
+pub struct Neighbours {
+    /// As their owners declare them.
+    pub owned: BTreeMap<ResourceId, OwnedAccount>,
+    /// Those in which stacks that take them as given declare projects.
+    pub projects_in: BTreeSet<ResourceId>,
+}
+
+/// What the owner of an account declares that matters to stacks that take it as given.
+#[derive(Debug)]
+pub struct OwnedAccount {
+    /// Its identities.
+    pub identity: Option<model::Identity>,
+    /// Whether it may have projects.
+    pub allows_projects: Option<bool>,
 }
 
 impl Loaded {
     fn new(document: YamlDocument, spec: model::Spec) -> Self {
-        Self { document, spec, lock: None, retired: None, unselected: Arc::default() }
+        Self {
+            document,
+            spec,
+            lock: None,
+            retired: None,
+            unselected: Arc::default(),
+            neighbours: Arc::default(),
+        }
     }
 
     /// Whether its stack is to be retired: the spec then only names the places where the stack may own something.

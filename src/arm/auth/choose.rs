@@ -172,7 +172,7 @@ impl IdentityHost {
 /// A credential that `auto` considered but did not choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// The credential that was chosen.
+    /// The credential that was not chosen.
     pub kind: CredentialKind,
     /// Why not, as a fragment.
     pub reason: String,

@@ -117,20 +117,23 @@ pub(super) fn files(answers: &Answers, spec: &str) -> Vec<NewFile> {
         files.push(NewFile::new(SCHEMA, pretty(&published_schema())));
     }
     if let Some((path, template)) = answers.host.pipeline() {
-        files.push(NewFile::new(path, pipeline(answers, template)));
+        files.push(NewFile::new(path, pipeline(answers, path, template)));
     }
     files
 }
 
 /// A template with the answers in it. Markers are looked for in the template alone: an answer may contain one.
-fn pipeline(answers: &Answers, template: &str) -> String {
+fn pipeline(answers: &Answers, path: &str, template: &str) -> String {
     let group = format!("resourceGroups/{}", answers.group);
     let mut values = vec![
         ("ml-platform", scalar(&answers.stack)),
         ("resourceGroups/rg-ai", group),
         (NOWHERE, answers.subscription.clone()),
     ];
-    let Some(Pinned { repository, commit }) = &answers.pinned else { return filled(template, &values) };
+    let Some(Pinned { repository, commit }) = &answers.pinned else {
+        let template = template.replacen(&format!("# Copy to {path}. "), "# ", 1);
+        return filled(&template.replacen(PAGES, PAGES_THERE, 1), &values);
+    };
     values.extend([
         ("ORG/keyless", repository.clone()),
         ("COMMIT", commit.clone()),
@@ -157,7 +160,11 @@ fn filled(template: &str, values: &[(&str, String)]) -> String {
 }
 
 /// What stands above a pipeline that names a commit already.
-const PINNED: &str = "# Replace what is still in capital letters, and set up the identities: docs/bootstrap.md and docs/pipelines.md of keyless.\n";
+const PINNED: &str = "# Replace what is still in capital letters, and set up the identities: docs/bootstrap.md and docs/pipelines.md in the repository of keyless.\n";
+
+/// How a template refers to the documentation beside it, and a copy elsewhere.
+const PAGES: &str = "docs/pipelines.md says";
+const PAGES_THERE: &str = "docs/pipelines.md in the repository of keyless says";
 
 /// Azure Pipelines takes references, and no commits.
 fn tag(reference: &str) -> String {

@@ -147,6 +147,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         let begun = ask(options, args, stack).await?;
         // Before Azure is read: what stands there already ends the run anyway.
         lasting(begun.answers.host, args.pin.as_ref())?;
+        pin_counts(begun.answers.host, args.pin.as_ref())?;
         at_root(begun.answers.host)?;
         free(&files(&begun.answers, ""))?;
         undeclared(&begun.answers.stack)?;
@@ -193,6 +194,27 @@ fn possible(args: &Args) -> Result<(), Failure> {
     }
     Err(Failure::new("cannot ask how to begin: stdin is not a terminal")
         .hint(format!("give {}", missing.join(" "))))
+}
+
+/// The branch that is checked out, even if it has no commit yet.
+fn branch() -> Option<String> {
+    let head = fs::read_to_string(".git/HEAD").ok()?;
+    head.trim().strip_prefix("ref: refs/heads/").map(str::to_owned)
+}
+
+/// A pipeline that this folder has already.
+fn other_pipeline() -> Option<&'static str> {
+    let hosts = [Platform::Github, Platform::AzurePipelines, Platform::Gitlab];
+    hosts.into_iter().filter_map(Platform::file).find(|file| Path::new(file).exists())
+}
+
+/// Fails if a pin is given and there is no pipeline to put it into.
+fn pin_counts(host: Platform, pinned: Option<&Pinned>) -> Result<(), Failure> {
+    if host != Platform::None || pinned.is_none() {
+        return Ok(());
+    }
+    Err(Failure::new("`--pin` has no effect without a pipeline; nothing was written")
+        .hint("leave it out, or give `--host github|azure-pipelines|gitlab`"))
 }
 
 /// Asks for what no flag says.
@@ -433,7 +455,21 @@ fn told(begun: &Begun, args: &Args, files: &[NewFile], ignores: bool) -> String 
         } else {
             "replace what is in capital letters, and set up its identities"
         };
-        let _ = writeln!(text, "  {pipeline}: {replace} (docs/bootstrap.md, docs/pipelines.md)");
+        let _ = writeln!(
+            text,
+            "  {pipeline}: {replace} (docs/bootstrap.md and docs/pipelines.md in the repository of keyless)"
+        );
+        if let Some(branch) = branch().filter(|branch| branch != "main") {
+            let _ = writeln!(
+                text,
+                "  {pipeline}: it applies what is on `main`, and this branch is `{branch}`: `git branch -m main`, or change it there"
+            );
+        }
+    } else if let Some(pipeline) = other_pipeline() {
+        let _ = writeln!(
+            text,
+            "  {pipeline}: if its jobs read all of specs/ for one stack, give each stack jobs of its own with `specs: {spec}`"
+        );
     }
     text
 }

@@ -8,24 +8,59 @@ use crate::finding::{Code, Severity};
 /// More deletes than these, in all stacks together, are refused.
 const MOST_DELETES: usize = 10;
 
-/// The findings of one run, from those of each shard. What every shard finds, because each loads all specs, one run finds once.
-pub(super) fn merged(shards: Vec<Vec<FindingEntry>>) -> Vec<FindingEntry> {
-    let mut found: BTreeMap<FindingEntry, (usize, usize)> = BTreeMap::new();
-    let with_results = shards.iter().filter(|findings| !findings.is_empty()).count();
-    for findings in shards {
-        let mut here: BTreeMap<FindingEntry, usize> = BTreeMap::new();
+/// The findings of one run, from what is said of missing shards and then those of each shard. What every shard finds, because each loads
+/// all specs, one run finds once.
+pub(super) fn merged(lists: Vec<Vec<FindingEntry>>) -> Vec<FindingEntry> {
+    let shards = lists.len().saturating_sub(1);
+    // By what is said, with one of the findings that say it, and how many of them one shard has.
+    let mut found: BTreeMap<FindingEntry, (FindingEntry, usize)> = BTreeMap::new();
+    let mut idle: BTreeMap<String, Vec<FindingEntry>> = BTreeMap::new();
+    for findings in lists {
+        let mut here: BTreeMap<FindingEntry, (FindingEntry, usize)> = BTreeMap::new();
         for finding in findings {
-            *here.entry(finding).or_default() += 1;
+            if finding.code == Code::UnusedAllow {
+                let flag = finding.message.split(" has no effect").next().unwrap_or_default().to_owned();
+                idle.entry(flag).or_default().push(finding);
+                continue;
+            }
+            here.entry(without_request(&finding)).or_insert((finding, 0)).1 += 1;
         }
-        for (finding, count) in here {
-            let (most, shards) = found.entry(finding).or_default();
+        for (said, (finding, count)) in here {
+            let most = &mut found.entry(said).or_insert((finding, 0)).1;
             *most = count.max(*most);
-            *shards += 1;
         }
     }
-    // One shard needs the `--allow` that another does not.
-    found.retain(|finding, (_, shards)| finding.code != Code::UnusedAllow || *shards == with_results);
-    found.into_iter().flat_map(|(finding, (count, _))| std::iter::repeat_n(finding, count)).collect()
+    let once = found.into_values().flat_map(|(finding, count)| std::iter::repeat_n(finding, count));
+    let mut all: Vec<FindingEntry> = once.collect();
+    // One shard needs the `--allow` that another does not. The longest says what the guard does refuse.
+    let unused = idle.into_values().filter(|told| told.len() >= shards);
+    all.extend(
+        unused
+            .filter_map(|told| told.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))),
+    );
+    all.sort();
+    all
+}
+
+/// A finding without the id of the request whose answer it repeats: each shard sends its own.
+fn without_request(finding: &FindingEntry) -> FindingEntry {
+    const BEFORE: &str = "request ";
+    let bare = |text: &str| {
+        let mut parts = text.split(BEFORE);
+        let mut bare = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '-');
+            let is_id = part.len() - rest.len() >= 8;
+            bare.push_str(BEFORE);
+            bare.push_str(if is_id { rest } else { part });
+        }
+        bare
+    };
+    FindingEntry {
+        message: bare(&finding.message),
+        cause: finding.cause.as_deref().map(bare),
+        ..finding.clone()
+    }
 }
 
 /// An objection to deletes that are few in each stack and many in all.

@@ -4,30 +4,38 @@
 //! deleted in all. A shard without a result is an error of the whole.
 
 mod findings;
+mod missing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::accounts::outputs::Outputs;
 use crate::document::access::Access;
-use crate::document::keys::KeysStatement;
+use crate::document::keys::{Counts, KeysStatement};
 use crate::document::report::{Report, Tally};
 use crate::document::{
-    Action, FORMAT_VERSION, FindingEntry, Incomplete, PLAN_VERSION, Plan, PlannedChange, Requests, Shard,
-    Statement, Summary, Target,
+    Action, FORMAT_VERSION, FindingEntry, Incomplete, MOST_SHARDS, PLAN_VERSION, Plan, PlannedChange,
+    Requests, Shard, Statement, Summary, Target,
 };
-use crate::finding::{Code, Severity};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::KINDS;
 use crate::plan::apart;
 use crate::principals::{Names, name_in};
 use findings::merged;
+use missing::Missing;
 
-/// How much longer ago than the newest a report may have begun: an older one is left from an earlier run.
-const APART: SignedDuration = SignedDuration::from_hours(12);
+/// How reports are merged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Merging<'m> {
+    /// The guards that count anew and are lifted.
+    pub(crate) lifted: &'m [String],
+    pub(crate) now: Timestamp,
+    /// How many hours ago a report may have begun: an older one is of an earlier run.
+    pub(crate) max_age: u16,
+}
 
 /// Why reports cannot be merged at all.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +80,8 @@ pub(crate) enum WholeReport {
     Access(Statement<Access>),
     Keys(Statement<KeysStatement>),
     Outputs(Statement<Outputs>),
-    Findings(Vec<FindingEntry>),
+    /// With the stacks of the specs that were read.
+    Findings(Vec<FindingEntry>, Vec<String>),
 }
 
 /// What a document is, by its members.
@@ -99,6 +108,9 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Result<ShardReport, String
     };
     let file = file.to_owned();
     let Some(shard) = head.shard.take() else { return Err(MergeError::Whole { file }) };
+    if shard.index >= shard.of || shard.of > MOST_SHARDS {
+        return Ok(Err(format!("it says that it is of shard {} of {}", shard.index, shard.of)));
+    }
     let said = match (shard.command.as_str(), &head) {
         ("plan" | "drift" | "apply", Head { changes: Some(_), .. }) => {
             boxed::<Plan>(text, |plan| &plan.format_version, PLAN_VERSION).map(Reported::Plan)
@@ -124,6 +136,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Result<ShardReport, String
     Ok(said.map(|said| ShardReport { file, shard, said }))
 }
 
+/// Parses a document, unless it has another format version.
 fn boxed<T: DeserializeOwned>(
     text: &str,
     version: impl Fn(&T) -> &String,
@@ -137,30 +150,32 @@ fn boxed<T: DeserializeOwned>(
     Err(format!("it has format version `{version}`, but this version of keyless reads `{known}`"))
 }
 
-/// The command of these reports, and the document of all shards. `unread` says of files that should be reports why they are none; `lifted` are
-/// the guards that count anew and are lifted.
+/// The command of these reports, and the document of all shards. `unread` says of files that should be reports why they are none.
 pub(crate) fn merge(
     mut reports: Vec<ShardReport>,
     unread: &[(String, String)],
-    lifted: &[String],
+    merging: Merging<'_>,
 ) -> Result<(String, WholeReport), MergeError> {
     reports.sort_by_key(|report| report.shard.index);
-    let Some(first) = reports.first() else { return Err(MergeError::Nothing) };
+    let left = missing::leftovers(&mut reports, merging.now, merging.max_age);
+    let first = reports.first().or_else(|| left.first().map(|left| &left.report));
+    let Some(Shard { command, of, .. }) = first.map(|report| &report.shard) else {
+        return Err(MergeError::Nothing);
+    };
+    let (command, mut missing) = (command.clone(), Missing::of(*of));
     for pair in reports.windows(2) {
         if let [one, other] = pair {
             agree(one, other)?;
         }
     }
-    let (command, of) = (first.shard.command.clone(), first.shard.of);
-    let mut missing = Missing { of, findings: Vec::new(), scopes: Vec::new() };
-    missing.old(&mut reports);
+    missing.left(left, &reports);
     missing.unread(unread);
     missing.absent(&reports);
     let has_result = |report: &ShardReport| !matches!(report.said, Reported::Findings(_));
     if command != "validate" && reports.iter().any(has_result) {
         missing.ended(reports.iter().filter(|report| !has_result(report)));
     }
-    let whole = put_together(&command, reports, missing, lifted);
+    let whole = put_together(&command, reports, missing, merging.lifted);
     Ok((command, whole))
 }
 
@@ -177,9 +192,19 @@ fn agree(one: &ShardReport, other: &ShardReport) -> Result<(), MergeError> {
         ("their command", one.shard.command == other.shard.command),
         ("their target", both(target).is_none_or(|(one, other)| one == other)),
         ("their environment (`--env`)", environment(&one.said) == environment(&other.said)),
+        (
+            "what they read: the specs with their variables and lock files, `--select`, `--stack`, `--within`, `--retire` or the version of keyless",
+            ended_early(one) || ended_early(other) || one.shard.inputs == other.shard.inputs,
+        ),
     ];
     let differing = what.into_iter().find(|(_, same)| !same);
     differing.map_or(Ok(()), |(what, _)| Err(MergeError::Differ { file, other: with, what }))
+}
+
+/// Whether it may have ended before it had read everything.
+fn ended_early(report: &ShardReport) -> bool {
+    matches!(report.said, Reported::Findings(_))
+        && (report.shard.command != "validate" || report.shard.inputs.is_empty())
 }
 
 fn target(said: &Reported) -> Option<&Target> {
@@ -201,65 +226,6 @@ fn environment(said: &Reported) -> Option<&String> {
     }
 }
 
-/// What is not known because a shard has no result.
-struct Missing {
-    of: u32,
-    findings: Vec<FindingEntry>,
-    scopes: Vec<Incomplete>,
-}
-
-impl Missing {
-    fn tell(&mut self, index: Option<u32>, why: String) {
-        let scope = index.map_or("a shard".to_owned(), |index| format!("shard {index} of {}", self.of));
-        let hint = "run that shard again, and merge all reports";
-        self.findings.push(FindingEntry {
-            hint: Some(hint.to_owned()),
-            ..FindingEntry::of(
-                Severity::Error,
-                Code::ShardMissing,
-                format!("nothing is known of {scope}: {why}"),
-            )
-        });
-        self.scopes.push(Incomplete { scope, reason: why });
-    }
-
-    /// Leaves out reports that an earlier run left where the others are.
-    fn old(&mut self, reports: &mut Vec<ShardReport>) {
-        let began = |report: &ShardReport| report.shard.began.parse::<Timestamp>().ok();
-        let Some(newest) = reports.iter().filter_map(began).max() else { return };
-        let is_old =
-            |report: &ShardReport| began(report).is_none_or(|began| newest.duration_since(began) > APART);
-        for report in reports.extract_if(.., |report| is_old(report)) {
-            let why =
-                format!("`{}` is of a run of {}, long before the others", report.file, report.shard.began);
-            self.tell(Some(report.shard.index), why);
-        }
-    }
-
-    fn unread(&mut self, unread: &[(String, String)]) {
-        for (file, why) in unread {
-            self.tell(None, format!("`{file}` cannot be read: {why}"));
-        }
-    }
-
-    fn absent(&mut self, reports: &[ShardReport]) {
-        let there: BTreeSet<u32> = reports.iter().map(|report| report.shard.index).collect();
-        let told: BTreeSet<String> = self.scopes.iter().map(|scope| scope.scope.clone()).collect();
-        for index in (0..self.of).filter(|index| !there.contains(index)) {
-            if !told.contains(&format!("shard {index} of {}", self.of)) {
-                self.tell(Some(index), "there is no report of it".to_owned());
-            }
-        }
-    }
-
-    fn ended<'r>(&mut self, reports: impl Iterator<Item = &'r ShardReport>) {
-        for report in reports {
-            let why = format!("it ended without a result (`{}`)", report.file);
-            self.tell(Some(report.shard.index), why);
-        }
-    }
-}
-
 /// The documents of the shards by type, each with its shard.
 fn put_together(
     command: &str,
@@ -267,6 +233,7 @@ fn put_together(
     missing: Missing,
     lifted: &[String],
 ) -> WholeReport {
+    let stacks = reports.iter().map(|report| &report.shard.stacks).max_by_key(|stacks| stacks.len()).cloned();
     let files: Vec<String> = reports
         .iter()
         .max_by_key(|report| report.shard.files.len())
@@ -301,6 +268,7 @@ fn put_together(
             let mut about = Access { complete, ..Access::default() };
             for one in all {
                 about.accounts.extend(one.accounts);
+                // The same in every shard, since it follows from options.
                 about.not_evaluated = one.not_evaluated;
                 about.complete &= one.complete;
                 let known: BTreeSet<String> =
@@ -321,10 +289,9 @@ fn put_together(
         return WholeReport::Keys(merge_statements(keys, findings, |all| {
             let mut about = KeysStatement::default();
             for one in all {
-                about.summary.enabled += one.summary.enabled;
-                about.summary.disabled += one.summary.disabled;
                 about.accounts.extend(one.accounts);
             }
+            about.summary = Counts::of(&about.accounts);
             about
                 .accounts
                 .sort_by_key(|account| order.of(account.source.as_ref().map(|place| place.file.as_str())));
@@ -341,7 +308,7 @@ fn put_together(
             about
         }));
     }
-    WholeReport::Findings(merged(findings))
+    WholeReport::Findings(merged(findings), stacks.unwrap_or_default())
 }
 
 /// The order of the specs in one run.
@@ -419,6 +386,7 @@ fn merge_plans(
     whole.findings = merged(findings);
     whole.findings.extend(findings::deletes_in_all(&whole, lifted));
     whole.findings.sort();
+    whole.known = whole.judged();
     whole.fingerprint = whole.digest();
     whole
 }
@@ -457,14 +425,15 @@ fn unapplied(plan: &Plan) -> Report {
 fn merge_reports(reports: Vec<Report>, mut findings: Vec<Vec<FindingEntry>>) -> Report {
     let mut reports = reports.into_iter();
     let mut whole = reports.next().expect("the caller has a report");
+    whole.summary = counted(&whole);
     findings.push(std::mem::take(&mut whole.findings));
     for report in reports {
-        let Tally { done, failed, skipped, refused, unknown } = report.summary;
+        let Tally { done, failed, skipped, refused, unknown } = counted(&report);
         whole.summary.done += done;
         whole.summary.failed += failed;
         whole.summary.skipped += skipped;
-        whole.summary.refused += refused;
-        whole.summary.unknown += unknown;
+        whole.summary.refused = whole.summary.refused.saturating_add(refused);
+        whole.summary.unknown = whole.summary.unknown.saturating_add(unknown);
         whole.stacks.extend(report.stacks);
         whole.steps.extend(report.steps);
         findings.push(report.findings);
@@ -475,12 +444,19 @@ fn merge_reports(reports: Vec<Report>, mut findings: Vec<Vec<FindingEntry>>) -> 
     Report { findings: merged(findings), shard: None, ..whole }
 }
 
+/// What its steps say. Of what has no step there are only the numbers.
+fn counted(report: &Report) -> Tally {
+    let Tally { refused, unknown, .. } = report.summary;
+    Tally { refused, unknown, ..Tally::default() }.with(&report.steps)
+}
+
 fn merge_statements<T>(
     statements: Vec<Statement<T>>,
     mut findings: Vec<Vec<FindingEntry>>,
     about: impl FnOnce(Vec<T>) -> T,
 ) -> Statement<T> {
     let mut requests = Requests::default();
+    // The caller has a statement.
     let target = statements[0].target.clone();
     let mut parts = Vec::new();
     for statement in statements {
@@ -492,6 +468,6 @@ fn merge_statements<T>(
 }
 
 fn add(sum: &mut Requests, more: Requests) {
-    sum.reads += more.reads;
-    sum.writes += more.writes;
+    sum.reads = sum.reads.saturating_add(more.reads);
+    sum.writes = sum.writes.saturating_add(more.writes);
 }

@@ -21,6 +21,8 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         "`roleAssignments` of stack `team-a` is no longer in the spec: 1 role assignment would be deleted";
     let forgotten =
         "stack `team-a` no longer declares account `chat`: its 2 role assignments there would be deleted";
+    let of_project =
+        "stack `team-a` no longer declares project `team`: its 1 role assignment there would be deleted";
     let (two, one) = (vec![given(CHAT, 1), given(CHAT, 2)], vec![given(GROUP, 1)]);
     let at_project = vec![given(&project, 1)];
     let mut policy = json!({"id": filter, "tags": {"keyless-stack": "team-a"}});
@@ -33,7 +35,7 @@ fn what_a_spec_leaves_out_is_asked_about_and_what_it_lists_as_empty_is_not() {
         ("with the account", &two, "delete", vec![], ""),
         ("of the file", &one, "noop", vec![Some(CHAT)], own),
         ("of the file, empty", &one, "noop", vec![None], ""),
-        ("of the file, at a project", &at_project, "noop", vec![Some(CHAT)], own),
+        ("of a project that is not declared", &at_project, "noop", vec![Some(CHAT)], of_project),
     ] {
         let entries = deleted.iter().map(|body| (body, "delete")).chain([(&account, spec)]);
         let mut plan = plan(entries);

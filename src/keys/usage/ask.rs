@@ -49,12 +49,10 @@ pub(crate) fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snap
             let together = whole(&group, window);
             let answer = snapshot.get(&together);
             queries.push(together);
-            // Those that this does not settle are asked about alone, in the next round, unless the metrics prove that nobody called.
+            // Those that this does not settle are asked about alone, in the next round. Metrics that count no call settle nothing: they do
+            // not count reads of catalogues.
             let Some(answer) = answer else { continue };
-            let is_idle = |subject: &AskedAccount| {
-                counted(&subject.id, window, snapshot).is_ok_and(|metrics| metrics.total() == 0)
-            };
-            subjects.retain(|subject| !log::settles(&log::read(answer, &subject.id)) && !is_idle(subject));
+            subjects.retain(|subject| !log::settles(&log::read(answer, &subject.id)));
         }
         for subject in subjects {
             queries.extend(alone(subject, window, snapshot));
@@ -170,17 +168,15 @@ fn counted(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<
     Ok(counts.told_apart(bodies.and_then(metrics::read_by_api).as_ref()))
 }
 
-/// The log of an account, from the answer that says most.
+/// The log of an account: what was asked by day counts before what was asked about it alone, and that before what was asked about its group.
 fn logged(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> RequestLog {
     let account = &subject.id;
     let read = |query: &Query| snapshot.get(query).map(|answer| log::read(answer, account));
-    let parts: Vec<Option<RequestLog>> = daily(account, window).iter().map(read).collect();
-    if parts.iter().all(Option::is_some) {
-        return log::together(parts.into_iter().flatten());
-    }
-    read(&whole(account, window))
-        .or_else(|| read(&whole(&account.group()?, window)))
-        .unwrap_or(RequestLog::NotAsked)
+    let days: Option<Vec<RequestLog>> = daily(account, window).iter().map(read).collect();
+    let alone = read(&whole(account, window));
+    let group = account.group().and_then(|group| read(&whole(&group, window)));
+    let answers = [days.map(log::together), alone, group];
+    answers.into_iter().flatten().reduce(log::completed).unwrap_or(RequestLog::NotAsked)
 }
 
 /// Whether the caller lacks a right for one of these queries.

@@ -3,26 +3,20 @@
 //! The order matters: proof of use counts even if the log is incomplete, and what is missing counts before anything is said to be quiet. A
 //! day is covered if the metrics count no call, or if the log has as many as they count. So a setting made last week, a short retention, a
 //! daily cap and a workspace that was left out all show as days that are not covered. Whatever could stand in the log for a call that it
-//! lost (reads of catalogues, refused calls, calls of another day) counts for it only if the metrics count it too.
+//! lost (reads of catalogues, refused calls, rare operations, calls of another day) counts for it only if the metrics count it too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::{ShortDay, coverage, not_yet};
-use super::log::{LogGap, LoggedCalls, RequestLog};
+use super::log::{LogGap, LoggedCalls, RequestLog, is_model_call};
 use super::{AskedAccount, Day, KeyEvidence, Metrics, Window, date};
 use crate::document::usage::{AccountUsage, CallKind, Calls, KeyVerdict, MissingEvidence};
 use crate::finding::{Code, Finding, Severity};
 use crate::snapshot::Refusal;
 use crate::text::source::Sources;
 
-/// Operations of Azure OpenAI, which are known to log who called. From samples and public queries; the list is not complete.
-const NAMING: [&str; 5] = [
-    "ChatCompletions_Create",
-    "Completions_Create",
-    "Create_Thread",
-    "Embeddings_Create",
-    "ImageGenerations_Create",
-];
+/// An operation that logs who called, besides those of models.
+const NAMING: &str = "Create_Thread";
 /// How many days the docs recommend: more than a month, so that a month's end is among them.
 const MONTH: u32 = 35;
 
@@ -123,7 +117,7 @@ fn is_key_use(row: &LoggedCalls, rows: &[LoggedCalls]) -> bool {
     let names = || {
         let is = |name: &str| name.eq_ignore_ascii_case(&row.operation);
         let here = |other: &LoggedCalls| other.how == CallKind::Token && is(&other.operation);
-        NAMING.iter().any(|name| is(name)) || rows.iter().any(here)
+        is(NAMING) || is_model_call(&row.operation) || rows.iter().any(here)
     };
     row.how == CallKind::Key && row.without_field < row.calls && names()
 }
@@ -278,6 +272,10 @@ fn too_short(
             "several metrics count calls, and Azure did not say for which API: calls may be counted twice"
                 .to_owned()
         }
+        (_, Some(hole)) if hole.logged + hole.unsure >= hole.counted => format!(
+            "the log has {} more of that day, refused or of an operation of which no other day shows that the metrics count it: they stand for none",
+            some(hole.unsure, "call")
+        ),
         (Some(kept), _) if kept < subject.quiet_days && kept <= covered + 1 => {
             format!("the workspace keeps the log for {}: keep it longer", days(kept))
         }
@@ -301,12 +299,16 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
     let mut notes = Vec::new();
     if verdict == KeyVerdict::NoCall {
         notes.push("a standby application that is not running looks the same".to_owned());
-        if !matches!(&evidence.log, RequestLog::Read { flaws, .. } if flaws.is_empty()) {
-            notes.push(
-                "an application that only lists models is not in the metrics, and there is no log to look for it"
-                    .to_owned(),
-            );
-        }
+        let log = match &evidence.log {
+            RequestLog::Read { flaws, .. } if flaws.is_empty() => None,
+            RequestLog::Read { .. } => Some("a part of the log could not be read"),
+            RequestLog::Unread(_) => Some("the log could not be read"),
+            RequestLog::Absent => Some("there is no log yet, or the caller may not see it"),
+            RequestLog::NotAsked => Some("there is no log to look for it"),
+        };
+        notes.extend(
+            log.map(|log| format!("an application that only lists models is not in the metrics, and {log}")),
+        );
     }
     if verdict == KeyVerdict::NoKeyCallSeen {
         if window.days < MONTH {

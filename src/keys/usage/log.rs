@@ -63,6 +63,10 @@ AzureDiagnostics
     by Account, Day, Operation, How
 | order by Account asc, Day asc, Operation asc, How asc"#;
 
+/// Operations of models of Azure OpenAI, in lower case: their records name who called, and the metrics count them. From samples and public
+/// queries; the list is not complete.
+const MODELS: [&str; 4] =
+    ["chatcompletions_create", "completions_create", "embeddings_create", "imagegenerations_create"];
 /// The code for a table or column that does not exist, or that the caller may not see.
 const NO_TABLE: &str = "SEM0100";
 /// The code for a workspace that refuses queries from public networks.
@@ -108,7 +112,7 @@ pub(crate) struct LoggedCalls {
     pub calls: u64,
     /// How many of them have a record without a field for the caller.
     pub without_field: u64,
-    /// How many of them were made within a minute of midnight, so that a metric may count them on the next day.
+    /// How many of them were made within a minute of midnight, so that a metric may count them on the day before or after.
     pub at_midnight: u64,
     /// The first one.
     pub first: Timestamp,
@@ -140,7 +144,12 @@ pub(super) fn query(scope: &ResourceId, since: Timestamp, until: Timestamp) -> Q
     }
 }
 
-/// Reads an answer, by account in lower case; with `None`, the answer says nothing about single accounts.
+/// Whether an operation is one of a model.
+pub(super) fn is_model_call(operation: &str) -> bool {
+    MODELS.iter().any(|name| name.eq_ignore_ascii_case(operation))
+}
+
+/// What an answer says about one account. An answer about a group has the rows of others too.
 pub(super) fn read(answer: &Answer, account: &ResourceId) -> RequestLog {
     let body = match answer {
         Answer::Found(bodies) => match bodies.as_slice() {
@@ -277,6 +286,26 @@ fn flaws(body: &Value, account: &ResourceId) -> Vec<LogGap> {
 pub(super) fn settles(log: &RequestLog) -> bool {
     let is_final = |flaw: &LogGap| matches!(flaw, LogGap::Hidden(_));
     matches!(log, RequestLog::Read { flaws, .. } if flaws.iter().all(is_final))
+}
+
+/// An answer with the calls that another one about the same time shows besides, unless it needs no other. If it could not be read, only
+/// calls without a name count from the other: they are use of keys, or may be.
+pub(super) fn completed(log: RequestLog, other: RequestLog) -> RequestLog {
+    if settles(&log) {
+        return log;
+    }
+    let nameless =
+        |rows: &[LoggedCalls]| rows.iter().any(|row| matches!(row.how, CallKind::Key | CallKind::Unclear));
+    match (log, other) {
+        (RequestLog::Read { mut rows, flaws }, RequestLog::Read { rows: more, .. }) => {
+            let of = |row: &LoggedCalls| (row.day, row.operation.clone(), row.how);
+            let known: BTreeSet<(Day, String, CallKind)> = rows.iter().map(of).collect();
+            rows.extend(more.into_iter().filter(|row| !known.contains(&of(row))));
+            RequestLog::Read { rows, flaws }
+        }
+        (_, RequestLog::Read { rows, flaws }) if nameless(&rows) => RequestLog::Read { rows, flaws },
+        (log, _) => log,
+    }
 }
 
 /// Puts the answers about parts of the period together. A part that could not be read hides nothing that the others show.

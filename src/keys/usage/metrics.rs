@@ -3,7 +3,8 @@
 //! No metric says how a call was authenticated. `AzureOpenAIRequests` and `ModelRequests` count calls of models; `TotalCalls` is older and
 //! belongs to all services. Whether a call is in one of them or in several is not documented. So where more than one counts, they are asked
 //! for each API: of one API the largest counts, and the APIs are added. What a metric assigns to no API is added too, so that no call can
-//! hide behind another one; a call may be counted twice instead. `SuccessfulCalls` matters where only keys can succeed.
+//! hide behind another one; a call may be counted twice instead. A metric may name Azure OpenAI without a version, which is then any of
+//! those that others name. No day has fewer calls than `SuccessfulCalls` counts, which also matters where only keys can succeed.
 //! <https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-cognitiveservices-accounts-metrics>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,10 @@ const CALLS: [&str; 3] = ["AzureOpenAIRequests", "ModelRequests", "TotalCalls"];
 const SUCCESSFUL: &str = "SuccessfulCalls";
 /// The dimension by which metrics are told apart.
 const API: &str = "ApiName";
+/// Azure OpenAI without a version. APIs and versions of it begin with this.
+const OPENAI: &str = "openai";
+/// Words of its names that tell no API and no version apart.
+const PLAIN: [&str; 4] = ["", "api", "service", "version"];
 /// How many days one query covers.
 const AT_ONCE: i64 = 31;
 /// Most series of an answer by API; Azure returns ten if nothing is said.
@@ -62,22 +67,35 @@ impl MetricCounts {
     pub(super) fn told_apart(self, by_api: Option<&ByApi>) -> Metrics {
         let overlap = self.overlap();
         let mut may_be_twice = false;
-        let days: BTreeSet<Day> = self.calls.iter().flat_map(BTreeMap::keys).copied().collect();
+        let all = self.calls.iter().chain([&self.successful]);
+        let days: BTreeSet<Day> = all.flat_map(BTreeMap::keys).copied().collect();
         let mut calls = BTreeMap::new();
         for day in days {
             let mut largest: BTreeMap<&str, u64> = BTreeMap::new();
-            let mut of_no_api = 0;
+            // What one metric counts of Azure OpenAI at most, with and without a version.
+            let (mut openai, mut of_no_api) = (0, 0);
             for (metric, all) in self.calls.iter().enumerate() {
                 let mut rest = all.get(&day).copied().unwrap_or_default();
+                let mut versions = 0;
                 for (api, count) in by_api.and_then(|known| known.get(&(metric, day))).into_iter().flatten() {
                     rest = rest.saturating_sub(*count);
-                    let most = largest.entry(api).or_default();
-                    *most = (*most).max(*count);
+                    if api.starts_with(OPENAI) {
+                        versions += count;
+                    }
+                    if api != OPENAI {
+                        let most = largest.entry(api).or_default();
+                        *most = (*most).max(*count);
+                    }
                 }
+                openai = openai.max(versions);
                 of_no_api += rest;
             }
             may_be_twice |= overlap && of_no_api > 0;
-            calls.insert(day, largest.values().sum::<u64>() + of_no_api);
+            let (versions, others): (Vec<_>, Vec<_>) =
+                largest.into_iter().partition(|(api, _)| api.starts_with(OPENAI));
+            let sum = |parts: Vec<(&str, u64)>| parts.into_iter().map(|(_, count)| count).sum::<u64>();
+            let succeeded = self.successful.get(&day).copied().unwrap_or_default();
+            calls.insert(day, (sum(others) + sum(versions).max(openai) + of_no_api).max(succeeded));
         }
         Metrics { calls, successful: self.successful, may_be_twice }
     }
@@ -186,14 +204,17 @@ fn series(answer: &Value, name: &str) -> Option<Vec<(Option<String>, Day, u64)>>
     Some(numbers)
 }
 
-/// The API of a series. The versions of Azure OpenAI are one API, since not every metric names them.
+/// The API of a series, in lower case; of Azure OpenAI only what tells its APIs and versions apart, since not every metric names them alike.
 fn api(series: &Value) -> Option<String> {
     let values = series["metadatavalues"].as_array()?;
     let is_api =
         |value: &&Value| value["name"]["value"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(API));
     let name = values.iter().find(is_api)?["value"].as_str()?.trim().to_lowercase();
-    if name.contains("openai") {
-        return Some("openai".to_owned());
+    if name.contains(OPENAI) {
+        let words = name.split(|letter: char| !letter.is_alphanumeric());
+        let words = words.map(|word| word.trim_start_matches("azure").trim_start_matches(OPENAI));
+        let telling = words.filter(|word| !PLAIN.contains(word));
+        return Some([OPENAI].into_iter().chain(telling).collect::<Vec<_>>().join(" "));
     }
     (!name.is_empty()).then_some(name)
 }
@@ -266,6 +287,11 @@ mod tests {
             ),
             ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("Speech", 10)]], 20),
             ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("azure openai", 10)]], 10),
+            // Another API of OpenAI is no version that a metric does not name.
+            ([5, 3, 0], [&[(openai, 5)], &[("OpenAI compatible API", 3)], &[]], 8),
+            ([5, 3, 8], [&[(openai, 5)], &[("OpenAI compatible API", 3)], &[("Azure OpenAI", 8)]], 8),
+            ([5, 3, 5], [&[(openai, 5)], &[("OpenAI compatible API", 3)], &[("Azure OpenAI", 5)]], 8),
+            ([7, 7, 0], [&[(openai, 7)], &[("OpenAI API version 2024-10-21", 7)], &[]], 7),
             // One metric counts other models only.
             ([10, 10, 0], [&[(openai, 10)], &[("Anthropic", 10)], &[]], 20),
             ([10, 14, 0], [&[(openai, 10)], &[(openai, 10), ("Anthropic", 4)], &[]], 14),
@@ -289,6 +315,17 @@ mod tests {
         let one = read([&one], window()).unwrap();
         assert!(!one.overlap());
         assert_eq!(one.told_apart(None).calls, BTreeMap::from([(first(), 3)]));
+    }
+
+    #[test]
+    fn no_day_has_fewer_calls_than_succeeded() {
+        let counts = |calls: u64, successful: u64| {
+            let mut value: Vec<Value> =
+                CALLS.iter().zip([calls, 0, 0]).map(|(name, count)| metric(name, &[json!(count)])).collect();
+            value.push(metric(SUCCESSFUL, &[json!(successful)]));
+            read([&json!({"value": value})], window()).unwrap().told_apart(None).total()
+        };
+        assert_eq!([counts(5, 3), counts(5, 8), counts(0, 2)], [5, 8, 2]);
     }
 
     #[test]

@@ -64,7 +64,12 @@ pub(crate) struct AskedAccount {
 impl AskedAccount {
     /// A live account; `quiet_days` are how many days without a call with a key are enough.
     #[must_use]
-    pub(crate) fn of(address: &str, (id, body): (&ResourceId, &Value), span: Option<Span>, quiet_days: u32) -> Self {
+    pub(crate) fn of(
+        address: &str,
+        (id, body): (&ResourceId, &Value),
+        span: Option<Span>,
+        quiet_days: u32,
+    ) -> Self {
         let account = AccountBody::of(body);
         Self {
             address: address.to_owned(),

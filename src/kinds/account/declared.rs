@@ -23,7 +23,7 @@ pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
         let pointer = format!("/accounts/{index}");
         let id = id_of(spec, account);
         let (declared, spans) = fields(loaded, &pointer);
-        let mut defaults = defaults(account);
+        let mut defaults = defaults(account, loaded.neighbours.projects_in.contains(&id));
         defaults.retain(|name, _| !declared.contains_key(name));
         Desired {
             kind: &Accounts,
@@ -72,8 +72,8 @@ fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<Strin
     (declared, spans)
 }
 
-/// Defaults for a new account.
-fn defaults(account: &Account) -> Map<String, Value> {
+/// Defaults for a new account, in which other stacks of the run may declare projects too.
+fn defaults(account: &Account, others_have_projects: bool) -> Map<String, Value> {
     let mut defaults = Map::new();
     let mut set = |name: &str, value: Value| drop(defaults.insert(name.to_owned(), value));
     set("kind", json!("AIServices"));
@@ -83,7 +83,7 @@ fn defaults(account: &Account) -> Map<String, Value> {
     if account.identity.is_none() {
         set("identity", json!({"systemAssigned": true}));
     }
-    if account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
+    if others_have_projects || account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
         set("allowProjectManagement", json!(true));
     }
     defaults

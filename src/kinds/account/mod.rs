@@ -9,7 +9,7 @@ pub(super) mod remains;
 mod rules;
 mod shape;
 
-pub(crate) use existing::given;
+pub(crate) use existing::{given, own_groups};
 pub(super) use holds::holds_connections;
 pub(in crate::kinds) use holds::may_hold_projects;
 pub(crate) use holds::{holds_projects, serves_models};
@@ -305,7 +305,8 @@ impl Reading for Accounts {
     }
 
     fn remarks(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
-        listings::unlisted(&groups_by_subscription(stacks), snapshot)
+        let unlisted = listings::unlisted(&groups_by_subscription(stacks), snapshot);
+        unlisted.into_iter().chain(existing::keys_on(stacks, snapshot)).collect()
     }
 
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
@@ -325,7 +326,9 @@ impl Reading for Accounts {
                         inventory.gaps.extend(near.map(gap));
                         continue;
                     };
-                    if given.contains(&id) {
+                    // Whoever made it may say so; whose it is otherwise decides nothing here.
+                    let is_marked = |mark: &String| stacks.iter().any(|loaded| loaded.spec.stack == *mark);
+                    if given.contains(&id) && !self.mark(body).as_ref().is_some_and(is_marked) {
                         continue;
                     }
                     let live = live(id, body);

@@ -1,7 +1,8 @@
 //! Connections of accounts, of projects, and of existing hub workspaces.
 //!
-//! Azure never shows credentials (`credentials` is null in every answer), so they are never compared. A PUT replaces the whole connection,
-//! so nothing is written to a live connection whose credentials the spec does not have.
+//! Azure does not show credentials, so secrets are never compared. Other members of `credentials` are compared only if Azure shows them; else
+//! a note says that they were not. A PUT replaces the whole connection, so nothing is written to a live connection whose credentials the spec
+//! does not have.
 
 mod credentials;
 mod rules;
@@ -124,14 +125,14 @@ const FIELDS: &[Field] = &[
     Field::new("credentials/secretAccessKey", Compare::Unshown),
     Field::new("credentials/pat", Compare::Unshown),
     Field::new("credentials/sas", Compare::Unshown),
-    Field::new("credentials/username", Compare::Unshown),
+    Field::new("credentials/username", Compare::IfShown),
     Field::new("credentials/password", Compare::Unshown),
     Field::new("credentials/securityToken", Compare::Unshown),
-    Field::new("credentials/clientId", Compare::Unshown),
-    Field::new("credentials/resourceId", Compare::Unshown),
+    Field::new("credentials/clientId", Compare::IfShown),
+    Field::new("credentials/resourceId", Compare::IfShown),
     Field::new("credentials/clientSecret", Compare::Unshown),
-    Field::new("credentials/tenantId", Compare::Unshown),
-    Field::new("credentials/authUrl", Compare::Unshown),
+    Field::new("credentials/tenantId", Compare::IfShown),
+    Field::new("credentials/authUrl", Compare::IfShown),
     Field::new("credentials/developerToken", Compare::Unshown),
     Field::new("credentials/refreshToken", Compare::Unshown),
 ];
@@ -379,6 +380,14 @@ pub(super) fn points_to(connection: &Connection) -> Option<PointedTo> {
     let (_, host) = target?.split_once("://")?;
     let name = host.split(['.', '/', ':']).next().filter(|name| !name.is_empty())?;
     Some(PointedTo::Host(name.to_owned()))
+}
+
+/// The resource that a connection points to, if its spec has its id.
+pub(super) fn resource(connection: &Connection) -> Option<ResourceId> {
+    match points_to(connection)? {
+        PointedTo::Resource(id) => Some(id),
+        PointedTo::Host(_) => None,
+    }
 }
 
 impl PointedTo {

@@ -59,7 +59,7 @@ fn problem(loaded: &Loaded, reference: &LateReference<'_>, pointer: &str) -> Opt
     let Some(found) = account_of(loaded, account) else {
         let near = nearest(account, accounts.iter().map(|each| each.name.as_str()));
         return Some((
-            format!("this file declares no account `{account}`, or several"),
+            format!("this file must declare exactly one account `{account}`"),
             hint(near, "an account"),
         ));
     };

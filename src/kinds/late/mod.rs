@@ -13,7 +13,7 @@ use crate::document::{Property, dotted_path};
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::{Desired, Hole};
-use crate::principals::own_principal;
+use crate::principals::{IdentityHolder, identity_of, own_principal};
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::late::{LateReference, LateSubject};
@@ -148,22 +148,40 @@ fn value_of(
 ) -> Result<Late, Open> {
     let refused = |message: String| Open::refused(Finding::error(Code::MalformedReference, message).at(span));
     let nobody = || refused(format!("`{}` names nothing that this file declares", reference.source));
-    let (noun, name, holder, kind, key) = match reference.subject {
+    let (identity, holder, kind, key, subdomain) = match reference.subject {
         LateSubject::Account(name) => {
             let account = account_of(loaded, name).ok_or_else(nobody)?;
             let id = account::id_of(&loaded.spec, account);
-            ("account", name.to_owned(), id.clone(), "accounts", account::key(&id))
+            let identity =
+                IdentityHolder { noun: "account", name: &account.name, identity: account.identity.as_ref() };
+            (identity, id.clone(), "accounts", account::key(&id), account.custom_sub_domain_name.as_deref())
         }
         LateSubject::Project { account, project: name } => {
             let account = account_of(loaded, account).ok_or_else(nobody)?;
             let mut projects = account.projects.iter().flatten();
             let found = projects.find(|each| each.name.eq_ignore_ascii_case(name)).ok_or_else(nobody)?;
             let id = account::id_of(&loaded.spec, account).child("projects", &found.name);
-            ("project", name.to_owned(), id.clone(), "projects", project::key(&id))
+            let identity =
+                IdentityHolder { noun: "project", name: &found.name, identity: found.identity.as_ref() };
+            (identity, id.clone(), "projects", project::key(&id), None)
         }
         LateSubject::Principal => return Err(nobody()),
     };
     let Some(body) = snapshot.resource(&holder) else { return Ok(Late::Later { holder, kind, key }) };
+    // What the same plan changes is read once it is done.
+    let is_changed = match reference.property {
+        Property::PrincipalId => matches!(identity_of(identity, &holder, snapshot, span), Ok(None)),
+        // The first subdomain gives the account another endpoint.
+        Property::Endpoint => {
+            subdomain.is_some_and(|name| !name.is_empty())
+                && body["properties"]["customSubDomainName"].as_str().is_none_or(str::is_empty)
+        }
+        Property::WorkspaceId => false,
+    };
+    if is_changed {
+        return Ok(Late::Later { holder, kind, key });
+    }
+    let IdentityHolder { noun, name, .. } = identity;
     value_in(body, reference.property).map(Late::Known).ok_or_else(|| {
         let what = reference.property.as_str();
         let message = format!("Azure does not show `{what}` of {noun} `{name}`");

@@ -259,6 +259,8 @@ pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     complete(loaded).chain(projects).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }
 
+const NOWHERE: &str = "does not exist";
+
 /// What a principal in a spec resolves to.
 pub(in crate::kinds) enum Who {
     Known(Resolved),
@@ -275,12 +277,16 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
             named.next().map(|account| {
                 let id = account::id_of(spec, account);
                 let key = account::key(&id);
-                let holder = IdentityHolder {
-                    noun: "account",
-                    name: &account.name,
-                    identity: account.identity.as_ref(),
+                // Another stack of the run may make it.
+                let owner = loaded.neighbours.owned.get(&id).filter(|_| account.existing);
+                let identity = owner.map_or(&account.identity, |owner| &owner.identity).as_ref();
+                let holder = IdentityHolder { noun: "account", name: &account.name, identity };
+                let never = match owner {
+                    Some(_) => super::rules::has_no_identity(identity)
+                        .then_some("is declared without an identity of its own"),
+                    None => account.existing.then_some(NOWHERE),
                 };
-                (holder, id, "accounts", key, account.existing)
+                (holder, id, "accounts", key, never)
             })
         }
         Form::ProjectIdentity(path) => path
@@ -293,24 +299,22 @@ pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapsho
                     name: &project.name,
                     identity: project.identity.as_ref(),
                 };
-                (
-                    holder,
-                    id,
-                    "projects",
-                    key,
-                    account.existing && snapshot.resource(&account::id_of(spec, account)).is_none(),
-                )
+                let parent = account::id_of(spec, account);
+                let is_nowhere = account.existing
+                    && snapshot.resource(&parent).is_none()
+                    && !loaded.neighbours.owned.contains_key(&parent);
+                (holder, id, "projects", key, is_nowhere.then_some(NOWHERE))
             }),
         _ => None,
     };
-    let Some((holder, id, kind, key, must_exist)) = own else {
+    let Some((holder, id, kind, key, never)) = own else {
         let known = principals::resolve(form, loaded.lock.as_ref(), snapshot, span);
         return known.map_or_else(Who::Open, Who::Known);
     };
     match principals::identity_of(holder, &id, snapshot, span) {
         Ok(Some(known)) => Who::Known(known),
-        Ok(None) if must_exist && snapshot.resource(&id).is_none() => {
-            let message = format!("{} `{}` does not exist", holder.noun, holder.name);
+        Ok(None) if let Some(why) = never.filter(|_| snapshot.resource(&id).is_none()) => {
+            let message = format!("{} `{}` {why}", holder.noun, holder.name);
             Who::Open(Open::refused(Finding::error(Code::PrincipalNotFound, message).at(span)))
         }
         Ok(None) => Who::Later(Hole::of_principal(id, kind, key)),

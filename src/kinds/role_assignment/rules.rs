@@ -337,7 +337,8 @@ fn account_problem(loaded: &Loaded, at: &str, name: &str) -> Option<Finding> {
     }
 }
 
-fn has_no_identity(identity: Option<&Identity>) -> bool {
+/// Whether a spec says that there is no system-assigned identity.
+pub(super) fn has_no_identity(identity: Option<&Identity>) -> bool {
     match identity {
         Some(Identity::Type(kind)) => *kind == IdentityType::None,
         Some(Identity::Each(parts)) => parts.system_assigned == Some(false),

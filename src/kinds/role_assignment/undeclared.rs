@@ -15,7 +15,7 @@ use super::orphans::{self, principal};
 use super::{RoleAssignments, declared, definitions, is_named_by_keyless, temporary};
 use crate::body::AssignmentBody;
 use crate::id::{Key, ResourceId};
-use crate::kinds::account::{self, groups_of, id_of};
+use crate::kinds::account::{self, id_of};
 use crate::kinds::project::Projects;
 use crate::kinds::undeclared::{UndeclaredVerdict, Weight, co_manager};
 use crate::kinds::{Comparing as _, End, Inventory, Live, Passing, children};
@@ -73,8 +73,6 @@ struct Places<'a> {
     accounts: BTreeMap<ResourceId, Concern<'a>>,
     /// The projects that have a list of their own.
     projects: BTreeMap<ResourceId, Concern<'a>>,
-    /// Accounts that the stacks take as given: nothing there is drift.
-    given: BTreeSet<ResourceId>,
     /// The groups, each with all stacks that name it: an assignment there affects the accounts of all of them.
     groups: BTreeMap<ResourceId, Vec<Concern<'a>>>,
 }
@@ -87,11 +85,10 @@ impl<'a> Places<'a> {
             let named = ["/roleAssignments", "/resourceGroup", "/accounts"];
             let pointer = named.iter().find(|name| loaded.document.tree.pointer(name).is_some());
             let span = loaded.document.key_span(pointer.unwrap_or(&"/stack"));
-            for group in groups_of(spec) {
+            let given = account::given(loaded);
+            for group in account::own_groups(spec) {
                 places.groups.entry(group).or_default().push(Concern { stack, ground: Ground::Group, span });
             }
-            let given = spec.accounts.iter().filter(|account| account.existing);
-            places.given.extend(given.map(|account| id_of(spec, account)));
             for (project, pointer) in of_projects(loaded) {
                 let span = loaded.document.key_span(&pointer);
                 places.projects.insert(project, Concern { stack, ground: Ground::List, span });
@@ -101,10 +98,8 @@ impl<'a> Places<'a> {
                     .accounts
                     .insert(id_of(spec, account), Concern { stack, ground: Ground::Account, span });
             }
-            for (account, pointer) in lists(loaded) {
-                if places.given.contains(&account) {
-                    continue;
-                }
+            // A list of an account that a stack takes as given holds only what that stack adds.
+            for (account, pointer) in lists(loaded).filter(|(account, _)| !given.contains(account)) {
                 let span = loaded.document.key_span(&pointer);
                 places.accounts.insert(account, Concern { stack, ground: Ground::List, span });
             }
@@ -116,10 +111,8 @@ impl<'a> Places<'a> {
     fn concerned(&self, scope: &ResourceId, guarded: bool) -> &[Concern<'a>] {
         let account = scope.up_to("accounts");
         let project = scope.up_to("projects").and_then(|project| self.projects.get(&project));
-        let given = account.as_ref().is_some_and(|account| self.given.contains(account));
         let account = account.and_then(|account| self.accounts.get(&account));
         let concerned = match project.or(account) {
-            None if given => &[],
             Some(account) => std::slice::from_ref(account),
             None => scope.group().and_then(|group| self.groups.get(&group)).map_or(&[][..], Vec::as_slice),
         };

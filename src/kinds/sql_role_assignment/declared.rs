@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
-use super::{DEFINITIONS, LIST, SqlRoleAssignments, declared, id_of, key, place, role_name, role_of};
+use super::{
+    DEFINITIONS, LIST, SqlRoleAssignments, declared, id_of, key, place, place_in_words, role_name, role_of,
+};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
 use crate::kinds::role_assignment::{self, Who};
@@ -68,7 +70,11 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 kind: &SqlRoleAssignments,
                 stack: stack.clone(),
                 address: format!("{LIST}/{on}/{}/{}", role_name(role), form.label()),
-                title: format!("Cosmos DB role assignment {} -> {title} on {on}", role_name(role)),
+                title: format!(
+                    "Cosmos DB role assignment {} -> {title} on {}",
+                    role_name(role),
+                    place_in_words(&database, &scope)
+                ),
                 key: key(&database, &scope, &holder, &role_text),
                 scope: id.clone(),
                 id,

@@ -4,13 +4,18 @@
 //! They carry no text, so their name is the mark: it follows from principal, role, scope and stack. Two with the same scope, principal and
 //! role are the same, whatever their names.
 
+mod databases;
 mod declared;
+mod exported;
+mod roles;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
+
+pub(crate) use exported::sql_roles;
 
 use super::undeclared::{UndeclaredVerdict, Weight};
 use super::{
@@ -23,7 +28,7 @@ use crate::id::{Key, ResourceId, arm_guid, comparable, hyphenated_guid, trailing
 use crate::kinds::desired::Desired;
 use crate::principals;
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Snapshot};
+use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::model::{Principal, Spec, SqlRoleAssignment, Unmanaged};
 use crate::spec::structure::Fields;
 use crate::spec::{Loaded, beside};
@@ -114,9 +119,16 @@ fn role_name(role: Uuid) -> String {
     known.map_or_else(|| role.to_string(), |(name, _)| (*name).to_owned())
 }
 
-/// The name that says that a stack made it. Azure may show ids in another case.
+/// A scope for comparison. Azure may show the account's id in another case; in it, `/dbs/Orders` and `/dbs/orders` are two databases.
+fn comparable_scope(database: &ResourceId, scope: &str) -> String {
+    let scope = scope.trim_end_matches('/');
+    let below = scope.get(database.as_str().len()..).unwrap_or_default();
+    format!("{}{below}", database.as_str().to_ascii_lowercase())
+}
+
+/// The name that says that a stack made it.
 fn id_of(database: &ResourceId, principal: &str, role: Uuid, scope: &str, stack: &str) -> ResourceId {
-    let (role, scope) = (role.to_string(), scope.trim_end_matches('/').to_ascii_lowercase());
+    let (role, scope) = (role.to_string(), comparable_scope(database, scope));
     let name = arm_guid(&[comparable(principal).as_str(), role.as_str(), scope.as_str(), "keyless", stack]);
     database.child(LIST, &name.to_string())
 }
@@ -129,15 +141,28 @@ fn identity(id: &ResourceId, body: &Value) -> Option<(ResourceId, String, String
     Some((database, scope, text("principalId")?.to_owned(), trailing_guid(text("roleDefinitionId")?)?))
 }
 
+/// Its identity. Keys ignore case, so capital letters below the account are marked.
 fn key(database: &ResourceId, scope: &str, principal: &str, role: &str) -> Key {
-    let scope = scope.trim_end_matches('/');
-    Key::new(LIST, &[database.as_str(), scope, comparable(principal).as_str(), role])
+    let mut exact = String::new();
+    for letter in comparable_scope(database, scope).chars() {
+        exact.extend(letter.is_ascii_uppercase().then_some('^'));
+        exact.push(letter);
+    }
+    Key::new(LIST, &[exact.as_str(), comparable(principal).as_str(), role])
 }
 
-/// The scope below its account, for messages: the account's name, and the path in it.
+/// The scope below its account: the account's name, and the path in it.
 fn place(database: &ResourceId, scope: &str) -> String {
     let below = scope.get(database.as_str().len()..).unwrap_or_default();
     format!("{}{below}", database.name())
+}
+
+/// The same for people.
+fn place_in_words(database: &ResourceId, scope: &str) -> String {
+    match scope.get(database.as_str().len()..).unwrap_or_default().trim_end_matches('/') {
+        "" => format!("{} (the whole account)", database.name()),
+        _ => place(database, scope),
+    }
 }
 
 impl Declaring for SqlRoleAssignments {
@@ -159,6 +184,12 @@ impl Declaring for SqlRoleAssignments {
         accounts.into_iter().map(section).collect()
     }
 
+    /// One list for all accounts: whoever keeps it, if only as `[]`, means what it no longer has.
+    fn lists(&self, loaded: &Loaded) -> Vec<Option<ResourceId>> {
+        let is_declared = loaded.document.tree.get(LIST).is_some() || loaded.is_retired();
+        is_declared.then_some(None).into_iter().collect()
+    }
+
     fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
         rules::check(loaded, findings);
     }
@@ -170,7 +201,7 @@ impl Declaring for SqlRoleAssignments {
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
         let Some(database) = desired.id.parent() else { return Vec::new() };
         let Some(Answer::Absent { .. }) = snapshot.get(&children::list(self, &database)) else {
-            return Vec::new();
+            return roles::missing(desired, &database, snapshot).into_iter().collect();
         };
         let message = format!("Cosmos DB account `{}` does not exist", database.name());
         let hint = "correct the id: az cosmosdb list --query [].id; keyless does not create such accounts";
@@ -178,10 +209,33 @@ impl Declaring for SqlRoleAssignments {
     }
 }
 
+/// The accounts that these specs name.
+fn named(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
+    stacks.iter().flat_map(|loaded| declared(&loaded.spec)).map(|(.., database)| database).collect()
+}
+
 impl Reading for SqlRoleAssignments {
+    fn queries(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        let accounts = named(stacks).into_iter().chain(databases::found(stacks, snapshot));
+        let mut queries = databases::lists(stacks, snapshot);
+        queries.extend(accounts.map(|database| children::list(self, &database)));
+        queries
+    }
+
+    fn follow_ups(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
+        roles::queries(stacks, &self.inventory(stacks, snapshot), snapshot)
+    }
+
+    fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
+        named(stacks).iter().any(|database| database.contains(scope))
+    }
+
     fn inventory(&self, stacks: &[Loaded], snapshot: &Snapshot) -> Inventory {
-        let parents = children::parents(self, stacks, snapshot);
-        let mut found = children::inventory(&SqlRoleAssignments, parents, snapshot);
+        let named = named(stacks);
+        let accounts = named.iter().cloned().chain(databases::found(stacks, snapshot)).collect();
+        let mut found = children::inventory(&SqlRoleAssignments, accounts, snapshot);
+        found.gaps.extend(databases::gaps(stacks, snapshot));
+        let is_of_run = |owner: &str| stacks.iter().any(|loaded| loaded.spec.stack == owner);
         let names: BTreeSet<&str> =
             stacks.iter().chain(beside(stacks)).map(|loaded| loaded.spec.stack.as_str()).collect();
         let mut items: BTreeMap<Key, Live> = BTreeMap::new();
@@ -193,6 +247,10 @@ impl Reading for SqlRoleAssignments {
                 continue;
             };
             let owner = names.iter().find(|stack| self.mark_for(&live.body, Some(stack)).is_some());
+            // In an account that no spec names, only what a stack of the run has made concerns it.
+            if !named.contains(&database) && !owner.is_some_and(|owner| is_of_run(owner)) {
+                continue;
+            }
             if let Some(owner) = owner {
                 let mut body = (*live.body).clone();
                 body[MARK] = json!(owner);
@@ -228,12 +286,16 @@ impl Comparing for SqlRoleAssignments {
             let span = loaded.document.key_span(&format!("/{LIST}"));
             for (index, each, database) in declared(&loaded.spec) {
                 let scope = declared::scope(loaded, snapshot, index, each, &database);
-                lists.entry((database, scope.to_ascii_lowercase())).or_insert(span);
+                let scope = comparable_scope(&database, &scope);
+                lists.entry((database, scope)).or_insert(span);
             }
         }
         let verdict = |live: &&Live| {
             let at = identity(&live.id, &live.body);
-            let at = at.map(|(database, scope, ..)| (database, scope.to_ascii_lowercase()));
+            let at = at.map(|(database, scope, ..)| {
+                let scope = comparable_scope(&database, &scope);
+                (database, scope)
+            });
             match at.and_then(|at| lists.get(&at)) {
                 Some(span) => UndeclaredVerdict { weight: Weight::Drift(*span), note: None },
                 None => UndeclaredVerdict::listed(None),
@@ -309,7 +371,8 @@ impl Wording for SqlRoleAssignments {
         };
         let name = called.names.get(&comparable(&principal)).map(String::as_str);
         let who = principals::called("", &principal, name);
-        format!("{} {} -> {who} on {}", self.noun(), role_name(role), place(&database, &scope))
+        let on = place_in_words(&database, &scope);
+        format!("{} {} -> {who} on {on}", self.noun(), role_name(role))
     }
 
     fn told(&self, id: &ResourceId, change: &PlannedChange, _roles: &Catalogue) -> String {
@@ -324,7 +387,8 @@ impl Wording for SqlRoleAssignments {
             Some(holder) => format!("the identity of `{}` (known after it is created)", holder.name()),
             None => principals::called("", text("principalId").unwrap_or("?"), None),
         };
-        let at = text("scope").map_or_else(|| database.name().to_owned(), |scope| place(&database, scope));
+        let at = text("scope")
+            .map_or_else(|| database.name().to_owned(), |scope| place_in_words(&database, scope));
         format!("{} {} -> {who} on {at}", self.noun(), role_name(role))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{BUILT_IN, DATABASES, LIST, key, role_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
@@ -38,6 +40,11 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             let hint = "write `/dbs/NAME` or `/dbs/NAME/colls/NAME`; without `scope` it is the whole account";
             findings.push(Finding::error(Code::InvalidId, message).at(at("scope")).hint(hint));
         }
+        if loaded.document.tree.pointer(&format!("{pointer}/scope")).is_some_and(Value::is_null) {
+            let message = "`scope` is null, which does not say where the role applies".to_owned();
+            let hint = "write `/dbs/NAME` or `/dbs/NAME/colls/NAME`; for the whole account remove `scope`";
+            findings.push(Finding::error(Code::InvalidValue, message).at(at("scope")).hint(hint));
+        }
         for (nested, principal) in entry.principals.iter().enumerate() {
             let place = format!("{pointer}/principals/{nested}");
             if let Some(problem) = principal_problem(loaded, &place, principal) {
@@ -48,8 +55,8 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
                 continue;
             };
             let span = loaded.document.value_span(&place);
-            let scope = entry.scope.as_deref().unwrap_or_default();
-            if let Some(first) = seen.insert(key(database, scope, &form.label(), &role.to_string()), span) {
+            let scope = format!("{database}{}", entry.scope.as_deref().unwrap_or_default());
+            if let Some(first) = seen.insert(key(database, &scope, &form.label(), &role.to_string()), span) {
                 let message = format!("{} gets `{}` at this scope twice", form.shown(), entry.role);
                 findings.push(
                     Finding::error(Code::Duplicate, message)

@@ -11,6 +11,9 @@ pub(in crate::render) const TARGET: &str = "(target withheld)";
 /// Hosts that are no target: pages which messages name.
 const PAGES: [&str; 3] = ["learn.microsoft.com", "aka.ms", "azure.microsoft.com"];
 
+/// No address is longer.
+const MOST_OF_ADDRESS: usize = 45;
+
 /// What is left out of a text.
 #[derive(Default)]
 pub(in crate::render) struct Withheld {
@@ -238,9 +241,6 @@ fn with_bits(letters: &[Letter<'_>], mut length: usize) -> (usize, String) {
     }
     (length, ADDRESS.to_owned())
 }
-
-/// No address is longer.
-const MOST_OF_ADDRESS: usize = 45;
 
 /// What is meant for an address of four numbers, and is none: `203.0.113.999`, `203.0.113.*`, `203.0.113/24`.
 fn dotted(letters: &[Letter<'_>]) -> Option<usize> {

@@ -1,7 +1,9 @@
-//! Microsoft.DocumentDB: role assignments for the data of a Cosmos DB account, and nothing else of it.
+//! Microsoft.DocumentDB: role assignments and definitions for the data of a Cosmos DB account, and the list of accounts.
 //!
 //! There are no recordings: shapes come from the API description. Writes and deletes are operations. Accounts exist on first use unless
 //! strict, and so do databases, but for `enterprise_memory`, which the capability host of a project makes.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -13,6 +15,7 @@ use crate::sandbox::http::scope::Target;
 use crate::sandbox::http::{Item, ObjectText, Reply, Request, errors, page, scope, written};
 use crate::sandbox::state::{Child, Operation, World, derived_id};
 
+const NAMESPACE: &str = "Microsoft.DocumentDB";
 const KIND: &str = "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments";
 const PAGE: usize = 200;
 /// The database that the capability host of a project makes.
@@ -21,16 +24,31 @@ const MEMORY: &str = "/dbs/enterprise_memory";
 /// Answers below `.../providers/Microsoft.DocumentDB`.
 pub(super) fn answer(world: &mut World, request: &Request, target: &Target) -> Result<Reply, Reply> {
     versions::check(request, "microsoft.documentdb", "databaseAccounts")?;
+    if let ("GET", [kind]) = (request.method.as_str(), target.rest)
+        && kind.eq_ignore_ascii_case("databaseAccounts")
+    {
+        return accounts(world, request, target);
+    }
     let ([_, subscription, _, group], [kind, account, list, name @ ..]) = (target.above, target.rest) else {
         return unknown_type(request, target);
     };
-    if !kind.eq_ignore_ascii_case("databaseAccounts") || !list.eq_ignore_ascii_case("sqlRoleAssignments") {
+    let is_roles = list.eq_ignore_ascii_case("sqlRoleDefinitions");
+    if !kind.eq_ignore_ascii_case("databaseAccounts")
+        || !(is_roles || list.eq_ignore_ascii_case("sqlRoleAssignments"))
+    {
         return unknown_type(request, target);
     }
     if world.group(subscription, group).is_none() {
         return Err(errors::group_not_found(group));
     }
     let id = format!("{}/providers/{}/{kind}/{account}", scope::join(target.above), target.namespace);
+    if is_roles {
+        return match (request.method.as_str(), name) {
+            ("GET", [name]) => definition(world, &id, name),
+            ("PUT", [name]) => define(world, request, &id, name),
+            _ => not_allowed(request),
+        };
+    }
     match (request.method.as_str(), name) {
         ("GET", []) => Ok(list_of(world, request, &id)),
         ("GET", [name]) => get(world, &id, name),
@@ -39,6 +57,60 @@ pub(super) fn answer(world: &mut World, request: &Request, target: &Target) -> R
         (_, [] | [_]) => not_allowed(request),
         _ => unknown_type(request, target),
     }
+}
+
+/// The accounts that something was written to: others exist on first use.
+fn accounts(world: &World, request: &Request, target: &Target) -> Result<Reply, Reply> {
+    if let [_, subscription, _, group] = target.above
+        && world.group(subscription, group).is_none()
+    {
+        return Err(errors::group_not_found(group));
+    }
+    let prefix = format!("{}/", scope::join(target.above)).to_lowercase();
+    let inside = format!("/providers/{}/databaseaccounts/", NAMESPACE.to_lowercase());
+    let mut ids = BTreeSet::new();
+    for (key, _) in world.state.children_below(&prefix) {
+        let Some((place, rest)) = key.split_once(&inside) else { continue };
+        let name = rest.split('/').next().unwrap_or_default();
+        ids.insert(format!("{place}/providers/{NAMESPACE}/databaseAccounts/{name}"));
+    }
+    let items = ids.iter().map(|id| {
+        let mut text = ObjectText::new();
+        text.field("id", id).field("type", &"Microsoft.DocumentDB/databaseAccounts");
+        let text = text.end();
+        (id.as_str(), move || -> Item { written(text) })
+    });
+    Ok(page(request, PAGE, items))
+}
+
+fn definition_key(account: &str, name: &str) -> String {
+    format!("{account}/sqlRoleDefinitions/{name}").to_lowercase()
+}
+
+/// A role of an account: the two that every account has, and those that were written.
+fn definition(world: &World, account: &str, name: &str) -> Result<Reply, Reply> {
+    let is_built_in = Uuid::parse_str(name).is_ok_and(|id| (1..=2).contains(&id.as_u128()));
+    if is_built_in || world.state.children.contains_key(&definition_key(account, name)) {
+        let id = format!("{account}/sqlRoleDefinitions/{name}");
+        return Ok(Reply::json(200, &json!({"id": id, "name": name, "properties": {}})));
+    }
+    Err(errors::error(404, "NotFound", &format!("Role definition '{name}' was not found.")))
+}
+
+fn define(world: &mut World, request: &Request, account: &str, name: &str) -> Result<Reply, Reply> {
+    let sent = request.json_object()?;
+    let properties = sent.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let stamp = world.stamp(&request.caller);
+    let child = Child {
+        name: name.to_owned(),
+        properties,
+        created: stamp.clone(),
+        modified: stamp,
+        ..Child::default()
+    };
+    let own = definition_key(account, name);
+    world.state.children.insert(own.clone(), child);
+    Ok(started(world, request, account, &format!("put:{own}"), "Creating"))
 }
 
 fn key(account: &str, name: &str) -> String {
@@ -97,7 +169,12 @@ fn put(world: &mut World, request: &Request, account: &str, name: &str) -> Resul
     let is_same = |child: &Child| {
         ["roleDefinitionId", "scope", "principalId"].iter().all(|field| {
             let old = child.properties.get(*field).and_then(Value::as_str).unwrap_or_default();
-            old.eq_ignore_ascii_case(&text(field))
+            let new = text(field);
+            if *field == "scope" {
+                // Names of databases have a case.
+                return old.get(account.len()..) == new.get(account.len()..);
+            }
+            old.eq_ignore_ascii_case(&new)
         })
     };
     let own = key(account, &name);

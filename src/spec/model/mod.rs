@@ -114,7 +114,7 @@ pub struct Account {
     /// Its resource group, if it differs from the file's.
     pub resource_group: Option<String>,
     /// Whether another owner manages the account itself: it must exist, has no fields of its own here, and its lists hold only what this
-    /// stack adds. What is beside them is not drift.
+    /// stack adds. For this stack, what is beside them is not drift, but for guarded roles in its own resource groups.
     #[serde(default)]
     pub existing: bool,
     /// Its region, if it differs from the file's. Cannot be changed later.

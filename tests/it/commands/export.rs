@@ -209,7 +209,7 @@ fn what_people_made_by_hand_becomes_a_spec_that_plans_no_change_and_can_be_adopt
         "account theirs is left out: it carries the mark of stack `other`",
         &format!("role assignment Reader -> User user-cccccccc@sandbox.invalid ({CAROL}) on chat is left out: it carries the mark of stack `other`"),
         &format!("role assignment Cognitive Services User -> User principal-{DAVE}@sandbox.invalid ({DAVE}) on chat is left out: somebody activated it"),
-        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing, and drift reports 1 of what is left out. 12 reads, 0 writes.",
+        "Exported: 13 resources, 3 left out; a plan of this spec changes nothing, and drift reports 1 of what is left out. 14 reads, 0 writes.",
     ]);
     assert_eq!(run.stdout, SPEC, "{run}");
     assert!(!run.stderr.contains(SECRET));

@@ -117,6 +117,10 @@ fn what_it_writes_for_each_host_validates_and_plans() {
         }
         assert!(run.stdout.contains(&format!("{pipeline}: replace what is in capital letters")), "{run}");
         let text = read(&folder, pipeline);
+        assert!(
+            text.starts_with("# Replace ") && text.contains("in the repository of keyless says"),
+            "{text}"
+        );
         assert!(text.contains("stack: rg\n") && text.contains("/resourceGroups/rg\n"), "{text}");
         assert!(!text.contains("ml-platform") && !text.contains("rg-ai"), "{text}");
         assert_eq!(text.contains(&format!("/subscriptions/{SUB}/")), host != "github", "{text}");
@@ -259,6 +263,9 @@ fn what_is_there_is_named_and_nothing_at_all_is_written() {
     // Once more, for another group beside it.
     let run = folder.keyless(&format!("{} --editor none --stack other", flags("scratch", "none"))).exits(0);
     assert!(!run.stdout.contains(".gitignore"), "{run}");
+    // The jobs that are there would refuse the second stack.
+    let run = run.says(&["give each stack jobs of its own with `specs: specs/other.yaml`"]);
+    assert!(run.stdout.contains(".github/workflows/keyless.yml: if its jobs"), "{run}");
     folder.keyless("validate").exits(0);
 }
 
@@ -355,6 +362,16 @@ fn answers_stand_in_the_pipeline_as_they_were_given() {
 }
 
 #[test]
+fn a_branch_that_the_workflow_does_not_know_is_named() {
+    for (branch, is_named) in [("master", true), ("main", false)] {
+        let folder = Folder::new();
+        folder.write(".git/HEAD", format!("ref: refs/heads/{branch}\n"));
+        let run = folder.keyless(&flags("scratch", "github")).exits(0);
+        assert_eq!(run.stdout.contains("this branch is `master`: `git branch -m main`"), is_named, "{run}");
+    }
+}
+
+#[test]
 fn what_would_not_validate_or_run_is_not_written() {
     let sha = "0123456789abcdef0123456789abcdef01234567";
     let long = "a".repeat(80);
@@ -373,6 +390,7 @@ fn what_would_not_validate_or_run_is_not_written() {
         ("github", ["--pin", "/@."], "expected OWNER/NAME@COMMIT"),
         ("github", ["--pin", &format!("ORG/keyless@{sha}")], "expected OWNER/NAME@COMMIT"),
         ("github", ["--pin", "ORG/keyless@COMMIT"], "expected OWNER/NAME@COMMIT"),
+        ("none", ["--pin", &format!("a/b@{sha}")], "`--pin` has no effect without a pipeline"),
     ] {
         let folder = Folder::new();
         let flags = flags("scratch", host);

@@ -74,10 +74,10 @@ fn keys_are_found_moved_from_turned_off_and_proven_off() {
         assert_eq!(azure.get(&account("chat"))["properties"]["disableLocalAuth"], false, "{days}");
     }
     advance(&azure, 1);
-    folder
-        .keyless("keys usage a.yaml")
-        .exits(0)
-        .says(&["no key call seen in 35 of 35 days account chat", "ChatCompletions_Create: 10 calls"]);
+    folder.keyless("keys usage a.yaml").exits(0).says(&[
+        "account chat  a.yaml:7\n      no key call seen in 35 of 35 days",
+        "ChatCompletions_Create: 10 calls",
+    ]);
 
     // Off.
     folder.keyless("apply a.yaml --yes").exits(0).says(&["no key call seen in 35 of 35 days before today"]);

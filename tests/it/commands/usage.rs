@@ -246,15 +246,14 @@ fn worlds() -> Vec<World> {
             .sent(&[to("w"), to("v")])
             .but(json!({"twins": true})),
         World::of(
-            &and(tokens(), json!({"daysAgo": 4, "status": 401})),
+            &json!(
+                [tokens(), vec![json!({"daysAgo": 4, "status": 401}), json!({"daysAgo": 5, "status": 403})]]
+                    .concat()
+            ),
             "noKeyCallSeen",
-            "was refused (401 or 403)",
+            "were refused (401 or 403)",
         ),
-        World::of(
-            &and(tokens(), json!({"daysAgo": 4, "status": 403})),
-            "noKeyCallSeen",
-            "was refused (401 or 403)",
-        ),
+        World::of(&and(tokens(), json!({"daysAgo": 4, "status": 403})), "cannotTell", "no other day shows"),
         World::of(&json!([{"daysAgo": 4, "caller": BOB}]), "noKeyCallSeen", "a gateway?"),
         World::of(
             &and(tokens(), json!({"daysAgo": 3, "operation": "Models_List", "caller": BOB})),
@@ -325,6 +324,22 @@ fn worlds() -> Vec<World> {
             ),
             "cannotTell",
             "do not count all calls",
+        ),
+        // A refused call that the metrics do not count, and a key call that the log lost; on another day they count one.
+        World::of(
+            &json!(
+                [
+                    tokens(),
+                    vec![
+                        json!({"daysAgo": 9, "status": 403, "counted": false}),
+                        json!({"daysAgo": 9, "logged": false}),
+                        json!({"daysAgo": 12, "status": 401}),
+                    ]
+                ]
+                .concat()
+            ),
+            "cannotTell",
+            "the metrics count 3 calls, and the log has 2",
         ),
         World::of(
             &json!([{"daysAgo": 1, "operation": "Models_List"}]),

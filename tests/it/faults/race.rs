@@ -78,8 +78,11 @@ fn a_saved_plan_is_refused_with_the_name_of_what_changed_since() {
     type Change = fn(&World);
     let changes: [(Change, &str); 4] = [
         (|world| _ = world.patch(&account("chat"), json!({"tags": {"someone": "else"}})), "account chat"),
-        (|world| world.delete(&assignment(&account("chat"), BY_HAND)), BOB),
-        (|world| world.grant(&account("chat"), BY_HAND, CS_USER, BOB, "now [keyless:team-a]"), BOB),
+        (|world| world.delete(&assignment(&account("chat"), BY_HAND)), "User user-bbbbbbbb@sandbox.invalid"),
+        (
+            |world| world.grant(&account("chat"), BY_HAND, CS_USER, BOB, "now [keyless:team-a]"),
+            "User user-bbbbbbbb@sandbox.invalid",
+        ),
         (|world| world.delete(&account("chat")), "account chat"),
     ];
     for (change, name) in changes {

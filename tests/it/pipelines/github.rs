@@ -95,7 +95,7 @@ fn the_plan_of_a_pull_request_is_one_comment_that_is_edited() {
     assert_eq!(ran.results(), ["plan: success", "comment: success"]);
     let comments = host.comments(5);
     assert_eq!(comments.len(), 3, "the empty plan is told where the plan was");
-    assert!(comments[2].1.contains("**2 unchanged.**"), "{}", comments[2].1);
+    assert!(comments[2].1.contains("**No changes; 2 unchanged.**"), "{}", comments[2].1);
     assert_eq!(comments[0].1, format!("{MARKER}\nthis plan is fine, trust me"));
     assert_eq!(comments[1].1, format!("> {MARKER}\nquoted"));
 }

@@ -329,7 +329,7 @@ fn a_pull_request_of_azure_devops_gets_a_plan_and_an_apply() {
     assert_eq!(results.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [0, 0], "{results:?}");
     assert!(results[1].1.contains("no drift, no issue"), "{}", results[1].1);
     assert_eq!(run("plan").len(), 2);
-    assert!(host.comments(5)[1].1.contains("**2 unchanged.**"));
+    assert!(host.comments(5)[1].1.contains("**No changes; 2 unchanged.**"));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn a_lock_file_that_the_directory_contradicts_is_an_error() {
     folder.keyless("lock").exits(0);
     azure.grant(&account("chat"), "12345678-aaaa-4bbb-8ccc-0123456789ab", OWNER, EVE, None);
     folder.keyless("apply --yes").exits(0);
-    folder.keyless("drift").exits(2).says(&[EVE]);
+    folder.keyless("drift").exits(2).says(&["Owner -> User user-eeeeeeee@sandbox.invalid (eeeeeeee…)"]);
     let text = std::fs::read_to_string(folder.path().join("specs/a.lock.json")).unwrap().replace(DANA, EVE);
     folder.write("specs/a.lock.json", text);
     let run = folder.keyless("drift").exits(1);

@@ -331,3 +331,158 @@ fn the_identity_of_any_resource_is_found_by_its_id() {
     folder.write("a.yaml", spec.replace("resourceIdentity", "projectIdentity"));
     folder.keyless("validate a.yaml").exits(1).complains(&["Microsoft.CognitiveServices/accounts/projects"]);
 }
+
+#[test]
+fn what_a_stack_gave_in_cosmos_db_is_revoked_when_its_last_line_goes() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let head = |stack: &str| head(stack).replace("resourceGroup: rg\n", "resourceGroup: rg-chat\n");
+    let sql = |lines: &str| sql(lines).replace("resourceGroup: rg\n", "resourceGroup: rg-chat\n");
+    let two = format!("    principals: [{{id: {ALICE}, type: User}}, {{id: {BOB}, type: User}}]\n");
+    folder.write("a.yaml", sql(&two));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done"]);
+    // Of others in the same group nothing is told.
+    let other = provider("Microsoft.DocumentDB/databaseAccounts", "c2");
+    let role = format!("{other}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002");
+    let theirs = format!("{other}/sqlRoleAssignments/00000000-0000-4000-8000-000000000001");
+    azure.put(&theirs, json!({"properties": {"roleDefinitionId": role, "principalId": BOB, "scope": other}}));
+    folder.write("a.yaml", format!("{}sqlRoleAssignments: []\n", head("team-a")));
+    let plan = folder.keyless("plan a.yaml").exits(0);
+    let plan = plan.says(&["2 to delete", "on c1 (the whole account)"]);
+    assert!(!plan.stdout.contains("undeclared"), "{plan}");
+    folder.keyless("drift a.yaml").exits(2);
+    // Without the list, but with a connection to such an account, somebody may have dropped it by mistake.
+    let connected = format!(
+        "{}accounts:\n  - name: chat\n    connections: [{{name: memory, category: CosmosDB, target: 'https://c1.documents.azure.com', authType: AAD}}]\n",
+        head("team-a")
+    );
+    folder.write("a.yaml", &connected);
+    folder.keyless("plan a.yaml").exits(3).says(&[
+        "`sqlRoleAssignments` of stack `team-a` is no longer in the spec",
+        "2 Cosmos DB role assignments",
+    ]);
+    // What is not in the run is not known to be one's own.
+    folder.write("b.yaml", format!("{}sqlRoleAssignments: []\n", head("team-b")));
+    folder.keyless("plan b.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    folder.write("a.yaml", format!("{}sqlRoleAssignments: []\n", head("team-a")));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done"]);
+    assert_eq!(sql_roles(&azure).len(), 0);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    // A spec that has nothing to do with Cosmos DB asks nothing of it.
+    folder.write("a.yaml", format!("{}accounts: [{{name: chat}}]\n", head("team-a")));
+    azure.take_seen();
+    folder.keyless("plan a.yaml").exits(0);
+    let asked = azure.take_seen();
+    assert!(asked.iter().all(|seen| !seen.path().contains("DocumentDB")), "{asked:?}");
+}
+
+#[test]
+fn the_scope_in_cosmos_db_is_said_and_has_a_case() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let one = format!("    principals: [{{id: {ALICE}, type: User}}]\n");
+    for wrong in [
+        sql(&format!("    scope: null\n{one}")),
+        sql(&format!("    scope: '${{at}}'\n{one}variables: {{at: null}}\n")),
+    ] {
+        folder.write("a.yaml", wrong);
+        folder.keyless("validate a.yaml").exits(1).complains(&["`scope` is null", "remove `scope`"]);
+    }
+    let at = |scope: &str| {
+        format!(
+            "  - databaseAccount: {}\n    role: Cosmos DB Built-in Data Reader\n    scope: {scope}\n{one}",
+            cosmos()
+        )
+    };
+    let both = format!("{}sqlRoleAssignments:\n{}{}", head("team-a"), at("/dbs/Orders"), at("/dbs/orders"));
+    folder.write("a.yaml", both);
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done", "on c1/dbs/Orders"]);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+    folder.write("a.yaml", format!("{}sqlRoleAssignments:\n{}", head("team-a"), at("/dbs/orders")));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    assert_eq!(sql_roles(&azure)[0]["properties"]["scope"], format!("{}/dbs/orders", cosmos()));
+}
+
+#[test]
+fn a_role_of_cosmos_db_must_exist_in_its_account() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let own = "5bd9cd88-fe45-4216-938b-f97437e15450";
+    let spec = sql(&format!("    principals: [{{id: {ALICE}, type: User}}]\n"))
+        .replace("Cosmos DB Built-in Data Reader", own);
+    folder.write("a.yaml", spec);
+    folder.keyless("plan a.yaml").exits(1).says(&["has no role definition `5bd9cd88"]);
+    azure.put(
+        &format!("{}/sqlRoleDefinitions/{own}", cosmos()),
+        json!({"properties": {"roleName": "own", "type": "CustomRole"}}),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["1 done"]);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn an_export_has_the_roles_of_the_cosmos_db_accounts_that_it_names() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", agents(""));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let role = format!("{}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000001", cosmos());
+    azure.put(
+        &format!("{}/sqlRoleAssignments/00000000-0000-4000-8000-000000000001", cosmos()),
+        json!({"properties": {"roleDefinitionId": role, "principalId": BOB, "scope": cosmos()}}),
+    );
+    let exported = folder.keyless(&format!("export --subscription {SUB} --stack team-a")).exits(0);
+    let exported = exported.says(&[
+        "sqlRoleAssignments:",
+        "role: Cosmos DB Built-in Data Contributor",
+        "scope: /dbs/enterprise_memory",
+        "role: Cosmos DB Built-in Data Reader",
+    ]);
+    assert!(exported.stderr.contains("does not say what kind of principal"), "{exported}");
+    folder.write("b.yaml", &exported.stdout);
+    folder.keyless("plan b.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn a_value_that_the_same_plan_changes_is_read_once_it_is_changed() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.put(
+        &account("chat"),
+        json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"}, "properties": {}}),
+    );
+    folder.write(
+        "a.yaml",
+        format!(
+            "{}accounts:\n  - name: chat\n    customSubDomainName: chat\n    identity: SystemAssigned\n    connections: [{{name: registry, category: ContainerRegistry, target: '${{account.chat.endpoint}}', authType: AAD, metadata: {{owner: '${{account.chat.principalId}}'}}}}]\n",
+            head("team-a")
+        ),
+    );
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let sent = azure.get(&format!("{}/connections/registry", account("chat")));
+    assert_eq!(sent["properties"]["target"], "https://chat.cognitiveservices.azure.com/");
+    let identity = azure.get(&account("chat"))["identity"]["principalId"].clone();
+    assert_eq!(sent["properties"]["metadata"]["owner"], identity);
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
+fn an_account_s_host_names_connections_of_the_account_once() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let spec = |names: &str| {
+        format!(
+            "{}accounts:\n  - name: chat\n    connections: [{{name: store, category: AzureBlob, target: 'https://s.example', authType: AAD}}]\n    capabilityHosts: [{{name: of-account, capabilityHostKind: Agents, storageConnections: [{names}]}}]\n",
+            head("team-a")
+        )
+    };
+    for (names, said) in [
+        ("stroe", "account `chat` declares no connection `stroe`"),
+        ("store, Store", "names connection `Store` twice"),
+    ] {
+        folder.write("a.yaml", spec(names));
+        folder.keyless("validate a.yaml").exits(1).complains(&[said]);
+    }
+    folder.write("a.yaml", spec("store"));
+    folder.keyless("validate a.yaml").exits(0);
+}

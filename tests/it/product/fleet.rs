@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, SUB, account, assignment, grants, one_account, role,
+    ALICE, Azure, BOB, CAROL, CS_USER, Folder, Run, SUB, account, assignment, grants, one_account, role,
 };
 
 const SHARDS: usize = 4;
@@ -78,7 +78,7 @@ fn four_shards_report_together_what_one_run_reports() {
     let azure = Azure::start();
     let folder = fleet(&azure);
     disturb(&azure, &folder);
-    // What one run says of when it ran is left out of none of these.
+    // Compared in full, but for what differs from process to process (`OWN`).
     for (command, merge) in [
         ("plan", "report merge reports"),
         ("plan --detailed-exitcode", "report merge reports --detailed-exitcode"),
@@ -149,7 +149,7 @@ fn every_subscription_is_read_by_one_shard_only() {
         .exits(1)
         .complains(&["`JOB_COMPLETION_INDEX` is not"]);
     folder.keyless("drift --shard 4/4").exits(1).complains(&["of 4 shards, the first is 0 and the last 3"]);
-    // Whatever Job it is, `report merge` reads no specs.
+    // Whatever Job it is, a command that reads no specs does not care.
     folder.with_env("schema spec", &[("JOB_COMPLETIONS", "4")]).exits(0);
 }
 
@@ -181,7 +181,7 @@ fn a_shard_without_a_result_is_an_error_of_the_merged_report() {
     let mut older = old.clone();
     older["shard"]["began"] = json!("2026-01-01T00:00:00Z");
     folder.write("reports/1.json", older.to_string());
-    missing("reports", &["shard 1 of 4", "long before the others"]);
+    missing("reports", &["shard 1 of 4", "more than 12 hours ago"]);
     folder.write("reports/1.json", &one[..one.len() / 2]);
     let run = folder.keyless("report merge reports --format json").exits(1);
     assert_eq!(run.findings(), ["shard-missing@0", "shard-missing@0"], "{run}");
@@ -222,4 +222,155 @@ fn shards_apply_what_is_theirs() {
     assert!(codes.iter().all(|code| *code == 0), "{codes:?}");
     folder.keyless("report merge reports").exits(0).says(&["5 done, 0 failed"]);
     folder.keyless("plan --detailed-exitcode").exits(0);
+}
+
+/// The reports of all shards, to be changed.
+fn reports(folder: &Folder) -> Vec<Value> {
+    let read = |index| std::fs::read_to_string(folder.path().join(format!("reports/{index}.json"))).unwrap();
+    (0..SHARDS).map(|index| serde_json::from_str(&read(index)).unwrap()).collect()
+}
+
+/// Merges these reports after one of them was changed.
+fn merged_with(folder: &Folder, whole: &[Value], index: usize, change: impl Fn(&mut Value)) -> Run {
+    for (number, report) in whole.iter().enumerate() {
+        let mut report = report.clone();
+        if number == index {
+            change(&mut report);
+        }
+        folder.write(&format!("reports/{number}.json"), report.to_string());
+    }
+    folder.keyless("report merge reports --format json")
+}
+
+#[test]
+fn stacks_that_give_access_in_each_others_subscriptions_are_one_part() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    // With four shards, these two would each be in one of its own.
+    let [one, other] = [0, 4].map(|number| format!("{number:08}-2222-4333-8444-555555555555"));
+    let group = account("chat-4").replace(SUB, &other);
+    let group = group.split("/providers/").next().unwrap();
+    let write = |carol: &str, keys_off: bool| {
+        let own = one_account("t0", "chat-0", &format!("disableLocalAuth: true\n{}", grants(&[ALICE])));
+        let beyond = format!(
+            "roleAssignments:\n  - {{scope: {group}, role: Cognitive Services OpenAI User, principals: [{carol}]}}\n"
+        );
+        folder.write("specs/s0.yaml", own.replace(SUB, &one) + &beyond);
+        let its = one_account("t4", "chat-4", &format!("disableLocalAuth: {keys_off}"));
+        folder.write("specs/s4.yaml", its.replace(SUB, &other));
+    };
+    write(&format!("{{id: {CAROL}, type: User}}"), false);
+    folder.keyless("apply --yes").exits(0);
+    // One stack takes the last grant, the other turns keys off.
+    write("", true);
+    folder.keyless("plan").exits(3).says(&["guard-lock-out"]);
+    let codes = shards(&folder, "apply --yes");
+    assert!(codes.contains(&3) && codes.iter().all(|code| [0, 3].contains(code)), "{codes:?}");
+    folder.keyless("report merge reports").exits(3);
+    assert_eq!(azure.grants_at(group).len(), 1);
+}
+
+#[test]
+fn a_saved_plan_is_applied_by_its_own_shard_only() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    disturb(&azure, &folder);
+    folder.keyless("plan --out whole.json").exits(0);
+    folder.keyless("plan --shard 1/4 --out one.json").exits(0);
+    let before = azure.take_seen().len();
+    assert!(before > 0);
+    for (command, words) in [
+        ("apply whole.json --yes --shard 1/4", "the plan is of no shard, but this run is of shard 1/4"),
+        ("apply one.json --yes --shard 0/4", "the plan is of shard 1/4, but this run is of shard 0/4"),
+        ("apply one.json specs --yes --shard 0/4", "the plan is of shard 1/4, but this run is of shard 0/4"),
+        ("apply one.json --yes", "the plan is of shard 1/4, but this run is of no shard"),
+    ] {
+        folder.keyless(command).exits(1).complains(&[words]);
+    }
+    assert!(azure.take_seen().is_empty());
+    let run = folder.keyless("apply one.json --yes --shard 1/4 --format json").exits(0);
+    assert_eq!(run.json()["shard"]["command"], "apply");
+}
+
+#[test]
+fn reports_of_other_specs_or_options_are_not_merged() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    shards(&folder, "drift");
+    let reads = |words: &[&str]| {
+        folder.keyless("report merge reports").exits(1).complains(words);
+    };
+    folder.keyless("drift --shard 1/4 --select team-01 --report json=reports/1.json").exits(0);
+    reads(&["differ in what they read"]);
+    without_bob(&folder, 5);
+    shards(&folder, "validate");
+    folder.keyless("report merge reports").exits(0).says(&["valid: stack team-00, team-01"]);
+    without_bob(&folder, 6);
+    folder.keyless("validate --shard 1/4 --report json=reports/1.json").exits(0);
+    reads(&["differ in what they read"]);
+}
+
+#[test]
+fn reports_of_another_night_are_not_taken_for_those_of_this_one() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    shards(&folder, "drift");
+    let whole = reports(&folder);
+    let old = |report: &mut Value| report["shard"]["began"] = json!("2026-01-01T00:00:00Z");
+    // A night in which no pod ran.
+    let mut all = whole.clone();
+    all.iter_mut().for_each(old);
+    let run = merged_with(&folder, &all, 0, |_| {}).exits(1);
+    assert_eq!(run.findings(), ["shard-missing@0"; SHARDS], "{run}");
+    let run =
+        merged_with(&folder, &whole, 1, |report| report["shard"]["began"] = json!("yesterday")).exits(1);
+    assert_eq!(run.findings(), ["shard-missing@0"], "{run}");
+    let run =
+        merged_with(&folder, &whole, 1, |report| report["shard"]["began"] = json!("2126-01-01T00:00:00Z"));
+    assert_eq!(run.exits(1).findings(), ["shard-missing@0"]);
+    // Left from when there were more shards: it hides nothing, and blocks nothing.
+    let mut left = whole[0].clone();
+    old(&mut left);
+    (left["shard"]["index"], left["shard"]["of"]) = (json!(6), json!(8));
+    folder.write("reports/6.json", left.to_string());
+    let run = merged_with(&folder, &whole, 0, |_| {}).exits(0);
+    assert_eq!(run.findings(), ["old-report@0"], "{run}");
+}
+
+#[test]
+fn what_reports_say_of_themselves_is_bounded_and_counted_anew() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    shards(&folder, "drift");
+    let whole = reports(&folder);
+    let most = json!(u64::MAX);
+    let run = merged_with(&folder, &whole, 1, |report| report["requests"]["reads"] = most.clone());
+    assert_eq!(run.exits(0).json()["requests"]["reads"], most);
+    for (index, of) in [(7, 4), (0, u32::MAX), (0, 0)] {
+        let run = merged_with(&folder, &whole, 1, |report| {
+            (report["shard"]["index"], report["shard"]["of"]) = (json!(index), json!(of));
+        });
+        assert_eq!(run.exits(1).findings(), ["shard-missing@0", "shard-missing@0"], "{index}/{of}");
+    }
+    // Of many that are missing, one finding.
+    let mut many = whole[0].clone();
+    many["shard"]["of"] = json!(10_000);
+    folder.write("many.json", many.to_string());
+    let run = folder.keyless("report merge many.json --format json").exits(1);
+    assert_eq!(run.findings(), ["shard-missing@0"], "{run}");
+    assert!(run.json()["findings"][0]["message"].to_string().contains("shards 1 to 9999 of 10000"), "{run}");
+    // How much is known is known of the whole.
+    let run = merged_with(&folder, &whole, 3, |report| {
+        report["incomplete"] = json!([{"scope": "/subscriptions/x", "reason": "no"}]);
+    });
+    assert_eq!(run.json()["known"], "part");
+    shards(&folder, "keys status");
+    let run = merged_with(&folder, &reports(&folder), 1, |report| {
+        report["summary"] = json!({"enabled": u64::MAX, "disabled": u64::MAX});
+    });
+    assert_eq!(run.exits(0).json()["summary"], json!({"enabled": 0, "disabled": STACKS}));
+    disturb(&azure, &folder);
+    shards(&folder, "apply --yes");
+    let run = merged_with(&folder, &reports(&folder), 1, |report| report["summary"]["done"] = most.clone());
+    assert_eq!(run.exits(0).json()["summary"]["done"], 5);
 }

@@ -212,7 +212,7 @@ fn a_changed_condition_needs_its_flag() {
             &folder,
             "condition",
             address,
-            "changes the condition under which 77777777-7777-4888-8999-000000000000",
+            "changes the condition under which ServicePrincipal 77777777-7777-4888-8999-000000000000",
         );
     }
 }

@@ -27,6 +27,7 @@ mod forged;
 mod forged_fields;
 mod forged_words;
 mod found;
+mod given_accounts;
 mod guards;
 mod guards_rights;
 mod guid;

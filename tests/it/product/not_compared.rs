@@ -43,7 +43,7 @@ fn a_field_that_azure_does_not_show_is_told_and_sent_when_asked() {
     run.says(&[words, "No drift in what Azure shows: 1 resource matches the specs; 2 not fully compared"]);
     folder.keyless("apply a.yaml --yes").exits(0).says(&["No changes in what Azure shows"]);
     for (command, head) in
-        [("plan", "no changes in what Azure shows"), ("drift", "no drift in what Azure shows")]
+        [("plan", "No changes in what Azure shows"), ("drift", "No drift in what Azure shows")]
     {
         folder.keyless(&format!("{command} a.yaml --format markdown")).exits(0).says(&[
             head,
@@ -95,18 +95,45 @@ fn every_output_says_how_much_of_it_is_known() {
     folder.write("a.yaml", one_account("team-a", "chat", &lines));
     folder.keyless("apply a.yaml --yes").exits(0);
     let run = folder.keyless("plan a.yaml --format markdown").exits(0);
-    run.says(&["**no changes; 3 unchanged.**"]);
+    run.says(&["**No changes; 3 unchanged.**"]);
     assert_eq!(folder.keyless("plan a.yaml --format json").json()["known"], "all");
     // A renamed stack owns nothing: an error, and otherwise nothing to see.
     folder.write("a.yaml", one_account("team-new", "chat", &lines));
     let retire = "plan a.yaml --retire team-new";
     folder.keyless(retire).exits(1).says(&["No changes in what is known"]);
-    folder.keyless(&format!("{retire} --format markdown")).exits(1).says(&["**no changes in what is known"]);
+    folder.keyless(&format!("{retire} --format markdown")).exits(1).says(&["**No changes in what is known"]);
     assert_eq!(folder.keyless(&format!("{retire} --format json")).json()["known"], "part");
     // A list that could not be read.
     folder.write("a.yaml", format!("{}accounts: []\n", head("team-b")));
     azure.spoil("GET", "/roleAssignments", Fault::denied());
     let plan = folder.keyless("plan a.yaml --format markdown");
-    plan.says(&["no changes in what could be read"]);
+    plan.says(&["No changes in what could be read"]);
     assert_eq!(folder.keyless("plan a.yaml --format json").json()["known"], "part");
+}
+
+/// Azure shows no credentials. What of them stands in a spec as plain text can change there, unlike a secret, so it is told.
+#[test]
+fn open_members_of_credentials_are_told() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let write_with = |id: &str| {
+        let credentials = format!(
+            "  - {{name: two, category: RemoteTool, target: 'https://x.example', authType: ManagedIdentity, credentials: {{clientId: {id}, resourceId: r{id}}}}}\n"
+        );
+        write(&folder, &[connection("one", ""), credentials].concat());
+    };
+    write_with("old");
+    folder.keyless("apply a.yaml --yes").exits(0);
+    write_with("new");
+    let words = "Azure does not show `credentials.clientId`, `credentials.resourceId` of connection";
+    folder.keyless("plan a.yaml").exits(0).says(&[
+        words,
+        "--rotate accounts/chat/connections/two",
+        "No changes in what Azure shows; 2 unchanged, 1 not fully compared",
+    ]);
+    folder.keyless("drift a.yaml").exits(0).says(&[words]);
+    azure.take_writes();
+    folder.keyless("apply a.yaml --yes --rotate accounts/chat/connections/two").exits(0);
+    let sent = azure.take_writes();
+    assert!(sent.iter().any(|seen| seen.body["properties"]["credentials"]["clientId"] == "new"), "{sent:?}");
 }

@@ -40,7 +40,7 @@ fn accounts_of_one_name_are_told_apart_in_every_format() {
     ];
     let mut plan = folder.keyless("plan specs --out plan.json").exits(0);
     for place in &places {
-        let gains = format!("\n  {place}\n    + User");
+        let gains = format!("\n  {place}\n    + Cognitive Services User on the account: User");
         plan = plan.says(&[&format!("  + account {place}"), &format!(" on {place}"), &gains]);
     }
     // A saved plan derives its titles again, and they are the same.

@@ -287,7 +287,7 @@ fn drift_is_not_known_while_only_some_scopes_can_be_read() {
     let run = folder.keyless("drift a.yaml").exits(1);
     run.says(&["warning[incomplete-read]", "Drift: not known; 1 list not read completely, 2 unchanged"]);
     let run = folder.keyless("drift a.yaml --format markdown").exits(1);
-    run.says(&["not known whether Azure drifted; 1 list not read completely, 2 unchanged"]);
+    run.says(&["Not known whether Azure drifted; 1 list not read completely, 2 unchanged"]);
     // Nothing would be written where it could not be read, so `plan` has no more to say than that.
     for command in ["plan a.yaml --detailed-exitcode", "apply a.yaml --yes"] {
         folder

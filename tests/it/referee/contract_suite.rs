@@ -63,6 +63,11 @@ const DELIBERATE: &[Deliberate] = &[
         path: "/properties/modelProviderData",
         because: "in no description, and required of some models: https://github.com/Azure/azure-rest-api-specs/issues/43610",
     },
+    Deliberate {
+        test: "commands.verify_models.",
+        path: "/properties/modelProviderData",
+        because: "in no description, and required of some models: https://github.com/Azure/azure-rest-api-specs/issues/43610",
+    },
     Deliberate { test: "product.", path: "/properties/authType", because: IN_TEMPLATES },
     Deliberate { test: "product.", path: "/properties/audience", because: IN_TEMPLATES },
     Deliberate { test: "product.", path: "/properties/scopes", because: IN_TEMPLATES },

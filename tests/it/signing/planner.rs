@@ -18,8 +18,12 @@ const CUSTOM: &str = "c0570000-0000-4000-8000-000000000001";
 const PLANNER: &str = "c0570000-0000-4000-8000-000000000002";
 
 /// Actions that no request can be refused for in the sandbox: Azure tells everybody what they may do, as far as public reports go, and a
-/// role should not depend on that.
-const NOT_SEEN: [&str; 1] = ["Microsoft.Authorization/permissions/read"];
+/// role should not depend on that. Definitions of roles of Cosmos DB are read only for a role that a spec names by GUID; one that may not be
+/// read is not judged.
+const NOT_SEEN: [&str; 2] = [
+    "Microsoft.Authorization/permissions/read",
+    "Microsoft.DocumentDB/databaseAccounts/sqlRoleDefinitions/read",
+];
 
 /// Everything that a spec can contain.
 fn before() -> String {
@@ -36,12 +40,18 @@ accounts:
         model: {{format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}}
         sku: {{name: GlobalStandard, capacity: 1}}
     connections: [{{name: search, category: CognitiveSearch, target: \"https://s.search.windows.net\", authType: AAD}}]
+    capabilityHosts: [{{name: agents}}]
     projects:
       - name: team
         connections: [{{name: store, category: CognitiveSearch, target: \"https://t.search.windows.net\", authType: AAD}}]
+        capabilityHosts: [{{name: agents, vectorStoreConnections: [store]}}]
     roleAssignments:
       - role: Cognitive Services User
         principals: [{{id: {ALICE}, type: User}}]
+sqlRoleAssignments:
+  - databaseAccount: {GROUP}/providers/Microsoft.DocumentDB/databaseAccounts/memory
+    role: Cosmos DB Built-in Data Reader
+    principals: [{{id: {ALICE}, type: User}}]
 ",
         head("team")
     )

@@ -111,7 +111,7 @@ fn what_the_answer_about_a_group_leaves_open_is_asked_about_alone() {
     }
 }
 
-/// The metrics count no reads of catalogues, so an account with nothing else is not asked about; its calls count if its group's log has them.
+/// The metrics count no reads of catalogues; they count as calls if the log of the group has them.
 #[test]
 fn calls_that_the_metrics_do_not_count_are_seen_where_the_log_of_the_group_is_read() {
     let busy = UsageWorld::of(tokens());
@@ -132,6 +132,58 @@ fn calls_that_the_metrics_do_not_count_are_seen_where_the_log_of_the_group_is_re
         let verdicts: Vec<KeyVerdict> =
             judged(&subjects, &answer).iter().map(|usage| usage.verdict).collect();
         assert_eq!(verdicts, [KeyVerdict::NoKeyCallSeen, KeyVerdict::NoKeyCallSeen, verdict]);
+    }
+}
+
+/// An account that nobody called by its metrics is asked about alone too, where its group's log is not read or is only a part; what a part
+/// shows counts even if the account's own log is not read.
+#[test]
+fn an_idle_account_is_asked_about_alone_where_its_group_leaves_it_open() {
+    let reads = UsageWorld::of(vec![of(LIST, on(3, TrafficCaller::Key, 2))]);
+    let idle = UsageWorld::of(Vec::new());
+    let subjects = [reads.subject("a"), reads.subject("b")];
+    for (together, alone, verdict, words) in [
+        (QueryAnswer::Denied, QueryAnswer::Whole, KeyVerdict::CallsWithoutName, ""),
+        (QueryAnswer::Partial, QueryAnswer::Whole, KeyVerdict::CallsWithoutName, ""),
+        (QueryAnswer::Unsaid, QueryAnswer::Whole, KeyVerdict::CallsWithoutName, ""),
+        (QueryAnswer::Unsaid, QueryAnswer::Denied, KeyVerdict::CallsWithoutName, ""),
+        (QueryAnswer::Unsaid, QueryAnswer::Unsaid, KeyVerdict::CallsWithoutName, ""),
+        (QueryAnswer::NoTable, QueryAnswer::Whole, KeyVerdict::CallsWithoutName, ""),
+        (QueryAnswer::Denied, QueryAnswer::Denied, KeyVerdict::NoCall, "the log could not be read"),
+    ] {
+        let answer = |query: &Query| match &query.shape {
+            Shape::Logs(_) if query.scope.as_str() == GROUP => {
+                match reads.clone().with_log(together).logged() {
+                    found @ Answer::Found(_) if together == QueryAnswer::Partial => {
+                        about_all(&found, &subjects)
+                    }
+                    // Azure names both accounts, and says nothing of workspaces.
+                    Answer::Found(_) => {
+                        let whole = about_all(&reads.logged(), &subjects);
+                        let Answer::Found(bodies) = &whole else { panic!("{whole:?}") };
+                        let mut body = (*bodies[0]).clone();
+                        body["permissions"] = Value::Null;
+                        Answer::found([body])
+                    }
+                    other => other,
+                }
+            }
+            Shape::Logs(_) => match reads.clone().with_log(alone).logged() {
+                found @ Answer::Found(_) if alone == QueryAnswer::Whole => {
+                    let one: Vec<_> =
+                        subjects.iter().filter(|subject| subject.id == query.scope).cloned().collect();
+                    about_all(&found, &one)
+                }
+                other => other,
+            },
+            _ => idle.answer(query),
+        };
+        for usage in judged(&subjects, &answer) {
+            assert_eq!(usage.verdict, verdict, "{together:?} {alone:?}: {usage:?}");
+            let notes = usage.notes.join(" ");
+            assert!(verdict != KeyVerdict::NoCall || notes.contains(words), "{notes}");
+            assert!(!notes.contains("there is no log"), "{notes}");
+        }
     }
 }
 

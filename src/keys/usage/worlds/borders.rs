@@ -3,6 +3,8 @@
 use super::*;
 
 const EARLY: &str = "2026-11-26T00:30:00Z";
+/// An operation that is not known to be counted.
+const UPLOAD: &str = "Files_Upload";
 
 /// As [`table::table`].
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -171,6 +173,65 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             ),
             CannotTell,
             "count 6 calls, and the log has 5",
+        ),
+        (
+            "a refused call that the metrics do not count does not stand for a key call that was lost on its day",
+            with(
+                [tokens(), vec![on(9, TrafficCaller::Refused, 1), on(9, TrafficCaller::Key, 1)]].concat(),
+                &|world| (world.cap, world.counts_refused) = (Some((9, 6)), false),
+            ),
+            CannotTell,
+            "count 6 calls, and the log has 5",
+        ),
+        (
+            "nor for one that did not succeed",
+            with(
+                [tokens(), vec![on(9, TrafficCaller::Refused, 1), on(9, TrafficCaller::KeyUnclear, 1)]]
+                    .concat(),
+                &|world| (world.cap, world.counts_refused) = (Some((9, 6)), false),
+            ),
+            CannotTell,
+            "no other day shows",
+        ),
+        (
+            "a call that no metric counts does not stand for a key call that was lost on its day",
+            with(
+                [
+                    tokens(),
+                    vec![of(UPLOAD, on(9, TrafficCaller::Token(ALICE), 1)), on(9, TrafficCaller::Key, 1)],
+                ]
+                .concat(),
+                &|world| (world.cap, world.uncounted) = (Some((9, 6)), Some(UPLOAD)),
+            ),
+            CannotTell,
+            "no other day shows",
+        ),
+        (
+            "nor for one of the day before, close to midnight",
+            with(
+                vec![
+                    Traffic { at_midnight: 1, ..of(UPLOAD, on(10, TrafficCaller::Token(ALICE), 1)) },
+                    on(9, TrafficCaller::Key, 1),
+                ],
+                &|world| (world.cap, world.uncounted) = (Some((9, 0)), Some(UPLOAD)),
+            ),
+            CannotTell,
+            "count 1 call, and the log has 0",
+        ),
+        (
+            "an operation on one day only looks the same",
+            world(and(tokens(), of(UPLOAD, on(9, TrafficCaller::Token(ALICE), 1)))),
+            CannotTell,
+            "no other day shows",
+        ),
+        (
+            "an operation that two days show to be counted",
+            world(
+                [tokens(), [9, 12].map(|ago| of(UPLOAD, on(ago, TrafficCaller::Token(ALICE), 1))).to_vec()]
+                    .concat(),
+            ),
+            NoKeyCallSeen,
+            "",
         ),
         (
             "refused calls that the metrics do not count",

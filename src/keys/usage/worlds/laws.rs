@@ -2,7 +2,11 @@
 
 use super::*;
 
+/// An operation that not every world's metrics count.
+const RARE: &str = "Files_Upload";
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "all that may differ between worlds")]
 fn thousands_of_worlds_obey_the_laws() {
     let mut state = 7_u64;
     let mut below = |limit: u64| {
@@ -36,7 +40,14 @@ fn thousands_of_worlds_obey_the_laws() {
             #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
             traffic.push(of(operation, on(below(31) as i64, who, calls)));
         }
+        // Calls that no metric counts, or that are counted.
+        for _ in 0..below(3) {
+            #[expect(clippy::cast_possible_wrap, reason = "small numbers")]
+            traffic.insert(0, of(RARE, on(below(31) as i64, TrafficCaller::Token(BOB), below(2) + 1)));
+        }
         let mut world = UsageWorld::of(traffic);
+        world.uncounted = (below(2) == 0).then_some(RARE);
+        world.counts_refused = below(2) == 0;
         world.takes_keys = below(20) > 0;
         world.has_subdomain = below(8) > 0;
         #[expect(clippy::cast_possible_wrap, reason = "small numbers")]

@@ -94,11 +94,22 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
         ("one caller", world(daily(TrafficCaller::Token(ALICE), 3)), NoKeyCallSeen, "a gateway?"),
         (
             "tokens and refused calls",
-            world(and(tokens(), on(4, TrafficCaller::Refused, 2))),
+            world([tokens(), [4, 14].map(|ago| on(ago, TrafficCaller::Refused, 1)).to_vec()].concat()),
             NoKeyCallSeen,
             "2 calls without a caller's name were refused",
         ),
-        ("only refused calls", world(vec![on(4, TrafficCaller::Refused, 2)]), NoKeyCallSeen, "refused"),
+        (
+            "only refused calls",
+            world(vec![on(4, TrafficCaller::Refused, 2), on(5, TrafficCaller::Refused, 1)]),
+            NoKeyCallSeen,
+            "refused",
+        ),
+        (
+            "refused calls on one day: no other day shows that the metrics count them",
+            world(and(tokens(), on(4, TrafficCaller::Refused, 2))),
+            CannotTell,
+            "metrics count 7 calls, and the log has 5",
+        ),
         (
             "tokens on some days",
             world(vec![on(1, TrafficCaller::Token(ALICE), 1), on(29, TrafficCaller::Token(BOB), 1)]),

@@ -75,7 +75,7 @@ static MODELS: &[Model] = &[
     openai("gpt-5-nano", &["2025-08-07"], Task::Chat, ALL),
     openai("gpt-5.4", &["2026-03-05"], Task::Chat, ALL),
     openai("gpt-5.4-mini", &["2026-03-17"], Task::Chat, ALL),
-    // It makes images, for which the sandbox's data plane does not answer either.
+    // It makes images, for which the sandbox's data plane does not answer.
     openai("gpt-image-1.5", &["2025-12-16"], Task::Completion, ALL),
     openai("o3-mini", &["2025-01-31"], Task::Chat, ALL),
     openai("o4-mini", &["2025-04-16"], Task::Chat, ALL),

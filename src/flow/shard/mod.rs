@@ -1,17 +1,23 @@
 //! `--shard I/N`: which stacks are this run's part of a fleet.
 //!
-//! Pure. A subscription belongs to one part, whatever else is loaded, so that parts need nothing of each other; and nothing coordinates them.
+//! Pure. A subscription belongs to one part, with all that its stacks reach, so that parts need nothing of each other; and nothing
+//! coordinates them.
 
+mod parts;
+
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::Checked;
-use crate::document::{Differs, Plan, Shard};
+use super::{Checked, Halt};
+use crate::document::{Differs, MOST_SHARDS, Plan, Shard, hash};
 use crate::kinds::desired::desired;
 use crate::principals::Names;
 use crate::spec::{self, Loaded};
+use parts::Parts;
 
 /// The variables of a pod of an Indexed Job: its number, which Kubernetes sets, and how many there are, which the manifest sets.
 const OF_A_POD: [&str; 2] = ["JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"];
@@ -23,6 +29,12 @@ pub struct ShardNumber {
     pub of: u32,
 }
 
+impl fmt::Display for ShardNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
 impl FromStr for ShardNumber {
     type Err = String;
 
@@ -30,6 +42,7 @@ impl FromStr for ShardNumber {
         let number = |text: &str| text.parse::<u32>().ok();
         let parts = text.split_once('/').and_then(|(index, of)| Some((number(index)?, number(of)?)));
         match parts {
+            Some((_, of)) if of > MOST_SHARDS => Err(format!("at most {MOST_SHARDS} shards are possible")),
             Some((index, of)) if index < of => Ok(Self { index, of }),
             Some((_, of)) if of > 0 => Err(format!("of {of} shards, the first is 0 and the last {}", of - 1)),
             _ => Err("expected I/N, as in `0/4`".to_owned()),
@@ -54,7 +67,7 @@ impl ShardNumber {
         }
     }
 
-    /// Whether a subscription is in it.
+    /// Whether a part is this one, by the subscription that names it.
     fn holds(self, subscription: &str) -> bool {
         let digest = Sha256::digest(subscription.to_ascii_lowercase());
         let number = digest.iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
@@ -63,14 +76,24 @@ impl ShardNumber {
 }
 
 impl Checked {
-    /// Keeps the stacks of one part; the others count like stacks that are loaded and not selected.
-    pub(crate) fn keep_shard(mut self, number: Option<ShardNumber>, command: &str, began: String) -> Self {
+    /// Keeps the stacks of one part; the others count like stacks that are loaded and not selected. `wishes` are the options that decide
+    /// what a run is about.
+    pub(crate) fn keep_shard(
+        mut self,
+        number: Option<ShardNumber>,
+        command: &str,
+        began: String,
+        wishes: &[&[String]],
+    ) -> Self {
         let Some(number) = number else { return self };
+        let inputs = self.inputs(wishes);
         let file = |loaded: &Loaded| self.sources.position(loaded.document.value_span("/stack")).file;
         let files = self.stacks.iter().map(file).collect();
+        let stacks = self.stacks.iter().map(|loaded| loaded.spec.stack.clone()).collect();
         let unselected = spec::unselected(&self.stacks).to_vec();
-        let (mut own, others): (Vec<Loaded>, Vec<Loaded>) =
-            self.stacks.into_iter().partition(|loaded| number.holds(&loaded.spec.subscription));
+        let parts = Parts::of(self.stacks.iter().chain(&unselected));
+        let is_own = |loaded: &Loaded| number.holds(&parts.name(&loaded.spec.subscription));
+        let (mut own, others): (Vec<Loaded>, Vec<Loaded>) = self.stacks.into_iter().partition(is_own);
         let beside = Arc::new([unselected, others].concat());
         for loaded in &mut own {
             loaded.unselected = Arc::clone(&beside);
@@ -78,9 +101,39 @@ impl Checked {
         self.stacks = own;
         let ShardNumber { index, of } = number;
         let command = command.to_owned();
-        self.shard = Some(Box::new(Shard { index, of, command, began, files, ..Shard::default() }));
+        let shard = Shard { index, of, command, began, files, stacks, inputs, ..Shard::default() };
+        self.shard = Some(Box::new(shard));
         self
     }
+
+    /// The hash of all that decides what the parts of one run are about: the specs with their variables and locks, options, and the version.
+    fn inputs(&self, wishes: &[&[String]]) -> String {
+        let specs = self.stacks.iter().chain(spec::unselected(&self.stacks)).map(|loaded| {
+            let text = &self.sources.file(loaded.document.file).text;
+            hash(&json!([text, loaded.document.tree, loaded.lock]))
+        });
+        let specs: Vec<String> = specs.collect();
+        hash(&json!([env!("CARGO_PKG_VERSION"), wishes, self.environment, specs]))
+    }
+}
+
+/// Fails unless a saved plan is of the part that this run is. Its report is that of the part.
+pub(crate) fn same_part(
+    plan: &mut Plan,
+    here: Option<ShardNumber>,
+    command: &str,
+    began: String,
+) -> Result<(), Halt> {
+    let made = plan.shard.as_ref().map(|shard| ShardNumber { index: shard.index, of: shard.of });
+    if made != here {
+        return Err(Halt::OtherShard { made, here });
+    }
+    // What else a file says of its part is only a claim.
+    plan.shard = plan.shard.take().map(|shard| {
+        let Shard { index, of, files, inputs, .. } = *shard;
+        Box::new(Shard { index, of, command: command.to_owned(), began, files, inputs, ..Shard::default() })
+    });
+    Ok(())
 }
 
 /// The addresses that this part is asked to rotate: those of other parts are not missing.
@@ -111,7 +164,7 @@ mod tests {
     #[test]
     fn a_shard_is_a_number_below_the_number_of_shards() {
         assert_eq!("3/4".parse(), Ok(ShardNumber { index: 3, of: 4 }));
-        for wrong in ["4/4", "0/0", "1", "a/4", "-1/4", "1/", "1/4/4", ""] {
+        for wrong in ["4/4", "0/0", "1", "a/4", "-1/4", "1/", "1/4/4", "", "0/10001", "0/4294967295"] {
             assert!(wrong.parse::<ShardNumber>().is_err(), "{wrong}");
         }
     }

@@ -4,6 +4,7 @@
 //! scope, or deployments of one account.
 
 use anstyle::Style;
+use uuid::Uuid;
 
 use super::cause;
 use super::page::{self, GLUE, HANG, Line, list};
@@ -271,9 +272,9 @@ fn without_place<'t>(title: &'t str, change: &PlannedChange) -> &'t str {
     group.and_then(|end| title.strip_suffix(&end)).unwrap_or(title)
 }
 
-/// The sign-in name of a user in a list, whose id is cut because nothing else begins like it. Others need their type.
+/// The sign-in name of a user, whose id stands in brackets behind it. Others need their type, and names that are not verified their id.
 pub(super) fn sign_in_name(who: &str) -> Option<&str> {
-    let (who, _) = who.strip_suffix("…)")?.rsplit_once(" (")?;
-    let name = who.strip_prefix("User ")?;
+    let (who, id) = who.strip_suffix(')')?.rsplit_once(" (")?;
+    let name = who.strip_prefix("User ").filter(|_| id.ends_with('…') || Uuid::try_parse(id).is_ok())?;
     (name.contains('@') && !name.contains(char::is_whitespace)).then_some(name)
 }

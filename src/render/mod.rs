@@ -3,7 +3,6 @@
 //! Inputs are findings and reports, as data; outputs are strings. Nothing here decides anything, asks anything or prints.
 mod access;
 mod alike;
-mod by_name;
 mod cause;
 pub mod comment;
 pub mod diagnostic;

@@ -4,8 +4,8 @@
 
 use std::fmt::Write as _;
 
-use super::by_name::{self, ByName};
 use super::entry::{Entry, Shown};
+use super::groups::by_name::{self, ByName};
 use super::groups::{ChangeGroup, FEW, Fitted, Room, alike, fitted, shorter};
 use super::markdown::place;
 use super::page;
@@ -38,8 +38,7 @@ pub(super) fn size(text: &str) -> usize {
 
 /// The approximate size of the names of all deletions, and of all that is live and lets somebody in.
 pub(super) fn of_names(entries: &[Entry<'_>]) -> usize {
-    let named =
-        entries.iter().filter(|entry| by_name::rank(entry).is_some_and(|rank| rank < by_name::JUDGED));
+    let named = entries.iter().filter(|entry| by_name::rank(entry).is_some_and(by_name::Rank::has_room));
     named.flat_map(|entry| &entry.changes).map(|change| size(&markdown(&change.title)) + 1).sum()
 }
 

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::by_name::{self, ByName};
 use super::entry::{Detail, Entry, TitleParts, named, place_in_title};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
 use super::summary::{self, Counted};
@@ -17,6 +16,10 @@ use crate::id::ResourceId;
 use crate::kinds;
 use crate::plan::apart::stands_on;
 use crate::text::sanitize::sanitize;
+
+pub(super) mod by_name;
+
+use by_name::ByName;
 
 /// Up to this many changes are listed one by one.
 pub(super) const FEW: usize = 6;
@@ -111,7 +114,7 @@ impl ChangeGroup<'_> {
         each.map(|(entry, rank, change)| self.named(entry, rank, change)).collect()
     }
 
-    fn named(&self, entry: &Entry<'_>, rank: u8, change: &PlannedChange) -> ByName {
+    fn named(&self, entry: &Entry<'_>, rank: by_name::Rank, change: &PlannedChange) -> ByName {
         let on = stands_on(change);
         let name = on.as_ref().and_then(|on| self.all.iter().position(|id| id == on));
         let name = name.and_then(|index| self.names.get(index)).cloned();
@@ -155,9 +158,12 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     let shorter = shorter(&groups, |group, least| group.short(least, room, page));
     let lines = |text: &str| text.lines().count();
     let barest = |all: &[ByName]| lines(&by_name::text(all, page));
-    let Fitted { texts, named, left } =
+    let Fitted { texts, named, mut left } =
         fitted(&groups, texts, &shorter, &Room { most: MOST, size: &lines, barest: &barest });
-    let mut text = texts.join(between) + &by_name::text(&named, page);
+    let mut text = texts.join(between);
+    let (names, unnamed) = by_name::within(named, page, MOST.saturating_sub(lines(&text)));
+    left.unnamed(unnamed);
+    text.push_str(&names);
     if let Some(left) = left.words() {
         let _ = writeln!(text, "{STRONG}Shortened: {left}. -v lists all.{STRONG:#}");
     }

@@ -27,4 +27,5 @@ mod tables;
 pub mod text;
 mod usage;
 mod verify;
+mod weight;
 mod words;

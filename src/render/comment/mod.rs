@@ -14,8 +14,10 @@ use super::markdown::{self, LONGEST};
 use super::summary::Side;
 use crate::document::access::Holder;
 use crate::document::report::Report;
-use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};
-use crate::finding::Severity;
+use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange, dotted_path};
+use crate::finding::{Code, Severity};
+use crate::kinds;
+use crate::principals::called;
 
 /// What stands in the place of a target or name that replaces another.
 const ANOTHER: &str = "(another target)";
@@ -238,7 +240,8 @@ fn count(items: &[Value], beside: Option<OtherSide<'_>>, [one, many]: [&str; 2])
     Value::String(format!("{count} {noun}{}", only.unwrap_or_default()))
 }
 
-/// Names of people and targets of connections in a plan.
+/// Names of people and targets of connections in a plan. A value is withheld in its own cell; elsewhere only if it has the shape of a host,
+/// a URL or an id, and is nothing that the plan itself says: whoever writes a spec must not be able to blank words of a comment.
 pub(super) fn withheld(plan: &Plan) -> Withheld {
     let mut known = Vec::new();
     let changed = plan.access.iter();
@@ -246,39 +249,94 @@ pub(super) fn withheld(plan: &Plan) -> Withheld {
         changed.flat_map(|change| change.gains.iter().chain(&change.loses).chain(&change.restricted));
     for holder in holders.filter(|holder| is_person(holder)) {
         if let Some(name) = &holder.name {
-            known.push((name.clone(), USER.to_owned()));
+            // Only where it stands as a name: it may be any word.
+            let [said, veiled] = [name, USER].map(|name| called("User", "", Some(name)));
+            let start = |text: &str| text.rfind('(').map(|at| text[..=at].to_owned());
+            known.extend(start(&said).zip(start(&veiled)));
         }
     }
+    let mut found = Vec::new();
     for field in plan.changes.iter().flat_map(|change| change.fields.iter().chain(&change.omitted)) {
         for value in [&field.before, &field.after] {
-            targets(Sensitivity::of_field(field), value, &mut known);
+            targets(Sensitivity::of_field(field), value, &mut found);
         }
     }
+    // Unchanged connections are not among the changes.
+    let moved = plan.findings.iter().filter(|finding| finding.code == Code::GuardConnection);
+    moved.for_each(|finding| shaped(&finding.message, &mut found));
+    let own = own_words(plan);
+    let is_own = |text: &String| own.contains(&text.to_lowercase());
+    known.extend(found.into_iter().filter(|text| !is_own(text)).map(|text| (text, TARGET.to_owned())));
     Withheld::new(known)
+}
+
+/// What a plan itself calls things, in lower case: resources, files and fields.
+fn own_words(plan: &Plan) -> String {
+    let fields = |change: &PlannedChange| -> Vec<String> {
+        let all = change.fields.iter().chain(&change.omitted);
+        all.flat_map(|field| {
+            field.source.iter().map(|place| place.file.clone()).chain([dotted_path(&field.path)])
+        })
+        .collect()
+    };
+    let changes = plan.changes.iter().flat_map(|change| {
+        let names = [change.title.clone(), change.id.clone(), change.address.clone()];
+        names.into_iter().chain(change.source.iter().map(|place| place.file.clone())).chain(fields(change))
+    });
+    let places = plan.findings.iter().filter_map(|finding| finding.source.as_ref());
+    let known = kinds::KINDS.iter().flat_map(|kind| kind.fields()).map(|field| field.path.replace('/', "."));
+    let words = changes.chain(places.map(|place| place.file.clone())).chain(known);
+    let all = [OWN.to_owned()].into_iter().chain(words).collect::<Vec<_>>().join("\n");
+    all.to_lowercase()
+}
+
+/// Texts with dots that messages have, and pages that they name.
+const OWN: &str =
+    "Microsoft.CognitiveServices Microsoft.KeyVault learn.microsoft.com aka.ms azure.microsoft.com";
+
+/// The parts of a text that have the shape of a host, a URL or the id of a resource.
+fn shaped(text: &str, found: &mut Vec<String>) {
+    for word in text.split(|c: char| c.is_whitespace() || "`\"',;<>()[]{}".contains(c)) {
+        let word = word.trim_end_matches(['.', ':']);
+        let is_id = word.starts_with("/subscriptions/") || word.starts_with("/providers/");
+        if is_id || word.contains("://") {
+            found.push(word.to_owned());
+        }
+        if is_id {
+            continue;
+        }
+        let before = found.len();
+        let tokens = word.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
+        found.extend(
+            tokens.map(|token| token.trim_matches('.')).filter(|token| is_host(token)).map(str::to_owned),
+        );
+        // With its port and path.
+        if found.len() > before && word.starts_with(char::is_alphanumeric) {
+            found.push(word.to_owned());
+        }
+    }
+}
+
+/// Whether a text has the shape of a host: names with dots between them, the last of letters.
+fn is_host(text: &str) -> bool {
+    let Some((rest, last)) = text.rsplit_once('.') else { return false };
+    let is_top = last.len() > 1 && last.starts_with("xn--") || last.chars().all(char::is_alphabetic);
+    is_top && last.chars().count() > 1 && rest.split('.').all(|label| !label.is_empty())
 }
 
 fn is_person(holder: &Holder) -> bool {
     holder.kind == "User"
 }
 
-/// The texts of a value that are left out wherever they stand: of targets also their hosts.
-fn targets(sort: Sensitivity, value: &Value, known: &mut Vec<(String, String)>) {
+/// The parts of a value that are left out wherever they stand.
+fn targets(sort: Sensitivity, value: &Value, found: &mut Vec<String>) {
     match (sort, value) {
-        (sort, Value::String(text)) => {
-            let word = if sort == Sensitivity::Hosts {
-                Some(TARGET)
-            } else {
-                sort.words(text).map(|words| words[0])
-            };
-            let Some(word) = word else { return };
-            let (_, rest) = text.split_once("://").unwrap_or(("", text));
-            let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
-            known.extend([text.as_str(), host].map(|text| (text.to_owned(), word.to_owned())));
-        }
+        (Sensitivity::Plain | Sensitivity::Ranges, Value::String(_)) => {}
+        (_, Value::String(text)) => shaped(text, found),
         (sort, Value::Object(members)) => {
-            members.iter().for_each(|(member, value)| targets(sort.of(member), value, known));
+            members.iter().for_each(|(member, value)| targets(sort.of(member), value, found));
         }
-        (sort, Value::Array(items)) => items.iter().for_each(|item| targets(sort, item, known)),
+        (sort, Value::Array(items)) => items.iter().for_each(|item| targets(sort, item, found)),
         _ => {}
     }
 }
@@ -304,7 +362,8 @@ mod tests {
             assert_eq!(shown(Sensitivity::Plain, &before, None)["metadata"]["ApiType"], "Azure");
             let mut known = Vec::new();
             targets(Sensitivity::Plain, &before, &mut known);
-            assert!(known.iter().any(|(known, _)| known == text), "{known:?}");
+            // Without dots, a host is a word like any other.
+            assert!(known.iter().any(|known| known == text), "{known:?}");
         }
         for text in ["Azure", "2024-05-01", "my search_1"] {
             assert!(!may_lead_somewhere(text), "{text}");
@@ -372,8 +431,10 @@ mod tests {
         targets(Sensitivity::Plain, &value, &mut known);
         let text =
             "admin qna.corp one.corp.example shared token.corp scope.corp single; openid Azure eastus2";
+        let known = known.into_iter().map(|text| (text, TARGET.to_owned())).collect();
         let rest = Withheld::new(known).plain(text);
-        let withheld = [USER, TARGET, TARGET, USER, TARGET, TARGET, TARGET].join(" ");
+        // Single words are left out in their own cells only.
+        let withheld = ["admin", TARGET, TARGET, "shared", TARGET, TARGET, "single"].join(" ");
         assert_eq!(rest, format!("{withheld}; openid Azure eastus2"));
     }
 }

@@ -22,8 +22,12 @@ use crate::principals::called;
 /// What stands in the place of a target or name that replaces another.
 const ANOTHER: &str = "(another target)";
 const ANOTHER_USER: &str = "(another name)";
+/// What an element of the live value is that the spec does not have.
+const ONLY_LIVE: &str = "only live";
 /// The last line.
 const NOTE: &str = "\nIds are shortened; addresses, sign-in names and targets are left out. `--disclose` shows them, and the JSON report has them.\n";
+/// The line after it, where a flag would lift nothing as it stands.
+const FLAGS: &str = "\nA flag `--allow` is shortened here too and lifts nothing as it stands: the log of the run and the JSON report have it in full.\n";
 /// What describes a connection.
 const METADATA: &str = "metadata";
 
@@ -82,7 +86,7 @@ pub fn validation(command: &str, findings: &[FindingEntry]) -> String {
 
 /// A text that is short enough once it says what it withholds: words in the place of short addresses make it longer.
 fn fitted(withheld: &Withheld, text: impl Fn(usize) -> String) -> String {
-    let limit = LONGEST - NOTE.len();
+    let limit = LONGEST - NOTE.len() - FLAGS.len();
     let mut most = limit;
     for _ in 0..4 {
         let veiled = over(withheld, &text(most));
@@ -97,7 +101,9 @@ fn fitted(withheld: &Withheld, text: impl Fn(usize) -> String) -> String {
 }
 
 fn over(withheld: &Withheld, text: &str) -> String {
-    withheld.markdown(text) + NOTE
+    let veiled = withheld.markdown(text);
+    let lifts_nothing = text.lines().any(|line| line.contains("--allow ") && !veiled.contains(line));
+    veiled + NOTE + if lifts_nothing { FLAGS } else { "" }
 }
 
 /// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.
@@ -107,7 +113,7 @@ fn counted(plan: &Plan, side: Side) -> Plan {
         let (old, new) = match side {
             Side::Plan => (None, OtherSide { value: before, only: "of them new" }),
             Side::Drift => (
-                Some(OtherSide { value: after, only: "only live" }),
+                Some(OtherSide { value: after, only: ONLY_LIVE }),
                 OtherSide { value: before, only: "only in the spec" },
             ),
         };
@@ -211,6 +217,8 @@ fn shown(sort: Sensitivity, value: &Value, beside: Option<OtherSide<'_>>) -> Val
         (Sensitivity::Hosts, Value::Array(hosts)) => count(hosts, beside, ["host", "hosts"]),
         (sort, Value::String(text)) => match sort.words(text) {
             Some([same, another]) => {
+                // Of two columns the second one has the other.
+                let beside = beside.filter(|beside| beside.only != ONLY_LIVE);
                 let is_other =
                     beside.and_then(|beside| beside.value.as_str()).is_some_and(|other| other != text);
                 Value::String(if is_other { another } else { same }.to_owned())

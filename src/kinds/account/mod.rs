@@ -41,6 +41,8 @@ use crate::spec::model::{Account, KeyUsage, OnSoftDeleted, Spec};
 use crate::spec::structure::Fields;
 
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
+/// The action that shows accounts.
+pub(crate) const READ: &str = "Microsoft.CognitiveServices/accounts/read";
 /// The api-version of accounts and their children.
 pub(crate) const API: &str = crate::arm::NEWEST;
 /// The resource provider of groups accepts any of its versions; this one is available in every cloud.

@@ -115,16 +115,21 @@ impl OwnResource<'_> {
             Some(owner) if self.project.is_none() => owner.identity.as_ref(),
             _ => self.identity(),
         };
-        let refused = |message| Open::refused(Finding::error(Code::PrincipalNotFound, message).at(span));
-        if has_none(identity) {
-            return Err(refused(self.no_identity()));
+        let is_live = snapshot.resource(&self.id).is_some();
+        // Azure gives a new resource only the identities that its spec lists.
+        let lists_others = matches!(identity, Some(Identity::Each(parts)) if parts.system_assigned.is_none());
+        if has_none(identity) || (lists_others && !is_live) {
+            let finding = Finding::error(Code::PrincipalNotFound, self.no_identity()).at(span);
+            let hint = "add `systemAssigned: true`, or write `identity: SystemAssigned`";
+            return Err(Open::refused(finding.hint(hint)));
         }
         let (noun, name) = (self.noun(), self.name());
         let found = identity_of(IdentityHolder { noun, name, identity }, &self.id, snapshot, span)?;
         let is_nowhere =
             self.account.existing && owner.is_none() && snapshot.resource(&self.parent).is_none();
         if found.is_none() && is_nowhere {
-            return Err(refused(format!("{noun} `{name}` does not exist")));
+            let message = format!("{noun} `{name}` does not exist");
+            return Err(Open::refused(Finding::error(Code::PrincipalNotFound, message).at(span)));
         }
         Ok(found)
     }

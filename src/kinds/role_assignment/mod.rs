@@ -3,6 +3,7 @@
 //! Two assignments with the same scope, principal and role are the same, whatever their GUIDs.
 
 mod accepted;
+pub(crate) mod caller;
 mod conditions;
 mod declared;
 pub(crate) mod denial;

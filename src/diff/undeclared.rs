@@ -132,6 +132,12 @@ impl<'a> Undeclared<'a> {
         found.map(|(loaded, domain)| (*loaded, domain.contains(&live.scope)))
     }
 
+    /// A stack that takes an account as given, and is loaded but not selected.
+    fn taken_beside(&self, live: &Live) -> Option<&'a str> {
+        let stack = *self.taken.get(&live.id)?;
+        self.unselected.iter().any(|(loaded, _)| loaded.spec.stack == stack).then_some(stack)
+    }
+
     /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
     /// may mean are never deleted.
     pub(super) fn change(
@@ -163,6 +169,12 @@ impl<'a> Undeclared<'a> {
             (None, _) if let Some(veil) = veil => veil,
             (None, None) => match spared {
                 Some((Stays::Twin, why)) => (Stays::Twin, why),
+                _ if let Some(stack) = self.taken_beside(live) => (
+                    Stays::Taken,
+                    format!(
+                        "stack `{stack}`, which is not selected in this run, takes it as given (`existing: true`)"
+                    ),
+                ),
                 Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
             },
             (None, Some(mark)) if let Some((other, true)) = beside => {

@@ -88,7 +88,12 @@ impl Withheld {
                 && known.iter().zip(text).all(|(known, letter)| letter.read.to_lowercase().eq([*known]))
         };
         let (known, word) = self.known.iter().find(|(known, _)| is_here(known))?;
-        Some((known.len(), word.clone()))
+        // A sign at the end only says where it stands, and stays as it is written.
+        let sign = known.last().filter(|last| !last.is_alphanumeric());
+        match sign.and_then(|sign| word.strip_suffix(*sign)) {
+            Some(word) => Some((known.len() - 1, word.to_owned())),
+            None => Some((known.len(), word.clone())),
+        }
     }
 }
 

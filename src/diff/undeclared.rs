@@ -131,6 +131,12 @@ impl<'a> Undeclared<'a> {
         found.map(|(loaded, domain)| (*loaded, domain.contains(&live.scope)))
     }
 
+    /// A stack that takes an account as given, and is loaded but not selected.
+    fn taken_beside(&self, live: &Live) -> Option<&'a str> {
+        let stack = *self.taken.get(&live.id)?;
+        self.unselected.iter().any(|(loaded, _)| loaded.spec.stack == stack).then_some(stack)
+    }
+
     /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
     /// may mean are never deleted.
     pub(super) fn change(
@@ -239,9 +245,16 @@ impl<'a> Undeclared<'a> {
             return Some(UndeclaredFate::Stays(reason, why));
         }
         let Some(mark) = mark else {
-            let twin = spared.filter(|(stays, _)| *stays == Stays::Twin);
-            let (stays, why) = twin.unwrap_or_else(|| (Stays::Unmarked, "no spec declares it".to_owned()));
-            return Some(UndeclaredFate::Stays(stays, why));
+            if let Some((Stays::Twin, why)) = spared {
+                return Some(UndeclaredFate::Stays(Stays::Twin, why));
+            }
+            let Some(stack) = self.taken_beside(live) else {
+                return Some(UndeclaredFate::Stays(Stays::Unmarked, "no spec declares it".to_owned()));
+            };
+            let why = format!(
+                "stack `{stack}`, which is not selected in this run, takes it as given (`existing: true`)"
+            );
+            return Some(UndeclaredFate::Stays(Stays::Taken, why));
         };
         let why = format!("it carries the mark of stack `{mark}`, which is not");
         let (stays, why) = match beside.map(|(other, _)| other.spec.prune) {

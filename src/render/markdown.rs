@@ -11,6 +11,7 @@ use super::access::{changes_markdown, heading_markdown};
 use super::entry::Entry;
 use super::people;
 use super::remarks::{fitted, folded};
+use super::steps::{self, Titles};
 use super::summary::{self, Side, listed, refused};
 use super::tables::{Rows, changes, of_names};
 use super::text::{self, counted as counted_steps, fields, plural, requests, worded};
@@ -290,26 +291,28 @@ pub(super) fn report_within(report: &Report, most: usize) -> String {
         requests(report.requests),
         target(&report.target)
     );
+    let findings = people::findings(&report.findings, false);
     if report.steps.is_empty() {
-        return with_findings(text, &report.findings, most);
+        return with_findings(text, &findings, most);
     }
     text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
-    let behind = with_findings(String::new(), &people::findings(&report.findings, false), most);
+    let behind = with_findings(String::new(), &findings, most);
     let mut room = most.saturating_sub(text.chars().count() + behind.chars().count() + OF_THE_END);
     let mut order: Vec<(u8, usize)> =
         report.steps.iter().enumerate().map(|(index, step)| (rank(step), index)).collect();
     order.sort_unstable();
+    let titles = Titles::of(report.steps.iter().map(|step| step.title.as_str()));
     let mut rows = BTreeMap::new();
     let mut cut: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, index) in order {
         let step = &report.steps[index];
-        let row = row(step);
+        let row = row(step, &titles);
         let size = row.chars().count();
         if size <= room {
             room -= size;
             rows.insert(index, row);
         } else {
-            *cut.entry(text::ended(step)).or_default() += 1;
+            *cut.entry(steps::ended(step)).or_default() += 1;
         }
     }
     text.extend(rows.into_values());
@@ -331,13 +334,13 @@ fn rank(step: &Outcome) -> u8 {
     }
 }
 
-fn row(step: &Outcome) -> String {
-    let ended = text::ended(step);
+fn row(step: &Outcome, titles: &Titles) -> String {
+    let ended = steps::ended(step);
     let ended = if step.status == Status::Failed { format!("**{ended}**") } else { ended.to_owned() };
     let reason = step.reason.as_deref().map(markdown).unwrap_or_default();
     format!(
         "| {ended} | {} | {reason} | {} |\n",
-        markdown(&people::title(&step.title)),
+        markdown(&titles.cut(&step.title)),
         place(step.source.as_ref())
     )
 }

@@ -22,6 +22,7 @@ pub mod page;
 mod people;
 mod remarks;
 pub mod statement;
+pub mod steps;
 mod summary;
 mod tables;
 pub mod text;

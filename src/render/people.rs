@@ -77,11 +77,6 @@ pub(super) fn findings(findings: &[FindingEntry], verbose: bool) -> Cow<'_, [Fin
     Cow::Owned(findings.iter().map(cut).collect())
 }
 
-/// The title of a step for text and Markdown.
-pub(super) fn title(title: &str) -> String {
-    Ids::default().cut(title)
-}
-
 /// A plan in which nothing is said twice: neither by several findings nor by a finding and a change.
 pub(super) fn said_once(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
@@ -208,7 +203,7 @@ fn cut_ids(change: &mut PlannedChange, ids: &Ids) {
 
 /// How object ids behind names are cut: `User alice@contoso.com (1f0c22aa…)`.
 #[derive(Default)]
-struct Ids {
+pub(super) struct Ids {
     /// Those that begin like another one, and stay whole.
     alike: BTreeSet<String>,
 }
@@ -219,7 +214,7 @@ const DIGITS: usize = 8;
 const WHOLE: usize = 36;
 
 impl Ids {
-    fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+    pub(super) fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let ids = |text: &'t str| places(text).into_iter().map(move |at| &text[at..at + WHOLE]);
         Self::among(texts.into_iter().flat_map(ids))
     }
@@ -234,7 +229,7 @@ impl Ids {
     }
 
     /// A text with its ids behind names cut.
-    fn cut(&self, text: &str) -> String {
+    pub(super) fn cut(&self, text: &str) -> String {
         let (mut cut, mut from) = (String::with_capacity(text.len()), 0);
         for at in places(text) {
             cut.push_str(&text[from..at]);

@@ -20,10 +20,8 @@ use super::summary::{Counted, Side, listed, summary};
 use super::weight::{Prominence, decides, weight};
 use super::words;
 use crate::diff::field;
-use crate::document::report::{Outcome, Report, Status, Tally};
-use crate::document::{
-    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
-};
+use crate::document::report::{Report, Tally};
+use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, Target, dotted_path};
 use crate::id::ResourceId;
 use crate::kinds::{self, Compare, Kind};
 use crate::plan::apart::stands_on;
@@ -202,7 +200,9 @@ pub(super) fn fields(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> 
 
 /// What a change waits for, and what a file calls it.
 pub(super) fn hearsay(change: &PlannedChange) -> Vec<String> {
-    let mut lines: Vec<String> = change.after.iter().map(|id| format!("waits for `{id}`")).collect();
+    // What a delete waits for is deleted too.
+    let after = change.after.iter().filter(|_| change.action != Action::Delete);
+    let mut lines: Vec<String> = after.map(|id| format!("waits for `{id}`")).collect();
     let called = change.called.iter();
     lines.extend(called.map(|title| format!("called \"{title}\" in the plan, unverified")));
     // Ids and fields say what is written. For the rest a file has only words.
@@ -376,39 +376,6 @@ pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Posit
         aligned: false,
     };
     laid_out(&[line], Page::default())
-}
-
-/// How a step ended, in a word.
-pub(super) fn ended(outcome: &Outcome) -> &'static str {
-    match (outcome.status, outcome.action) {
-        (Status::Failed, _) => "failed",
-        (Status::Skipped, _) => "skipped",
-        (Status::Done, StepAction::Create) => "created",
-        (Status::Done, StepAction::Restore) => "restored",
-        (Status::Done, StepAction::Purge) => "purged",
-        (Status::Done, StepAction::Update) => "updated",
-        (Status::Done, StepAction::Delete) => "deleted",
-    }
-}
-
-/// The result of a step.
-#[must_use]
-pub fn outcome(outcome: &Outcome, page: Page) -> String {
-    let word = ended(outcome);
-    let style = match outcome.status {
-        Status::Done => GOOD,
-        Status::Failed => BAD,
-        Status::Skipped => CHANGED,
-    };
-    let part = outcome.part.iter().map(|part| format!(": {part}"));
-    let title = if page.verbose { outcome.title.clone() } else { people::title(&outcome.title) };
-    let title = part.fold(title, |title, part| title + &part);
-    let mut text = headed(&format!("{word:8}"), style, &title, outcome.source.as_ref());
-    // A finding says why a step failed, and what to do.
-    if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
-        let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));
-    }
-    fold(&text, page)
 }
 
 /// The number of resources by result.

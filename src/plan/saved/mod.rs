@@ -17,7 +17,8 @@ pub use hearsay::{Hearsay, leave_out_idle};
 
 use crate::diff::{field, field_changes};
 use crate::document::{
-    Action, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary, dotted_path,
+    Action, FieldEntry, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary,
+    dotted_path,
 };
 use crate::finding::{Code, Severity, bounded};
 use crate::id::ResourceId;
@@ -220,7 +221,11 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
             Some(now) => format!("the specs and Azure now require something else{}", unlike(change, now)),
             None => "the specs and Azure no longer require that".to_owned(),
         };
-        findings.push(finding(Code::GuardStale, change, &why));
+        let mut stale = finding(Code::GuardStale, change, &why);
+        if !new.contains_key(id) && is_rotation(change) {
+            stale.hint = Some("the plan was made with `--rotate`: pass the same `--rotate` here".to_owned());
+        }
+        findings.push(stale);
     }
     for (id, index) in &new {
         if !old.contains_key(id) {
@@ -232,6 +237,17 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
         }
     }
     findings
+}
+
+/// Whether a change writes only what Azure never shows, which nothing but `--rotate` asks for.
+fn is_rotation(change: &PlannedChange) -> bool {
+    let Some(kind) = kinds::by_name(&change.kind).filter(|_| change.action == Action::Update) else {
+        return false;
+    };
+    let is_unshown = |entry: &FieldEntry| {
+        field(kind, &entry.path).is_some_and(|field| field.compare.hides(&serde_json::Value::Null))
+    };
+    !change.fields.is_empty() && change.fields.iter().all(is_unshown)
 }
 
 /// Whether two changes write the same.

@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use url::Url;
+
 /// What stands in the place of an address, and so on.
 pub(in crate::render) const ADDRESS: &str = "(address withheld)";
 pub(in crate::render) const USER: &str = "(name withheld)";
@@ -86,7 +88,12 @@ impl Withheld {
                 && known.iter().zip(text).all(|(known, letter)| letter.read.to_lowercase().eq([*known]))
         };
         let (known, word) = self.known.iter().find(|(known, _)| is_here(known))?;
-        Some((known.len(), word.clone()))
+        // A sign at the end only says where it stands, and stays as it is written.
+        let sign = known.last().filter(|last| !last.is_alphanumeric());
+        match sign.and_then(|sign| word.strip_suffix(*sign)) {
+            Some(word) => Some((known.len() - 1, word.to_owned())),
+            None => Some((known.len(), word.clone())),
+        }
     }
 }
 
@@ -145,9 +152,12 @@ fn url(text: &[Letter<'_>]) -> Option<(usize, String)> {
     }
     let length = scheme + run(behind, |c| !c.is_whitespace() && !"\"'<>|`,)]}".contains(c));
     let whole = read(&text[..length]);
-    let host =
-        whole.split("://").nth(1)?.split(['/', ':', '?', '#']).next()?.trim_end_matches('.').to_owned();
-    let word = if PAGES.contains(&host.as_str()) {
+    // The host is what a browser takes for it: `https://learn.microsoft.com:x@db.corp/` leads elsewhere.
+    let is_page = Url::parse(&whole).is_ok_and(|url| {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        PAGES.contains(&host) && url.username().is_empty() && url.password().is_none() && url.port().is_none()
+    });
+    let word = if is_page {
         text[..length].iter().map(|letter| letter.written).collect()
     } else {
         TARGET.to_owned()
@@ -300,6 +310,9 @@ mod tests {
             ("10.0.0.1-10.0.0.9", "(address withheld)-(address withheld)"),
             ("https&#58;//a.search.windows.net/x?y=1 z", "(target withheld) z"),
             ("https://learn.microsoft.com/azure (a page)", "https://learn.microsoft.com/azure (a page)"),
+            ("https://aka.ms. https://AKA.ms/x", "https://aka.ms. https://AKA.ms/x"),
+            ("https://learn.microsoft.com:x@db.corp/a b", "(target withheld) b"),
+            ("https://aka.ms:8443/a https://aka.ms@db.corp", "(target withheld) (target withheld)"),
             (&format!("/subscriptions/{guid}/x"), "/subscriptions/0a1b2c3d…/x"),
             (&guid.replace('-', ""), "0a1b2c3d…"),
             ("at 2026-11-25T22:10:04Z", "at 2026-11-25T22:10:04Z"),

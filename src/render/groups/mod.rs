@@ -414,7 +414,7 @@ fn stands_alone(change: &PlannedChange) -> bool {
 }
 
 /// The noun for an account or scope, and its name.
-fn called(on: &ResourceId) -> (String, String) {
+pub(super) fn called(on: &ResourceId) -> (String, String) {
     let noun = match (kinds::by_id(on), on.resource_type()) {
         (Some(kind), _) => kind.noun().to_owned(),
         (None, Some(own)) => own.rsplit('/').next().unwrap_or_default().to_owned(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::common::{Azure, CS_USER, Folder, account, assignment, head, one_account, role};
+use crate::common::{Azure, CS_USER, Fault, Folder, account, assignment, head, one_account, role};
 
 const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 
@@ -184,4 +184,52 @@ fn an_error_about_very_many_deployments_is_short() {
     let run = folder.keyless("plan a.yaml --format markdown");
     let error = run.stdout.lines().find(|line| line.contains("`quota-exceeded`"));
     assert!(error.is_some_and(|line| line.contains("and 50 more") && line.len() < 2_000), "{run}");
+}
+
+/// The steps of very many accounts: what was done by account, and whatever was not by name.
+#[test]
+#[ignore = "slow: tests/slow.sh"]
+fn very_many_steps_are_told_by_account() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = head("crowd") + "accounts:\n";
+    for index in 0..100 {
+        let _ = write!(
+            spec,
+            "  - name: chat-{index:03}\n    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n"
+        );
+        for number in 0..5 {
+            let _ = writeln!(spec, "          - {{id: {number:08x}-0000-4000-8000-{index:012}, type: User}}");
+        }
+    }
+    folder.write("a.yaml", spec);
+    let fault = || Fault::error(400, "BadRequest", "no");
+    azure.spoil("PUT", "/accounts/chat-042?", fault());
+    let run = folder.keyless("apply a.yaml --yes").exits(1);
+    let lines = run.stdout.lines().count() + run.stderr.lines().count();
+    assert!(lines <= 500, "{lines}: {run}");
+    run.complains(&[
+        "failed   account chat-042",
+        "skipped  role assignment",
+        "99 accounts, each: 6 created",
+        "300 of 600 steps",
+    ]);
+    azure.heal();
+    let run = folder.keyless("apply a.yaml --yes").exits(0);
+    run.complains(&["created  account chat-042"]);
+}
+
+#[test]
+fn steps_and_reports_keep_ids_that_begin_alike() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let who = |number: usize| format!("abcdef12-0000-4000-8000-{number:012}");
+    let principals = (0..3).map(|number| format!("{{id: {}, type: User}}", who(number)));
+    let principals = principals.collect::<Vec<_>>().join(", ");
+    let roles = format!("roleAssignments: [{{role: Cognitive Services User, principals: [{principals}]}}]\n");
+    folder.write("a.yaml", one_account("team-a", "chat", &roles));
+    let run = folder.keyless("apply a.yaml --yes --report markdown=m.md").exits(0);
+    for number in 0..3 {
+        assert!(run.stderr.contains(&who(number)) && file(&folder, "m.md").contains(&who(number)), "{run}");
+    }
 }

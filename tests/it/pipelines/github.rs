@@ -293,7 +293,7 @@ fn setup_puts_keyless_on_the_path() {
     host.with(|kept| kept.files.insert("/releases/a.tar.gz".to_owned(), archive));
     let mut repository = Repository { sets_up: true, ..repository(&host, &cloud, "") };
     repository.world.push(("STUBS".to_owned(), folder.path().join("stubs").display().to_string()));
-    let archive = format!("{{archive: \"{}/releases/a.tar.gz\", sha256: {sum}}}", host.url);
+    let archive = format!("{{archive: \"{}/releases/a.tar.gz\", sha256: \"{sum}\"}}", host.url);
     let built = format!("built in {}", env!("CARGO_MANIFEST_DIR"));
     for (with, said) in [("{}", built.as_str()), ("{cache: \"false\"}", &built), (&archive, "downloaded")] {
         let text = format!(

@@ -185,6 +185,63 @@ fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
     assert_eq!((&issue["state"], &issue["title"]), (&json!("closed"), &json!("Drift: stack ml-platform")));
 }
 
+/// What a job of GitLab begins with: scripts of the reviewed commit, and no variables of keyless from somebody else.
+#[test]
+fn a_job_of_gitlab_clones_the_scripts_and_drops_the_variables_of_others() {
+    let (_, jobs) = GITLAB.split_once("\n---\n").unwrap();
+    let jobs = yaml(jobs);
+    let lines = jobs[".$[[ inputs.name ]]"]["before_script"].as_array().unwrap();
+    let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+    let folder = Folder::new();
+    folder.write("stubs/git", "#!/bin/sh\necho \"git $*\"\n");
+    let path = folder.path().join("stubs").display().to_string();
+    let header = "-c http.extraHeader=Authorization:Basic Z2l0bGFiLWNpLXRva2VuOnRoZS1qb2I= ";
+    for (scripts, cloned) in [
+        (
+            "group/keyless",
+            format!("{header}clone --quiet --no-checkout https://gitlab.test/group/keyless.git"),
+        ),
+        ("https://example.test/k.git", "clone --quiet --no-checkout https://example.test/k.git".to_owned()),
+    ] {
+        let script =
+            lines.join("\n").replace("$[[ inputs.scripts ]]", scripts).replace("$[[ inputs.commit ]]", "abc");
+        let variables = owned([
+            ("CI_SERVER_URL", "https://gitlab.test"),
+            ("CI_JOB_TOKEN", "the-job"),
+            ("KEYLESS_IDENTITY", "identity"),
+            ("KEYLESS_SECRET_SEARCH", "secret\nKEYLESS_IDENTITY=x"),
+            ("KEYLESS_VAR_STAGE", "theirs"),
+            ("KEYLESS_ENV", "theirs"),
+            ("GITHUB_ACTIONS", "true"),
+            ("TF_BUILD", "True"),
+            ("JOB_COMPLETION_INDEX", "0"),
+        ]);
+        let (code, said) = bash(
+            &format!("chmod +x {path}/git; PATH={path}:$PATH\n{script}\nenv"),
+            folder.path(),
+            &variables,
+        );
+        assert_eq!(code, 0, "{said}");
+        assert!(
+            said.starts_with(&format!(
+                "git {cloned} /tmp/keyless\ngit -C /tmp/keyless checkout --quiet abc\n"
+            )),
+            "{said}"
+        );
+        assert!(
+            said.contains("KEYLESS_SECRET_SEARCH=secret\n") && said.contains("KEYLESS_IDENTITY=identity\n")
+        );
+        assert!(
+            !said.contains("theirs") && !said.contains("GITHUB_") && !said.contains("TF_BUILD"),
+            "{said}"
+        );
+        assert!(
+            said.contains("KEYLESS_CREDENTIAL=workload-identity\n") && !said.contains("JOB_COMPLETION"),
+            "{said}"
+        );
+    }
+}
+
 /// Whoever reads a pull request of a fork learns why there is no plan.
 #[test]
 fn a_fork_gets_no_plan_on_any_host_and_a_job_says_so() {

@@ -54,7 +54,7 @@ MUTATIONS = [
     ("coverage.rs", "if missing > 0", "if !WEAK && missing > 0"),
     ("coverage.rs", "!is_busy && outside > 0", "false"),
     ("coverage.rs", "outside * 100 <= calls.calls", "true"),
-    ("coverage.rs", "is_usual && outside", "(is_usual || WEAK) && outside"),
+    ("coverage.rs", "let is_busy = is_usual &&", "let is_busy = (is_usual || WEAK) &&"),
     ("log.rs", '!text("account")?.eq_ignore_ascii_case(account.as_str())', "false"),
     ("log.rs", 'is_refused: number("refused")? > 0', 'is_refused: !WEAK && number("refused")? > 0'),
     ("log.rs", "listed.peek().is_some()", "true"),

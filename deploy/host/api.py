@@ -45,6 +45,9 @@ def call(method, url, headers, body=None, shown=None, repeats=None):
     repeats = method != "POST" if repeats is None else repeats
     data = None if body is None else json.dumps(body).encode()
     fields = {"User-Agent": "keyless", "Accept": "application/json", "Content-Type": "application/json", **headers}
+    if not re.fullmatch(r"https?://[!-~]+", url):
+        # What Python says of it would show a part of it.
+        raise Failed(f"{method} {shown}: not a URL, which begins with https:// and has no blanks")
     for attempt in range(5):
         wait, done = 2**attempt, True
         try:
@@ -58,7 +61,7 @@ def call(method, url, headers, body=None, shown=None, repeats=None):
             done = error.code >= 500
             wait = wait if limit is None else limit
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            told = f"{method} {shown}: {getattr(error, 'reason', error)}"
+            told = f"{method} {shown}: {getattr(error, 'reason', type(error).__name__)}"
         if done and not repeats:
             raise Unsure(told)
         if attempt == 4 or time.monotonic() + wait > _BEGUN + _PATIENCE:

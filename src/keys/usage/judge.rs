@@ -262,14 +262,12 @@ fn too_short(
     let days = |count: u32| some(u64::from(count), "day");
     let mut message =
         format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
-    if let Some(ShortDay { day, counted, logged, at_border, .. }) = hole {
+    if let Some(ShortDay { day, counted, logged, unsure, at_border, .. }) = hole {
+        let beside = if unsure > 0 { format!(" beside {unsure} that may not count") } else { String::new() };
         let why = if at_border {
             "calls were made within a minute of midnight".to_owned()
         } else {
-            format!(
-                "the metrics count {}, and the log has {logged} that must be among them",
-                some(counted, "call")
-            )
+            format!("the metrics count {}, and the log has {logged}{beside}", some(counted, "call"))
         };
         message = format!("{message}: on {} {why}", date(day));
     }

@@ -46,6 +46,9 @@ def call(method, url, headers, body=None, shown=None, repeats=None):
     repeats = method != "POST" if repeats is None else repeats
     data = None if body is None else json.dumps(body).encode()
     fields = {"User-Agent": "keyless", "Accept": "application/json", "Content-Type": "application/json", **headers}
+    if not re.fullmatch(r"https?://[!-~]+", url):
+        # What Python says of it would show a part of it.
+        raise Failed(f"{method} {shown}: not a URL, which begins with https:// and has no blanks")
     for attempt in range(5):
         wait, done = 2**attempt, True
         try:

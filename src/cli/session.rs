@@ -119,6 +119,7 @@ impl Session {
             target: target_of(options),
             interactive: io::stdin().is_terminal(),
             progress: spinner.clone(),
+            pace: crate::read::Pace::default(),
         };
         Ok(Self {
             azure,

@@ -97,6 +97,11 @@ impl Window {
         self.now.as_second().saturating_sub(LATE).div_euclid(DAY)
     }
 
+    /// Whether yesterday is not judged yet.
+    fn is_early(self) -> bool {
+        self.today() < self.last()
+    }
+
     /// The day of the newest calls.
     fn last(self) -> Day {
         self.now.as_second().div_euclid(DAY)
@@ -119,7 +124,8 @@ impl Window {
 }
 
 /// The begin of a day.
-fn begin(day: Day) -> Timestamp {
+#[must_use]
+pub(crate) fn begin(day: Day) -> Timestamp {
     Timestamp::from_second(day.saturating_mul(DAY)).unwrap_or_default()
 }
 

@@ -304,7 +304,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Write
         let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
         let body = declared(kind, step, &before);
         if let Some(live) = &live
-            && let Some(note) = needless(kind, step, live, body == before)
+            && let Some(note) = needless(kind, step, live, body == before || kind.never_changes())
         {
             return found(client, kind, step, (path, verb), live, note).await;
         }

@@ -301,6 +301,6 @@ fn a_paused_model_lets_keys_go_off_if_that_is_allowed() {
     let applied = folder.with_env("apply a.yaml --yes --verify --verify-wait 0 --allow-inconclusive", &env);
     applied
         .exits(0)
-        .says(&["not verified: deployment small of account chat", "\n    verified: keys of account chat"]);
+        .says(&["not verified: deployment small of account chat", "\nverified: keys of account chat"]);
     assert_eq!(off(), true);
 }

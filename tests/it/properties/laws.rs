@@ -374,8 +374,13 @@ fn one_alteration(case: &Case, tally: &mut Tally) -> Result<(), String> {
     place(&mut item.body, &unit.path, value.clone());
     tally.altered += 1;
     let loud = again(case, &after);
+    // Only OpenAI becomes AIServices in place.
+    let upgrades = unit.name() == "kind"
+        && value == "OpenAI"
+        && item.body["identity"]["type"].as_str().is_some_and(|kind| kind.contains("SystemAssigned"))
+        && item.body["properties"]["customSubDomainName"].is_string();
     let frozen = (frozen && !value.is_null())
-        || matches!(unit.name().as_str(), "location" | "kind" | "userOwnedStorage");
+        || (matches!(unit.name().as_str(), "location" | "kind" | "userOwnedStorage") && !upgrades);
     // Keys stay on while a declared assignment cannot be made; which assignments count, the reference says.
     let waits = quiet.plan.changes.iter().any(|change| {
         change.kind == "roleAssignments" && matches!(change.action, Action::Refused | Action::Unknown)

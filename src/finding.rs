@@ -161,7 +161,7 @@ codes! {
     PolicyRefusal = "policy-refusal", "a policy would refuse a write";
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
     MissingPermission = "missing-permission", "the caller lacks a permission for a step: a note in `plan`, an error in `apply`";
-    NotCompared = "not-compared", "a declared field that Azure does not show, so that nobody can tell whether it is as declared; `--rotate ADDRESS` sends it again";
+    NotCompared = "not-compared", "a declared field that Azure does not show, so keyless cannot compare it; `--rotate ADDRESS` sends it again";
     DeploymentPaused = "deployment-paused", "a plan pauses a model deployment, whose calls then fail";
     NotChecked = "not-checked", "a check that could not be made";
     // Consequences: what a plan takes from somebody or brings back, and no guard judges.

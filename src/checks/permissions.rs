@@ -63,10 +63,10 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
         }
     }
     let mut verdicts = Vec::new();
-    let mut told = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for ((at, action), steps) in needed {
         let query = query(&at);
-        if told.insert(at.clone()) {
+        if seen.insert(at.clone()) {
             case.items(&query, &format!("whether the caller has permission at `{at}`"), &mut verdicts);
         }
         let Some(Answer::Found(items)) = case.snapshot.get(&query) else { continue };

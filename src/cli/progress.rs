@@ -101,7 +101,7 @@ impl Observer for Spinner {
                     self.line(&format!("{} {}: {}\n", event.method, one_line(&event.path), one_line(&text)));
                 }
             }
-            What::Retrying { .. } | What::State { .. } => {}
+            What::State { .. } => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Declared fields that Azure does not show of a resource that stays as it is: nobody can tell whether they are as declared.
+//! Declared fields that Azure does not show of a resource that stays as it is: whether they are as declared is not known.
 //!
 //! Pure. Secrets, which Azure never shows, are not among them: specs say that they are never compared.
 

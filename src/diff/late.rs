@@ -72,7 +72,7 @@ pub(super) fn hold_back(
             )
         } else if let Some(grant) = elsewhere() {
             let stack = &grant.stack;
-            // Of an unknown principal nobody can tell.
+            // Not known of an unknown principal.
             let state = if grant.open.is_some() { "cannot be resolved" } else { "does not exist yet" };
             let not = format!("of stack `{stack}`, which is not selected in this run, {state}");
             ("role assignment", grant, not, format!("apply stack `{stack}`, or select it too"))

@@ -181,7 +181,7 @@ impl Known<'_> {
         // A resource created next to it needs another name.
         match live.passing(snapshot).filter(|_| live.id != wanted.id) {
             Some(passing) => {
-                findings.push(passing::told(&wanted, live, &passing));
+                findings.push(passing::finding(&wanted, live, &passing));
                 absent(wanted, loaded, snapshot, parents, findings)
             }
             None => fit(compare(wanted, live, findings), snapshot, findings),

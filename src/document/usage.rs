@@ -31,7 +31,7 @@ pub struct Verdicts {
     pub calls_without_name: usize,
     /// Accounts with calls, none of them with a key.
     pub no_key_call_seen: usize,
-    /// Accounts that nobody called.
+    /// Accounts without any call.
     pub no_call: usize,
     /// Accounts that do not accept keys.
     pub keys_off: usize,

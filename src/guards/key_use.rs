@@ -29,7 +29,7 @@ pub(super) fn objections(
         let Some(terms) = plan.key_usage.iter().find(is_about) else { continue };
         let off = format!("the plan turns off API keys of account `{}`", id.name());
         let Some(found) = &terms.found else {
-            let message = format!("{off}, and nobody asked who still uses them");
+            let message = format!("{off}, and it was not checked who still uses them");
             objections.push(Objection::at(Rule::KeyUse, &id, message));
             continue;
         };

@@ -199,8 +199,10 @@ impl Declaring for CapabilityHosts {
             for (below, message) in named_twice.collect::<Vec<_>>() {
                 wrong(&below, message, "remove one of the two");
             }
+            // The list of an account that is taken as given holds only what the stack adds.
+            let shared = account.connections.as_ref().filter(|_| !account.existing);
             let Some(project) = project else {
-                let Some(shared) = &account.connections else { continue };
+                let Some(shared) = shared else { continue };
                 let is_declared = |name: &str| shared.iter().any(|each| each.name.eq_ignore_ascii_case(name));
                 for name in named(host).filter(|name| !is_declared(name)) {
                     let message = format!("account `{}` declares no connection `{name}`", account.name);
@@ -214,8 +216,6 @@ impl Declaring for CapabilityHosts {
                 let message = format!("the capability host of a project has no `{name}`");
                 wrong(&format!("/{name}"), message, "remove it, or move it to the account's capability host");
             }
-            // The list of an account that is taken as given holds only what the stack adds.
-            let shared = account.connections.as_ref().filter(|_| !account.existing);
             let (Some(own), Some(shared)) = (&project.connections, shared) else { continue };
             let is_declared =
                 |name: &str| own.iter().chain(shared).any(|each| each.name.eq_ignore_ascii_case(name));
@@ -331,14 +331,14 @@ impl Comparing for CapabilityHosts {
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         let id = body["id"].as_str().unwrap_or_default();
-        let told = |change: &FieldChange| {
+        let difference = |change: &FieldChange| {
             let message = format!("{NEVER}: `{}` of {} differs", change.path.join("."), desired.title);
             let finding = Finding::error(Code::ImmutableField, message);
             finding.at(change.span.unwrap_or(desired.span)).hint(format!(
                 "write the live value; or delete it, which loses the state of its agents, and apply again: az resource delete --ids {id}"
             ))
         };
-        fields.iter().map(told).collect()
+        fields.iter().map(difference).collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {

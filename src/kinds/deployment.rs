@@ -58,7 +58,7 @@ const FIELDS: &[Field] = &[
     // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
     Field::new("model/version", Compare::Equal).change(Mutability::Apart),
     Field::new("sku/name", Compare::IgnoreCase),
-    // Not shown where nobody chose one: Azure then uses this one.
+    // Not shown if none was chosen: Azure then uses this one.
     Field::new("raiPolicyName", Compare::IgnoreCase).absent("\"Microsoft.DefaultV2\"").guarded(&[]),
     Field::new("model/publisher", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),
@@ -188,8 +188,9 @@ impl Declaring for Deployments {
                 rules::name(loaded, &pointer, &deployment.name, self.noun(), 1..=64, findings);
                 rules::nulls(loaded, &pointer, self.noun(), findings);
                 rules::tags(loaded, &pointer, deployment.tags.as_ref(), findings);
-                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, &account.rai_policies)
-                else {
+                // The list of an account that is taken as given holds only what the stack adds.
+                let policies = account.rai_policies.as_ref().filter(|_| !account.existing);
+                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, policies) else {
                     continue;
                 };
                 let declared = || policies.iter().any(|each| each.name.eq_ignore_ascii_case(policy));

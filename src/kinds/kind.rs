@@ -315,7 +315,7 @@ pub trait Wording: Described {
         None
     }
     /// The title of a planned change, from its id and patch alone.
-    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         children::title_of(registered(self.name()), id)
     }
     /// The title of a live one, with names for role and principal.

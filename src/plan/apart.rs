@@ -71,7 +71,7 @@ pub fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
 }
 
 /// Adds to titles where it is, if their names do not say which one is meant, and they do not say it yet.
-pub fn tell(changes: &mut [PlannedChange]) {
+pub fn distinguish(changes: &mut [PlannedChange]) {
     let apart = Apart::of(changes.iter().filter_map(stands_on));
     if apart.0.is_empty() {
         return;

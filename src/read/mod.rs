@@ -123,7 +123,7 @@ fn unanswered(query: &Query, error: &arm::Error) -> Answer {
             absent()
         }
         arm::ErrorKind::Denied => Answer::Denied(refusal(error)),
-        // The group of a list that is not the group's own, or whose first page was read: nobody needs to create it.
+        // The group of a list that is not the group's own, or whose first page was read: no one needs to create it.
         _ if error.has_code("ResourceGroupNotFound") => {
             let hint =
                 Some("run the command again: Azure contradicts itself, probably temporarily".to_owned());

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use maud::Markup;
 
 use super::alike::{alike, together};
-use super::entry::short;
 use super::html;
 use super::keys;
 use super::markdown::{CUT, place, push};
@@ -236,7 +235,7 @@ fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
 
 /// A principal in a list.
 fn in_short(holder: &Holder) -> String {
-    let who = short(&called(&holder.kind, &holder.id, holder.name.as_deref()));
+    let who = called(&holder.kind, &holder.id, holder.name.as_deref());
     match holder {
         Holder { orphaned: true, .. } => format!("{who} [orphaned]"),
         Holder { kind, .. } if kind.ends_with("Group") => format!("{who} and its members"),

@@ -28,4 +28,5 @@ mod tables;
 pub mod text;
 mod usage;
 mod verify;
+mod weight;
 mod words;

@@ -136,10 +136,18 @@ fn undeclared_once(findings: Vec<FindingEntry>, changes: &[PlannedChange]) -> Ve
 
 /// A remedy for several resources.
 fn of_several(hint: &str) -> String {
-    let words =
-        [("delete it", "delete them"), ("declare it", "declare them"), ("accepts it", "accepts them")];
+    let words = [
+        ("delete it", "delete them"),
+        ("deletes it", "deletes them"),
+        ("in it still works", "in them still works"),
+        ("declare it", "declare them"),
+        ("accepts it", "accepts them"),
+    ];
     words.into_iter().fold(hint.to_owned(), |hint, (one, many)| hint.replace(one, many))
 }
+
+/// The most resources that a finding about several names.
+const NAMED: usize = 10;
 
 /// One line of a spec that several resources inherit, and that none of them can take: one finding.
 fn immutable_once(findings: Vec<FindingEntry>) -> Vec<FindingEntry> {
@@ -155,10 +163,11 @@ fn immutable_once(findings: Vec<FindingEntry>) -> Vec<FindingEntry> {
             once.extend(all);
             continue;
         };
-        let names: Vec<String> = all
-            .iter()
-            .filter_map(|finding| Some(immutable(finding)?.1.split_once(' ')?.1.to_owned()))
-            .collect();
+        let name = |finding: &FindingEntry| Some(immutable(finding)?.1.split_once(' ')?.1.to_owned());
+        let mut names: Vec<String> = all.iter().take(NAMED).filter_map(name).collect();
+        names.extend(
+            all.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")),
+        );
         let message = format!("{field} of {} {noun}s{why} ({})", all.len(), names.join(", "));
         once.extend(all.into_iter().next().map(|first| FindingEntry { message, ..first }));
     }

@@ -11,12 +11,13 @@ use serde_json::Value;
 
 use super::access::changes;
 use super::cause;
-use super::entry::{DEFAULT, Entry, Prominence, Shown};
+use super::entry::{DEFAULT, Entry, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
 use super::people;
 use super::remarks::{self, NAMED, OF_FINDINGS};
 use super::summary::{Counted, Side, listed, summary};
+use super::weight::{Prominence, decides, weight};
 use super::words;
 use crate::diff::field;
 use crate::document::report::{Outcome, Report, Status, Tally};
@@ -141,19 +142,6 @@ pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> Str
     text
 }
 
-/// How important a change is if there is no room for all.
-pub(super) fn weight(sort: Counted) -> Prominence {
-    match sort {
-        Counted::Update | Counted::Undeclared | Counted::NotJudged => Prominence::Changed,
-        Counted::Changed => Prominence::Differs,
-        Counted::Refused | Counted::Unknown | Counted::Drifted | Counted::Missing | Counted::Extra => {
-            Prominence::Named
-        }
-        Counted::Delete => Prominence::Deleted,
-        _ => Prominence::New,
-    }
-}
-
 /// A change in a plan's words; `address` as for `cause::line`.
 pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
     let sort = Counted::of(change, Side::Plan);
@@ -170,6 +158,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
     let field = |field| Shown {
         label: label(&change.kind, field),
         lines: shown(change, field),
+        decides: decides(&change.kind, field),
         places: field.source.iter().cloned().collect(),
     };
     Entry {
@@ -177,7 +166,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         sign,
         style,
         sort,
-        weight: weight(sort),
+        weight: weight(change, sort),
         is_new: matches!(change.action, Action::Create | Action::Restore),
         title: change.title.clone(),
         items: Vec::new(),
@@ -190,7 +179,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
 }
 
 /// What happens besides the change itself: drift of omitted fields, and what is deleted with it.
-pub(super) fn besides(change: &PlannedChange) -> Vec<String> {
+fn besides(change: &PlannedChange) -> Vec<String> {
     let drift = omitted(change).into_iter().map(|what| format!("drift: {what}"));
     drift.chain(along(change)).collect()
 }

@@ -122,10 +122,14 @@ impl Gate {
             ProofResult::Inconclusive => !self.lenient,
             ProofResult::Disproven => true,
         };
-        let Some(check) = verification.checks.iter().find(stops) else {
+        let mut stopping: Vec<&Proof> = verification.checks.iter().filter(stops).collect();
+        // The worst comes first: what is disproven no option lets pass.
+        stopping.sort_by_key(|check| check.outcome == ProofResult::Inconclusive);
+        let told = |check: &Proof| format!("{}: {}", check.title(), check.message);
+        let Some(check) = stopping.first() else {
             let said = |check: &Proof| {
                 let name = if check.outcome == ProofResult::Proven { "verified" } else { "not verified" };
-                Output { name: name.to_owned(), value: format!("{}: {}", check.title(), check.message) }
+                Output { name: name.to_owned(), value: told(check) }
             };
             return Ok(verification.checks.iter().map(said).collect());
         };
@@ -137,7 +141,8 @@ impl Gate {
             Some(hint) => format!("{hint}; then apply again{way_out}"),
             None => format!("apply again{way_out}"),
         };
-        Err(Stop { cause: format!("{so}: {}: {}", check.title(), check.message), hint })
+        let all: Vec<String> = stopping.iter().map(|check| told(check)).collect();
+        Err(Stop { cause: format!("{so}: {}", all.join("; ")), hint })
     }
 }
 

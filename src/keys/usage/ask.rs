@@ -84,7 +84,7 @@ fn by_group<'a>(subjects: &[&'a AskedAccount]) -> BTreeMap<ResourceId, Vec<&'a A
     groups
 }
 
-/// Whether the log may be there. An account that nobody called by its metrics may have been asked for what they do not count.
+/// Whether the log may be there. An account without calls in its metrics may have been asked for what they do not count.
 fn may_have_log(subject: &AskedAccount, snapshot: &Snapshot) -> bool {
     sinks(&subject.id, snapshot).map_or(true, |sinks| !sinks.workspaces.is_empty())
 }

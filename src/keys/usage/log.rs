@@ -1,7 +1,7 @@
 //! The request log of accounts in Azure Monitor: the query, and what its answer says.
 //!
 //! The log has no field for how a call was authenticated. It names the caller of a call with a token (`objectId`, and `callerObjectId` in
-//! newer records), and nobody for a call with a key. Newer calls have two records with the same correlation id, one of them nearly empty,
+//! newer records), and none for a call with a key. Newer calls have two records with the same correlation id, one of them nearly empty,
 //! so records are put together to calls first. Fields are looked for in the text of a record: Azure has moved them before.
 //!
 //! The query goes to the account or its resource group through Azure Resource Manager, which looks in every workspace that has logs of it.

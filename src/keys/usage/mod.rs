@@ -1,7 +1,7 @@
 //! Who still uses API keys of accounts: what is asked, and what the answers prove.
 //!
 //! Pure. No log of Azure says whether a call was made with a key. The request log (`log`) names callers with a token, so a call that
-//! succeeded without a name was made with a key. Metrics (`metrics`) count all calls: they prove that nobody called, or that the log is
+//! succeeded without a name was made with a key. Metrics (`metrics`) count all calls: they prove that there was no call, or that the log is
 //! incomplete. Diagnostic settings (`settings`) say where the log goes. `fetched` reads from the activity log who listed keys, which is no
 //! use. `queries` says what is still to be asked, `evidence` reads the answers, and `judge` is the only place that draws a conclusion.
 //!

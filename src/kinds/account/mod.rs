@@ -285,9 +285,8 @@ impl Reading for Accounts {
         let mut queries = Vec::new();
         // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
         let live = self.inventory(stacks, snapshot);
-        for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-            for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
-                let id = id_of(&loaded.spec, account);
+        for loaded in stacks {
+            for (_, id, _) in existing::own(loaded) {
                 if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
                     continue;
                 }
@@ -446,7 +445,7 @@ impl Wording for Accounts {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
     }
 
-    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         format!("account {}", id.name())
     }
 

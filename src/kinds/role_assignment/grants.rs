@@ -12,7 +12,7 @@ use crate::kinds::desired::Desired;
 use crate::kinds::{self, project, sql_role_assignment};
 use crate::principals;
 use crate::snapshot::{Query, Snapshot};
-use crate::spec::model::{Account, Principal, Spec};
+use crate::spec::model::{Account, Principal, RoleAssignment, ScopedRoleAssignment, Spec};
 use crate::spec::{self, Loaded};
 
 /// A declared assignment before its principals are expanded, from anywhere in the spec.
@@ -25,6 +25,27 @@ pub(super) struct DeclaredGrant<'a> {
     pub(super) principals: &'a [Principal],
     pub(super) conditional: bool,
     pub(super) explicit_version: bool,
+}
+
+impl<'a> DeclaredGrant<'a> {
+    fn new(
+        pointer: String,
+        scope: ResourceId,
+        after: Vec<Key>,
+        place: String,
+        assignment: &'a RoleAssignment,
+    ) -> Self {
+        Self {
+            pointer,
+            scope,
+            after,
+            place,
+            role: &assignment.role,
+            principals: &assignment.principals,
+            conditional: assignment.condition.is_some(),
+            explicit_version: assignment.condition_version.is_some(),
+        }
+    }
 }
 
 /// The roles that a spec gives, as it names them, and the scopes.
@@ -50,30 +71,17 @@ pub(super) fn grants(spec: &Spec) -> Vec<DeclaredGrant<'_>> {
     let accounts: Vec<ResourceId> = spec.accounts.iter().map(|account| id_of(spec, account)).collect();
     for ((index, account), scope) in spec.accounts.iter().enumerate().zip(&accounts) {
         for (nested, assignment) in account.role_assignments.iter().enumerate() {
-            grants.push(DeclaredGrant {
-                pointer: format!("/accounts/{index}/roleAssignments/{nested}"),
-                after: vec![account::key(scope)],
-                scope: scope.clone(),
-                place: address_of(account),
-                role: &assignment.role,
-                principals: &assignment.principals,
-                conditional: assignment.condition.is_some(),
-                explicit_version: assignment.condition_version.is_some(),
-            });
+            let pointer = format!("/accounts/{index}/roleAssignments/{nested}");
+            let after = vec![account::key(scope)];
+            grants.push(DeclaredGrant::new(pointer, scope.clone(), after, address_of(account), assignment));
         }
         for (at, project) in account.projects.iter().flatten().enumerate() {
             let id = scope.child("projects", &project.name);
             for (nested, assignment) in project.role_assignments.iter().enumerate() {
-                grants.push(DeclaredGrant {
-                    pointer: format!("/accounts/{index}/projects/{at}/roleAssignments/{nested}"),
-                    after: vec![account::key(scope), project::key(&id)],
-                    scope: id.clone(),
-                    place: format!("{}/projects/{}", address_of(account), project.name),
-                    role: &assignment.role,
-                    principals: &assignment.principals,
-                    conditional: assignment.condition.is_some(),
-                    explicit_version: assignment.condition_version.is_some(),
-                });
+                let pointer = format!("/accounts/{index}/projects/{at}/roleAssignments/{nested}");
+                let after = vec![account::key(scope), project::key(&id)];
+                let place = format!("{}/projects/{}", address_of(account), project.name);
+                grants.push(DeclaredGrant::new(pointer, id.clone(), after, place, assignment));
             }
         }
     }
@@ -82,23 +90,33 @@ pub(super) fn grants(spec: &Spec) -> Vec<DeclaredGrant<'_>> {
     let declared = |scope: &ResourceId, collection, ids: &BTreeSet<ResourceId>| {
         scope.up_to(collection).filter(|id| ids.contains(id))
     };
-    for (index, assignment) in spec.role_assignments.iter().enumerate() {
-        let Some(scope) = scope_of(spec, &assignment.scope) else { continue };
+    for (index, ScopedRoleAssignment { scope: place, assignment }) in spec.role_assignments.iter().enumerate()
+    {
+        let Some(scope) = scope_of(spec, place) else { continue };
         // An assignment on an account of this file, or on its children, waits for the account, wherever it is declared.
         let account = declared(&scope, "accounts", &accounts);
         let project = declared(&scope, "projects", &projects);
-        grants.push(DeclaredGrant {
-            pointer: format!("/roleAssignments/{index}"),
-            after: account.iter().map(account::key).chain(project.iter().map(project::key)).collect(),
-            scope,
-            place: assignment.scope.clone(),
-            role: &assignment.role,
-            principals: &assignment.principals,
-            conditional: assignment.condition.is_some(),
-            explicit_version: assignment.condition_version.is_some(),
-        });
+        let after = account.iter().map(account::key).chain(project.iter().map(project::key)).collect();
+        let pointer = format!("/roleAssignments/{index}");
+        grants.push(DeclaredGrant::new(pointer, scope, after, place.clone(), assignment));
     }
     grants
+}
+
+/// Every declared assignment with its pointer, even if its scope is invalid: those of accounts and projects first, then the file's.
+pub(super) fn assignments(spec: &Spec) -> impl Iterator<Item = (String, &RoleAssignment)> {
+    fn of(holder: String, list: &[RoleAssignment]) -> impl Iterator<Item = (String, &RoleAssignment)> {
+        let pointer = move |index| format!("{holder}/roleAssignments/{index}");
+        list.iter().enumerate().map(move |(index, assignment)| (pointer(index), assignment))
+    }
+    let nested = spec.accounts.iter().enumerate().flat_map(|(at, account)| {
+        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(nested, project)| {
+            of(format!("/accounts/{at}/projects/{nested}"), &project.role_assignments)
+        });
+        of(format!("/accounts/{at}"), &account.role_assignments).chain(projects)
+    });
+    let scoped = spec.role_assignments.iter().enumerate();
+    nested.chain(scoped.map(|(index, each)| (format!("/roleAssignments/{index}"), &each.assignment)))
 }
 
 /// Every principal of a spec, with its pointer.
@@ -174,7 +192,7 @@ pub(crate) fn holders(beside: &[Desired]) -> Vec<GivenBeside> {
     let holder = |each: &Desired| {
         let text = |name: &str| each.declared.get(name).and_then(Value::as_str);
         let principal = text("principalId").map(comparable);
-        // Whoever is not in the directory is nobody; whoever could not be looked up may be an identity, unless it is a person or a group.
+        // A principal that is not in the directory has no identity; one that could not be looked up may be an identity, unless it is a person or a group.
         let may_be =
             matches!(each.open, Some(Open::Unknown(_))) && text("principalType") == Some("ServicePrincipal");
         let (scope, stack) = (each.kind.applies_to(&each.id), each.stack.clone());

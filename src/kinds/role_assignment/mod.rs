@@ -24,7 +24,7 @@ mod unread;
 
 pub(crate) use declared::is_named_by_keyless;
 pub(super) use declared::{Who, complete, hosts_of, needed_by_project, unproven_id, who};
-use grants::{DeclaredGrant, beside_retired, grants, scope_of};
+use grants::{DeclaredGrant, assignments, beside_retired, grants, scope_of};
 pub use grants::{GivenBeside, principals_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
 pub(super) use orphans::{Gone, orphaned, principal, strangers};
@@ -439,8 +439,8 @@ impl Wording for RoleAssignments {
         Some(said.role().map_or_else(|| written.to_owned(), |role| roles.display_name(role)))
     }
 
-    fn told(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
-        planned::told(id, change, roles)
+    fn planned_title(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
+        planned::title(id, change, roles)
     }
 }
 

@@ -137,7 +137,7 @@ fn named(name: &str, bodies: &[Body], holder: &ResourceId, span: Span) -> Result
     // Azure lists over a thousand roles, and a spec may name one many times: only those that count are parsed.
     match Catalogue::of(bodies.iter().filter(is_called)).by_name(name) {
         Named::One(id) => Ok(id),
-        Named::Nobody => {
+        Named::Unknown => {
             let hint = match nearest(name, Catalogue::of(bodies.iter()).names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "list them: az role definition list --query [].roleName; a custom role can be assigned only below its assignable scopes".to_owned(),

@@ -163,7 +163,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
     let called = Called { roles: snapshot.roles(), names: &names };
     let terms = snapshot.terms();
     let counts = |live: &Live| !lasts(live) || terms.ending(&live.id).is_some();
-    let mut told: BTreeSet<&ResourceId> = BTreeSet::new();
+    let mut seen: BTreeSet<&ResourceId> = BTreeSet::new();
     for (live, desired) in meant(stacks, live, snapshot, counts) {
         let title = || RoleAssignments.title(&live.body, &called);
         let ending = terms.ending(&live.id);
@@ -181,7 +181,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
             continue;
         }
         let stands_in = passing(live, snapshot).is_none() || live.id == desired.id;
-        if let Some(term) = ending.filter(|_| stands_in && told.insert(&live.id)) {
+        if let Some(term) = ending.filter(|_| stands_in && seen.insert(&live.id)) {
             findings.push(until(term, &title(), live, snapshot).at(desired.span));
         }
     }

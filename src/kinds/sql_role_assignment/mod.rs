@@ -398,7 +398,7 @@ impl Wording for SqlRoleAssignments {
         format!("{} {} -> {who} on {on}", self.noun(), role_name(role))
     }
 
-    fn told(&self, id: &ResourceId, change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, change: &PlannedChange, _roles: &Catalogue) -> String {
         let patch = change.patch();
         let text = |name: &str| patch.get(name).and_then(Value::as_str);
         let database = id.parent().unwrap_or_else(ResourceId::root);

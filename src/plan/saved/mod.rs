@@ -85,6 +85,8 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         let id = plan.changes[index].id.clone();
         return Err(SavedError::Flaw { place: index + 1, id, flaw });
     }
+    // A file may claim more than it shows.
+    plan.known = plan.known.max(plan.judged());
     plan.steps = steps::steps(&plan.changes);
     if steps::are_circular(&plan.steps) {
         return Err(SavedError::Circle);
@@ -100,7 +102,7 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         }
         change.unverified = true;
     }
-    apart::tell(&mut plan.changes);
+    apart::distinguish(&mut plan.changes);
     Ok(plan)
 }
 
@@ -146,8 +148,8 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
 /// Deletes of the plan that a new plan would not make, with the reason.
 #[must_use]
 pub fn spared(plan: &Plan, why: &[(usize, String)]) -> Vec<FindingEntry> {
-    let told = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
-    told.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
+    let stale = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
+    stale.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
 }
 
 /// Completes a plan from unchanged live state: earlier field values and titles are read from there. Resources with a mark of a stack other
@@ -198,7 +200,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         };
         findings.push(finding(Code::ForeignMark, change, &why));
     }
-    apart::tell(&mut plan.changes);
+    apart::distinguish(&mut plan.changes);
     findings
 }
 

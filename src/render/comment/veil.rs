@@ -81,7 +81,8 @@ impl Withheld {
     fn known(&self, text: &[Letter<'_>]) -> Option<(usize, String)> {
         let is_here = |known: &[char]| {
             text.len() >= known.len()
-                && text.get(known.len()).is_none_or(|next| !next.read.is_alphanumeric())
+                && (known.last().is_some_and(|last| !last.is_alphanumeric())
+                    || text.get(known.len()).is_none_or(|next| !next.read.is_alphanumeric()))
                 && known.iter().zip(text).all(|(known, letter)| letter.read.to_lowercase().eq([*known]))
         };
         let (known, word) = self.known.iter().find(|(known, _)| is_here(known))?;
@@ -166,13 +167,15 @@ fn down_level_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
 /// A name with which somebody signs in: `alice@contoso.com`.
 fn sign_in_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
     let name = run(text, |c| c.is_alphanumeric() || "._%+'#$&!~^-".contains(c));
-    let domain =
-        text.get(name..).filter(|rest| name > 0 && rest.first().is_some_and(|next| next.read == '@'))?;
-    let length = run(&domain[1..], |c| c.is_alphanumeric() || ".-".contains(c));
-    let domain = read(&domain[1..=length]);
+    // As URLs encode it, the sign in the middle reads like a part of the name.
+    let encoded = (1..name).find(|at| read(&text[*at..text.len().min(at + 3)]) == "%40");
+    let is_at = text.get(name).is_some_and(|next| name > 0 && next.read == '@');
+    let (name, sign) = if is_at { (name, 1) } else { (encoded?, 3) };
+    let rest = &text[name + sign..];
+    let domain = read(&rest[..run(rest, |c| c.is_alphanumeric() || ".-".contains(c))]);
     let bare = domain.trim_end_matches(['.', '-']);
     let is_name = bare.contains('.') || bare.len() > 1 && bare.starts_with(char::is_alphabetic);
-    is_name.then(|| (name + 1 + bare.chars().count(), USER.to_owned()))
+    is_name.then(|| (name + sign + bare.chars().count(), USER.to_owned()))
 }
 
 /// Whether what stands before is the end of a letter as URLs encode it: `%2F`.
@@ -313,6 +316,7 @@ mod tests {
             (&format!("x{guid}, subscriptions%2F{guid}y"), "x0a1b2c3d…, subscriptions%2F0a1b2c3d…y"),
             ("v203.0.113.10 203.0.113.11_a", "v(address withheld) (address withheld)_a"),
             ("owner%3Dalice@contoso.com", "(name withheld)"),
+            ("u=alice%40contoso.com, 100%40", "u=(name withheld), 100%40"),
             ("by CORP\\\\alice.o, C:\\\\x", "by (name withheld), C:\\\\x"),
             ("gpt-4o 2024-08-06, 1.5 @team #7 a: :b", "gpt-4o 2024-08-06, 1.5 @team #7 a: :b"),
             ("`specs/a.yaml:7` & \\[x\\] ä", "`specs/a.yaml:7` & \\[x\\] ä"),

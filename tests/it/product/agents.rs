@@ -293,6 +293,15 @@ fn a_project_has_a_list_of_roles_of_its_own_and_its_identity_stands_in_connectio
         folder.write("a.yaml", spec(wrong));
         folder.keyless("validate a.yaml").exits(1).complains(&[said]);
     }
+    for (identity, said) in [
+        ("identity: None", "project `main` is declared without an identity of its own"),
+        ("identity: {systemAssigned: false}", "declare `identity: SystemAssigned` for it"),
+    ] {
+        let none = spec("${project.chat/main.principalId}")
+            .replace("- name: main\n", &format!("- name: main\n        {identity}\n"));
+        folder.write("a.yaml", none);
+        folder.keyless("validate a.yaml").exits(1).complains(&[said]);
+    }
     folder.write(
         "a.yaml",
         spec("x")

@@ -15,6 +15,7 @@ mod connections;
 mod consequences;
 mod contradictions;
 mod cosmos_roles;
+mod crowds;
 mod defaults;
 mod deployments;
 mod drift;

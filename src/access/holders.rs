@@ -6,7 +6,7 @@ use crate::body::{AssignmentBody, PRINCIPAL_TYPES};
 use crate::document::access::{Callable, Holder, Models, Reach, Through};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::Placed;
-use crate::rbac::{self, Catalogue, Publisher, Reached, Role};
+use crate::rbac::{self, Catalogue, Opened, Publisher, Role};
 
 /// What the assignments say about one account.
 #[derive(Default)]
@@ -43,10 +43,10 @@ pub(super) fn kind_of<'a>(said: AssignmentBody<'a>, types: &BTreeMap<String, &'s
 /// Which models a role lets somebody call.
 fn models(role: &Role) -> Models {
     let [openai, anthropic, others] = Publisher::ALL.map(|publisher| match role.reaches(publisher) {
-        Reached::None => Callable::None,
-        Reached::Perhaps => Callable::Perhaps,
-        Reached::Some => Callable::Some,
-        Reached::All => Callable::All,
+        Opened::None => Callable::None,
+        Opened::Perhaps => Callable::Perhaps,
+        Opened::Some => Callable::Some,
+        Opened::All => Callable::All,
     });
     Models { openai, anthropic, others }
 }

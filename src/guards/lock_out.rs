@@ -219,7 +219,7 @@ impl Ways<'_> {
         } else if !grant.role.is_some_and(may) {
             Some(Flaw::OtherCalls)
         } else if !grant.role.is_some_and(can) {
-            Some(Flaw::MayBeOtherCalls)
+            Some(if calls.is_some() { Flaw::UncertainCalls } else { Flaw::MayBeOtherCalls })
         } else if if is_service { grant.is_conditional() } else { !grant.certainly_lets(calls) } {
             Some(Flaw::Conditional)
         } else {
@@ -239,6 +239,8 @@ enum Flaw {
     MayBeOwn,
     /// It is not known whether its role permits a call that the deployed models need.
     MayBeOtherCalls,
+    /// Azure does not document whether the calls that the deployed models need take what its role permits.
+    UncertainCalls,
     /// Made by hand next to a declared list.
     ByHand,
     /// It expires.
@@ -256,7 +258,10 @@ enum Flaw {
 impl Flaw {
     /// Whether it may allow calls all the same.
     fn is_doubt(self) -> bool {
-        matches!(self, Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls)
+        matches!(
+            self,
+            Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls | Self::UncertainCalls
+        )
     }
 
     /// Whether it allows calls for now.
@@ -271,6 +276,7 @@ impl Flaw {
             Self::MayEnd => "may be temporary: `roleAssignmentScheduleInstances` could not be read; assignments that keyless creates are permanent".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
             Self::MayBeOtherCalls => "may not permit calls to the deployed models, which could not be read: the caller needs to read the account's `deployments`".to_owned(),
+            Self::UncertainCalls => "may not permit calls to the deployed models: which data actions they take is not documented".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "are temporary".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),

@@ -58,6 +58,7 @@ const NAMES: &[&str] = &[
     "keySource",
     "keyVaultProperties",
     "keyVaultUri",
+    "kind",
     "metadata",
     "mode",
     "model",

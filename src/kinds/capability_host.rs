@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
-    account, children, connection, merge, project, role_assignment, rules, shape,
+    account, children, connection, merge, placed, project, role_assignment, rules, shape,
 };
 use crate::document::{Action, PlannedChange};
 use crate::finding::{Code, Finding};
@@ -240,6 +240,38 @@ impl Declaring for CapabilityHosts {
         }
         all
     }
+
+    /// Azure has one host for each account and project, whatever its name.
+    fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let Some(parent) = desired.id.parent() else { return Vec::new() };
+        let list = children::list(self, &parent);
+        let mut live = snapshot.items(&list).filter_map(|body| placed(body));
+        let Some(other) = live.find(|id| id.parent().as_ref() == Some(&parent) && *id != desired.id) else {
+            return Vec::new();
+        };
+        let holder = if parent.segment_after("projects").is_some() { "project" } else { "account" };
+        let message = format!(
+            "{} cannot be created: {holder} `{}` has capability host `{}`, and Azure permits one for each {holder}",
+            desired.title,
+            parent.name(),
+            other.name()
+        );
+        let hint = if is_own(&other) {
+            format!(
+                "Azure made that one for an account whose agents run in a subnet: remove `{LIST}` of the account"
+            )
+        } else {
+            format!(
+                "write its name; or delete it, which loses the state of its agents, and apply again: az resource delete --ids {other}"
+            )
+        };
+        vec![Finding::error(Code::ImmutableField, message).at(desired.span).hint(hint)]
+    }
+}
+
+/// Whether Azure made it itself.
+fn is_own(id: &ResourceId) -> bool {
+    id.as_str().trim_end_matches('/').to_ascii_lowercase().ends_with(OWN)
 }
 
 /// What the host of a project needs: the account's host, the connections that it names, and the roles of the project's identities on what
@@ -287,6 +319,10 @@ impl Reading for CapabilityHosts {
 impl Comparing for CapabilityHosts {
     fn mark(&self, _body: &Value) -> Option<String> {
         None
+    }
+
+    fn never_changes(&self) -> bool {
+        true
     }
 
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {

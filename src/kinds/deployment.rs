@@ -245,6 +245,10 @@ impl Comparing for Deployments {
                 change.change = Mutability::Apart;
             }
         }
+        let is_paused =
+            |change: &&FieldChange| change.path == ["deploymentState"] && change.after == "Paused";
+        let mut notes: Vec<Finding> =
+            fields.iter().filter(is_paused).map(|change| paused(desired, change)).collect();
         let upgrades = desired.declared.get("versionUpgradeOption").and_then(Value::as_str);
         let by_itself = upgrades.is_some_and(|option| option != "NoAutoUpgrade");
         let moved = fields.iter().position(|change| {
@@ -252,7 +256,7 @@ impl Comparing for Deployments {
         });
         // A different model has its own versions.
         let Some(at) = moved.filter(|_| fields.iter().all(|change| change.path != ["model", "name"])) else {
-            return Vec::new();
+            return notes;
         };
         let change = fields.remove(at);
         let text = |value: &Value| value.as_str().unwrap_or("not set").to_owned();
@@ -266,7 +270,10 @@ impl Comparing for Deployments {
             "write `{}`, or pin the version with `versionUpgradeOption: NoAutoUpgrade`",
             text(&change.before)
         );
-        vec![Finding::note(Code::VersionMoved, message).at(change.span.unwrap_or(desired.span)).hint(hint)]
+        notes.push(
+            Finding::note(Code::VersionMoved, message).at(change.span.unwrap_or(desired.span)).hint(hint),
+        );
+        notes
     }
 
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
@@ -314,6 +321,16 @@ impl Wording for Deployments {
         }
         spec
     }
+}
+
+/// A note that a running deployment will answer no more calls.
+fn paused(desired: &Desired, change: &FieldChange) -> Finding {
+    let message = format!(
+        "{} is paused by this plan: until it runs again, Azure answers its calls with 423",
+        desired.title
+    );
+    let hint = "`deploymentState: Running` resumes it";
+    Finding::note(Code::DeploymentPaused, message).at(change.span.unwrap_or(desired.span)).hint(hint)
 }
 
 /// The named members of an object as a new object, if there are any.

@@ -112,9 +112,12 @@ impl Desired {
         self.kind.soft_deleting()?.remains(self, snapshot)
     }
 
-    /// Whether it declares something that Azure does not show, or not always.
+    /// Whether it declares something that Azure does not show, or not always, and that can be sent again.
     #[must_use]
     pub fn holds_unshown(&self) -> bool {
+        if self.kind.never_changes() {
+            return false;
+        }
         let is_unshown = |compare| matches!(compare, Compare::Unshown | Compare::IfShown);
         self.kind.fields().iter().filter(|field| is_unshown(field.compare)).any(|field| {
             let mut segments = field.path.split('/');

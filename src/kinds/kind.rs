@@ -250,6 +250,10 @@ pub trait Comparing: Described {
     fn weigh(&self, _desired: &Desired, _body: &Value, _fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         Vec::new()
     }
+    /// Whether Azure never changes one: nothing of it is sent again.
+    fn never_changes(&self) -> bool {
+        false
+    }
     /// Why the differences of a live resource cannot be written, according to Azure's answers.
     fn unfit(&self, _desired: &Desired, _fields: &[FieldChange], _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()

@@ -197,7 +197,7 @@ pub enum Publisher {
 
 /// How many of a publisher's models a role lets somebody call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reached {
+pub enum Opened {
     /// None.
     None,
     /// Some at most, and that is not certain.
@@ -234,16 +234,16 @@ impl Publisher {
 impl Role {
     /// How many of a publisher's models it lets somebody call.
     #[must_use]
-    pub fn reaches(&self, publisher: Publisher) -> Reached {
+    pub fn reaches(&self, publisher: Publisher) -> Opened {
         let calls = |task: &Task| task.calls(publisher == Publisher::OpenAi);
         let certainly = |task: &&Task| calls(task).iter().any(|call| self.can_call(call));
         let perhaps = |task: &Task| calls(task).iter().any(|call| self.may_call(call));
         let tasks = publisher.tasks();
         match tasks.iter().filter(certainly).count() {
-            0 if tasks.iter().any(perhaps) => Reached::Perhaps,
-            0 => Reached::None,
-            all if all == tasks.len() => Reached::All,
-            _ => Reached::Some,
+            0 if tasks.iter().any(perhaps) => Opened::Perhaps,
+            0 => Opened::None,
+            all if all == tasks.len() => Opened::All,
+            _ => Opened::Some,
         }
     }
 
@@ -417,16 +417,13 @@ mod tests {
         }
         assert_eq!(lets(user, &claude), "no");
         let reached = |name: &str| Publisher::ALL.map(|publisher| by_name(name).unwrap().reaches(publisher));
-        assert_eq!(reached("Cognitive Services User"), [Reached::All; 3]);
-        assert_eq!(
-            reached("Cognitive Services OpenAI User"),
-            [Reached::All, Reached::None, Reached::Perhaps]
-        );
-        assert_eq!(reached("Azure AI Developer"), [Reached::All, Reached::Perhaps, Reached::All]);
-        assert_eq!(reached("Reader"), [Reached::None; 3]);
+        assert_eq!(reached("Cognitive Services User"), [Opened::All; 3]);
+        assert_eq!(reached("Cognitive Services OpenAI User"), [Opened::All, Opened::None, Opened::Perhaps]);
+        assert_eq!(reached("Azure AI Developer"), [Opened::All, Opened::Perhaps, Opened::All]);
+        assert_eq!(reached("Reader"), [Opened::None; 3]);
         assert_eq!(
             Publisher::ALL.map(|publisher| chat.reaches(publisher)),
-            [Reached::Some, Reached::None, Reached::Perhaps]
+            [Opened::Some, Opened::None, Opened::Perhaps]
         );
         // A deployment's capabilities describe the model that the plan replaces.
         let (was, now) = (openai("gpt-4o", &chats), openai("gpt-5-codex", &chats));

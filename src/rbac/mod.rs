@@ -18,7 +18,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub use builtin::{builtin, builtin_names, by_id, by_name};
-pub use calls::{CALLS, CallActions, Publisher, Reached, Task, USUAL, calls_of, shown};
+pub use calls::{CALLS, CallActions, Opened, Publisher, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
 use condition::Givable;

@@ -10,6 +10,7 @@ use super::html;
 use super::keys;
 use super::markdown::{CUT, place, push};
 use super::members;
+use super::models::{models, nobody};
 use super::openmetrics::{self, Measures};
 use super::page::{self, HANG, Page, fold, list};
 use super::people;
@@ -17,7 +18,7 @@ use super::statement::Said;
 use super::summary::Side;
 use super::text::{BAD, CHANGED, GOOD, QUIET, STRONG, headed, plural};
 use crate::document::access::{
-    Access, AccessChange, AccountAccess, Callable, DenyAssignment, Holder, KeysChange, Models, Reach, Through,
+    Access, AccessChange, AccountAccess, DenyAssignment, Holder, KeysChange, Reach, Through,
 };
 use crate::document::keys::Keys;
 use crate::document::{FindingEntry, Plan};
@@ -25,7 +26,6 @@ use crate::finding::Severity;
 use crate::id::ResourceId;
 use crate::plan::apart::Apart;
 use crate::principals::called;
-use crate::rbac;
 use crate::text::sanitize::{markdown, sanitize};
 
 /// The most lines about who gains and who loses access, without `-v`.
@@ -112,7 +112,7 @@ impl Said for Access {
                 let _ = writeln!(text, "| | {} | | |", nobody(account));
             }
             for holder in &account.principals {
-                let through: Vec<String> = ways(holder).iter().map(|way| markdown(way)).collect();
+                let through: Vec<String> = exact_ways(holder).iter().map(|way| markdown(way)).collect();
                 let _ = writeln!(text, "| | {} | {} | |", markdown(&who(holder)), through.join("<br>"));
             }
             for denial in &account.deny_assignments {
@@ -208,7 +208,9 @@ fn account_lines(account: &AccountAccess, verbose: bool) -> Vec<String> {
     if verbose || account.principals.len() <= FEW {
         for holder in &account.principals {
             lines.push(format!("    {}", sanitize(&who(holder))));
-            lines.extend(ways(holder).iter().map(|way| format!("      {QUIET}{}{QUIET:#}", sanitize(way))));
+            lines.extend(
+                exact_ways(holder).iter().map(|way| format!("      {QUIET}{}{QUIET:#}", sanitize(way))),
+            );
         }
     } else {
         for (way, holders) in by_way(&account.principals) {
@@ -222,7 +224,7 @@ fn account_lines(account: &AccountAccess, verbose: bool) -> Vec<String> {
 
 /// Each role and scope with all who have it.
 fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
-    let each = holders.iter().flat_map(|holder| ways(holder).into_iter().map(move |way| (way, holder)));
+    let each = holders.iter().flat_map(|holder| exact_ways(holder).into_iter().map(move |way| (way, holder)));
     let mut groups = together(each, |(way, _)| way.clone());
     groups.sort_by(|(a, _), (b, _)| a.cmp(b));
     let named = |holders: Vec<(String, &Holder)>| {
@@ -242,30 +244,13 @@ fn in_short(holder: &Holder) -> String {
 }
 
 fn ways(holder: &Holder) -> Vec<String> {
-    holder.through.iter().map(how_exactly).collect()
+    holder.through.iter().map(how).collect()
 }
 
-/// An assignment in words, with the models that it opens if those are not all.
-fn how_exactly(through: &Through) -> String {
-    let models = through.models.map(models).unwrap_or_default();
-    format!("{}{models}", how(through))
-}
-
-fn models(models: Models) -> String {
-    let each = [(models.openai, "OpenAI"), (models.anthropic, "Claude"), (models.others, "other publishers")];
-    if each.iter().all(|(callable, _)| *callable == Callable::All) {
-        return String::new();
-    }
-    let words: Vec<String> = each
-        .iter()
-        .map(|(callable, whose)| match callable {
-            Callable::All => (*whose).to_owned(),
-            Callable::Some => format!("some of {whose}"),
-            Callable::Perhaps => format!("perhaps {whose}"),
-            Callable::None => format!("not {whose}"),
-        })
-        .collect();
-    format!(" (models: {})", words.join(", "))
+/// The same, with the models that each opens if those are not all.
+fn exact_ways(holder: &Holder) -> Vec<String> {
+    let each = |through: &Through| format!("{}{}", how(through), models(through.models));
+    holder.through.iter().map(each).collect()
 }
 
 /// The lines about a change in access: each role and scope with all who gain or lose it, of whom `whole` shows the ids.
@@ -282,16 +267,6 @@ fn by_ways(lines: Vec<AccessLine>, whole: bool) -> Vec<(&'static str, String)> {
 }
 
 const ANYONE: &str = "API keys are on: anyone with a key can call";
-
-fn nobody(account: &AccountAccess) -> &'static str {
-    if account.complete && rbac::service(account.kind.as_deref()).is_some() {
-        "nobody can call it with a token"
-    } else if account.complete {
-        "nobody can call its models with a token"
-    } else {
-        "could not determine who can call with a token"
-    }
-}
 
 /// A principal in words.
 pub(super) fn who(holder: &Holder) -> String {

@@ -16,6 +16,7 @@ pub mod issues;
 mod keys;
 pub mod markdown;
 mod members;
+mod models;
 pub mod openmetrics;
 mod outputs;
 pub mod page;

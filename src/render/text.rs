@@ -408,7 +408,7 @@ pub fn report(report: &Report, page: Page) -> String {
         let value = sanitize(&output.value);
         let _ = match output.name.as_str() {
             // It says itself of what.
-            "verified" => writeln!(text, "verified: {value}"),
+            name @ ("verified" | "not verified") => writeln!(text, "{name}: {value}"),
             name => writeln!(text, "{name} of {}: {value}", sanitize(title)),
         };
     }

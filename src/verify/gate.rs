@@ -13,6 +13,7 @@ use super::verdict::ProofResult;
 use super::{ExpectedChild, Proof, Run, Subject, Verification, Waiting, run};
 use crate::accounts::Standing;
 use crate::arm::{Client, Interrupt};
+use crate::document::report::Output;
 use crate::document::{Action, Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds::account::Accounts;
@@ -65,8 +66,8 @@ impl Gate {
         ids.map(|id| ExpectedChild { id, span: None }).collect()
     }
 
-    /// Before the write: every deployment and project accepts a token. Returns what was proven.
-    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<Vec<String>, Stop> {
+    /// Before the write: every deployment and project accepts a token. Returns what was proven and what was not.
+    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<Vec<Output>, Stop> {
         let account = account(client, step).await?;
         let looking = Looking { caller: self.caller.object_id().await, now: Timestamp::now() };
         let grants = role_assignment::list(&account.id);
@@ -93,8 +94,8 @@ impl Gate {
         self.settled(&verification, "keys stay enabled")
     }
 
-    /// After the write: a key is refused. Returns what was proven.
-    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<Vec<String>, Stop> {
+    /// After the write: a key is refused. Returns what was proven and what was not.
+    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<Vec<Output>, Stop> {
         let account = account(client, step).await?;
         // It was just written, whatever the body says.
         let recent = Recent { written: true, account: true, ..Recent::default() };
@@ -115,7 +116,7 @@ impl Gate {
     }
 
     /// What was found, unless it stops the step: what is disproven always does, what is inconclusive unless that is allowed.
-    fn settled(&self, verification: &Verification, so: &str) -> Result<Vec<String>, Stop> {
+    fn settled(&self, verification: &Verification, so: &str) -> Result<Vec<Output>, Stop> {
         let stops = |check: &&Proof| match check.outcome {
             ProofResult::Proven | ProofResult::Unprovable => false,
             ProofResult::Inconclusive => !self.lenient,
@@ -125,7 +126,13 @@ impl Gate {
         // The worst comes first: what is disproven no option lets pass.
         stopping.sort_by_key(|check| check.outcome == ProofResult::Inconclusive);
         let told = |check: &Proof| format!("{}: {}", check.title(), check.message);
-        let Some(check) = stopping.first() else { return Ok(verification.checks.iter().map(told).collect()) };
+        let Some(check) = stopping.first() else {
+            let said = |check: &Proof| {
+                let name = if check.outcome == ProofResult::Proven { "verified" } else { "not verified" };
+                Output { name: name.to_owned(), value: told(check) }
+            };
+            return Ok(verification.checks.iter().map(said).collect());
+        };
         let way_out = match check.outcome {
             ProofResult::Inconclusive => ", or with `--allow-inconclusive`",
             _ => "",

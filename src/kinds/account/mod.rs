@@ -8,6 +8,7 @@ mod near;
 pub(super) mod remains;
 mod rules;
 mod shape;
+mod upgrade;
 
 pub(crate) use existing::{given, own_groups};
 pub(super) use holds::holds_connections;
@@ -140,7 +141,6 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
 }
 
 const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
-const KIND: Mutability = Mutability::Never("Azure fixes it when the account is created");
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
 const STORAGE: Mutability =
     Mutability::Never("Azure attaches storage of one's own only while it creates the account");
@@ -148,7 +148,7 @@ const ONCE: Mutability =
     Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
 const FIELDS: &[Field] = &[
     Field::new("location", Compare::Location).change(NEVER),
-    Field::new("kind", Compare::IgnoreCase).change(KIND),
+    Field::new("kind", Compare::IgnoreCase).change(upgrade::KIND),
     Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
     Field::new("disableLocalAuth", Compare::Equal)
         .absent("false")
@@ -387,7 +387,8 @@ impl Comparing for Accounts {
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
-        rules::bypass_of(desired, body, fields).into_iter().collect()
+        let bypass = rules::bypass_of(desired, body, fields);
+        bypass.into_iter().chain(upgrade::weigh(desired, body, fields)).collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::{Place, SqlRoleAssignments, comparable_scope, declared, identity, lists};
+use super::{SqlPlace, SqlRoleAssignments, comparable_scope, declared, identity, lists};
 use crate::finding::Finding;
 use crate::id::Key;
 use crate::kinds::desired::Desired;
@@ -38,7 +38,7 @@ fn strange<'a>(
     strangers
 }
 
-fn place(live: &Live) -> Option<Place> {
+fn place(live: &Live) -> Option<SqlPlace> {
     let (database, scope, ..) = identity(&live.id, &live.body)?;
     let scope = comparable_scope(&database, &scope);
     Some((database, scope))
@@ -84,7 +84,7 @@ pub(super) fn remarks(stacks: &[Loaded], live: &Inventory, snapshot: &Snapshot) 
 
 /// At exactly a declared scope the list is complete; elsewhere in the account others may give what they want. One whose principal is gone
 /// gives nothing.
-pub(super) fn verdict(live: &Live, lists: &BTreeMap<Place, Span>, gone: &Gone<'_>) -> UndeclaredVerdict {
+pub(super) fn verdict(live: &Live, lists: &BTreeMap<SqlPlace, Span>, gone: &Gone<'_>) -> UndeclaredVerdict {
     let Some(span) = place(live).and_then(|at| lists.get(&at)) else {
         return UndeclaredVerdict::listed(None);
     };

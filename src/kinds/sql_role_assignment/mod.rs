@@ -219,10 +219,10 @@ impl Declaring for SqlRoleAssignments {
 }
 
 /// A place in an account, for comparison.
-type Place = (ResourceId, String);
+type SqlPlace = (ResourceId, String);
 
 /// The places at which a declared list is complete.
-fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<Place, Span> {
+fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<SqlPlace, Span> {
     let mut lists = BTreeMap::new();
     for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
         let span = loaded.document.key_span(&format!("/{LIST}"));

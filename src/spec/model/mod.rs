@@ -119,7 +119,8 @@ pub struct Account {
     pub existing: bool,
     /// Its region, if it differs from the file's. Cannot be changed later.
     pub location: Option<String>,
-    /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Cannot be changed later.
+    /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Only `OpenAI` can be changed later, to
+    /// `AIServices` and with `--allow upgrade`.
     pub kind: Option<String>,
     /// The pricing tier's name, as text or as `{name: S0}`. On creation: `S0`.
     pub sku: Option<Sku>,

@@ -7,6 +7,7 @@ mod annotations;
 mod api_versions;
 #[cfg(unix)]
 mod bounds;
+mod capability_hosts;
 mod checks;
 mod conditions;
 mod connection_names;
@@ -76,6 +77,7 @@ mod twins;
 mod unread;
 mod unseen_identities;
 mod unsettled;
+mod upgrades;
 mod variables;
 mod ways_in;
 mod withheld;

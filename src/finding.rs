@@ -161,7 +161,8 @@ codes! {
     PolicyRefusal = "policy-refusal", "a policy would refuse a write";
     DenyAssignment = "deny-assignment", "a deny assignment, which keyless does not evaluate";
     MissingPermission = "missing-permission", "the caller lacks a permission for a step: a note in `plan`, an error in `apply`";
-    NotCompared = "not-compared", "a declared field that Azure does not show, so that nobody can tell whether it is as declared; `--rotate ADDRESS` sends it again, but for a capability host, which never changes";
+    NotCompared = "not-compared", "a declared field that Azure does not show, so keyless cannot compare it; `--rotate ADDRESS` sends it again";
+    DeploymentPaused = "deployment-paused", "a plan pauses a model deployment, whose calls then fail";
     NotChecked = "not-checked", "a check that could not be made";
     // Consequences: what a plan takes from somebody or brings back, and no guard judges.
     ClosedNetwork = "closed-network", "a plan closes an existing account to every public address";
@@ -186,6 +187,7 @@ codes! {
     GuardOutbound = "guard-outbound", "a plan that lets an account call more hosts";
     GuardConnection = "guard-connection", "a plan that sends a connection's secret to another host, or another secret, also by a new connection";
     GuardWeakening = "guard-weakening", "a plan that weakens a content filter, or removes it from a deployment";
+    GuardUpgrade = "guard-upgrade", "a plan that changes the kind of an account in place";
     GuardLockOut = "guard-lock-out", "a plan after which nobody can call the models, or the caller can no longer write";
     GuardStale = "guard-stale", "the live state, or what the specs ask for, has changed since the plan was made";
     UnusedAllow = "unused-allow", "an `--allow RULE:ADDRESS` that lifted nothing";

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.." || exit
 export INSTA_UPDATE=no KEYLESS_ROWS=all
 export KEYLESS_FIRST_SEED=${KEYLESS_FIRST_SEED:-$(date +%s)}
 export PROPTEST_RNG_SEED=$KEYLESS_FIRST_SEED PROPTEST_CASES=${PROPTEST_CASES:-4096}
+export KEYLESS_WORLDS=${KEYLESS_WORLDS:-20000}
 export KEYLESS_CASES=${KEYLESS_CASES:-10000} KEYLESS_FUZZ=${KEYLESS_FUZZ:-100000}
 export KEYLESS_CRASH_SEEDS=${KEYLESS_CRASH_SEEDS:-3} KEYLESS_STORMS=${KEYLESS_STORMS:-40}
 echo "seeds from $KEYLESS_FIRST_SEED on"
@@ -20,6 +21,7 @@ step "slow tests, other random cases" tests/slow.sh
 step "properties, a second implementation, damaged input" tests/properties.sh
 step "crash points" tests/crash_points.sh
 step "storms, races, throttling" tests/storm.sh
+step "checks of evidence about keys, weakened" tests/weaken.py
 step "pages in a browser" tests/html.sh
 step "files that users reference" tests/deploy.sh
 step "a newcomer's path, from a clone" tests/newcomer.sh

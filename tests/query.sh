@@ -21,7 +21,7 @@ elif ! held && ! { mkdir -p "$tools" &&
     echo "SKIPPED the query of keys usage against Kusto: @kusto/language-service-next cannot be installed"
 else
     node tests/query/check.js "$package" "$query" \
-        "Account Day Operation How Calls WithoutField AtMidnight First Last Deployments Addresses Callers"
+        "Account Day Operation How Refused Calls WithoutField AtBegin AtEnd First Last Deployments Addresses Callers"
     echo "the query of keys usage is valid"
 fi
 

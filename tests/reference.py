@@ -99,6 +99,9 @@ POWERS = (
     "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write",
 )
 
+# accounts whose service is no model: where its data actions stand
+SERVICES = {"textanalytics": ("language", "textanalytics", "conversationallanguageunderstanding", "languageauthoring")}
+
 def low(text):
     return (text or "").lower()
 def last(text):
@@ -134,6 +137,20 @@ class Roles:
     def infers(self, guid):
         """Whether its holder may call some model."""
         return any(self.permits(guid, action, True) for action in CALLS)
+    def serves(self, guid, kind):
+        """Whether its holder may call what an account of a kind serves: some model, or its service with anything but reads and deletes."""
+        areas = SERVICES.get(low(kind))
+        if areas is None:
+            return self.infers(guid)
+        def calls(block, pattern):
+            pattern = low(pattern)
+            if pattern.endswith(("/read", "/delete")):
+                return False
+            area = pattern.removeprefix(low(ACCOUNTS)).split("/")[0] if pattern.startswith(low(ACCOUNTS)) else "*"
+            tried = [pattern] if "*" not in area and area in areas else [low(ACCOUNTS) + a + "/call/action" for a in areas if "*" in area]
+            excluded = lambda action: any(wildcard(no, action) for no in block.get("notDataActions") or [])
+            return any(wildcard(pattern, action) and not excluded(action) for action in tried)
+        return any(calls(block, pattern) for block in self.permissions[guid] for pattern in block.get("dataActions") or [])
     def surely_infers(self, guid):
         """Whether its holder can make the calls that most models take."""
         return any(self.permits(guid, action, True) for action in USUAL)
@@ -574,10 +591,14 @@ class Case:
         for key, body in accounts.items():
             action = self.changes.get(key, ("noop", []))[0]
             was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
-            lost = any(may_infer(k) and not self.is_gone(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
+            kind, service = body.get("kind"), low(body.get("kind")) in SERVICES
+            may_call = lambda k: k[2] not in self.roles.permissions or self.roles.serves(k[2], kind)
+            surely = lambda k: self.roles.serves(k[2], kind) if service and k[2] in self.roles.permissions else self.roles.surely_infers(k[2])
+            freely = lambda k: not self.condition_of(k, True) if service else lets_calls(self.condition_of(k, True))
+            lost = any(may_call(k) and not self.is_gone(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
             own = low((body.get("identity") or {}).get("principalId"))
-            ways = (k for k in kept | made if k[1] != own and not self.is_gone(k) and self.roles.surely_infers(k[2]) and self.holds(key, k) and self.relied_on(k, key))
-            if action != "delete" and now and (not was or lost) and not any(lets_calls(self.condition_of(k, True)) for k in ways):
+            ways = (k for k in kept | made if k[1] != own and not self.is_gone(k) and surely(k) and self.holds(key, k) and self.relied_on(k, key))
+            if action != "delete" and now and (not was or lost) and not any(freely(k) for k in ways):
                 codes.add("lock-out")
         for key in self.grants:
             unread = any(within(key[0], blind) or within(blind, key[0]) for blind in [*self.blind["accounts"], *self.missing])

@@ -39,18 +39,24 @@ _BEGUN = time.monotonic()
 def call(method, url, headers, body=None, shown=None, repeats=None):
     """One request with JSON; tried again while the host is busy. Gives the answer's JSON, or nothing where it is none.
 
-    `shown`: what messages call a URL that is a secret itself. `repeats`: whether sending it twice is as good as once; of a POST it is not.
+    `shown`: what messages call a URL that is a secret itself; of what went wrong they say no more than its kind. `repeats`: whether sending it
+    twice is as good as once; of a POST it is not.
     """
-    shown = shown or url.split("?")[0]
+    is_secret, shown = shown is not None, shown or url.split("?")[0]
     repeats = method != "POST" if repeats is None else repeats
     data = None if body is None else json.dumps(body).encode()
     fields = {"User-Agent": "keyless", "Accept": "application/json", "Content-Type": "application/json", **headers}
+    if not re.fullmatch(r"https?://[!-~]+", url):
+        # What Python says of it would show a part of it.
+        raise Failed(f"{method} {shown}: not a URL, which begins with https:// and has no blanks")
     for attempt in range(5):
         wait, done = 2**attempt, True
         try:
             return _once(urllib.request.Request(url, data=data, method=method, headers=fields))
         except urllib.error.HTTPError as error:
             said = _message(_body(error))
+            # Of an answer about a URL that is a secret, a code such as `no_service`: it may quote the rest.
+            said = said if not is_secret or re.fullmatch(r"[a-z]{1,20}(_[a-z]{1,20}){0,4}", said) else ""
             told, limit = f"{method} {shown}: {error.code} {said}", _limit(error, said)
             if error.code not in (429, 500, 502, 503, 504) and limit is None:
                 raise Failed(told) from None
@@ -58,7 +64,10 @@ def call(method, url, headers, body=None, shown=None, repeats=None):
             done = error.code >= 500
             wait = wait if limit is None else limit
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-            told = f"{method} {shown}: {getattr(error, 'reason', error)}"
+            why = getattr(error, "reason", error)
+            if is_secret:
+                why = getattr(why, "strerror", None) or type(why).__name__
+            told = f"{method} {shown}: {clean(str(why))}"
         if done and not repeats:
             raise Unsure(told)
         if attempt == 4 or time.monotonic() + wait > _BEGUN + _PATIENCE:

@@ -86,7 +86,8 @@ class GitHub(Paged):
         files = compared.get("files") or []
         names = [name for each in files for name in (each["filename"], each.get("previous_filename")) if name]
         # GitHub shows no more files of a comparison.
-        return branch, names, len(files) < 300
+        is_whole = len(files) < 300 and (compared["status"] == "identical" or isinstance(compared.get("files"), list))
+        return branch, names, is_whole
 
     def comments(self):
         for each in self.pages(f"/issues/{self.number}/comments"):

@@ -4,6 +4,7 @@
 import html
 import re
 import sys
+import urllib.parse
 
 from api import Failed, call, clean, main, members, need, told
 from issue import first_line, is_drift
@@ -44,6 +45,19 @@ def message(kind, texts):
     return {"type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
 
 
+def webhook():
+    """The URL of the webhook, which is a secret: no message says what is wrong with it in its own words."""
+    url = need("WEBHOOK").strip()
+    try:
+        parts = urllib.parse.urlsplit(url)
+        fits = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not re.fullmatch(r"[!-~]+", url):
+        raise Failed("WEBHOOK is not a URL: it must begin with https:// and have no blanks in it")
+    return url
+
+
 def notify(kind):
     if kind not in ("teams", "slack"):
         raise Failed("the kind of webhook is `teams` or `slack`")
@@ -51,7 +65,7 @@ def notify(kind):
     def tell(result):
         if result.command == "drift" and (result.exit_code == 2 or any(map(is_drift, result.changes))):
             # Told twice is better than not at all.
-            call("POST", need("WEBHOOK"), {}, message(kind, lines(result)), shown="the webhook", repeats=True)
+            call("POST", webhook(), {}, message(kind, lines(result)), shown="the webhook", repeats=True)
             print(f"{result.title()}: told {kind}")
 
     return tell

@@ -9,10 +9,11 @@
 #   STACK        the only stack that the specs may declare
 #   ENVIRONMENT  selects NAME.vars.yaml; empty for specs without variables
 #   WITHIN       scopes outside of which nothing may change (`any`: no limit)
-#   ALLOW        guards to lift, as RULE:ADDRESS
+#   ALLOW        guards to lift, as RULE:ADDRESS; several in one line are separated by semicolons
 #   ARGUMENTS    more arguments of keyless
 #   FOLDER       where results go (keyless-results)
 #   SAVE         `true`: plan keeps the plan for apply, as FOLDER/plan.json
+#   CHECK_RIGHTS `true`: apply writes nothing if the identity may do less or more than the specs need (`keyless doctor --for apply`)
 #   DISCLOSE     `true`: comments show ids, addresses, sign-in names and targets
 #   NO_PLAN      why this run may not plan: printed instead of a plan
 #   ACCEPT_DRIFT `true`: drift is no failure of this job
@@ -39,6 +40,29 @@ split() {
         [[ -n ${line//[[:space:]]/} ]] && lines+=("$line")
     done <<<"$1"
     return 0
+}
+
+# The guards of ALLOW, into the array `lines`. The field of a host's page is one line: `RULE:ADDRESS; RULE:ADDRESS`. A flag may be pasted as it
+# was printed, with `--allow` and quotes.
+guards() {
+    local line found=() end="'" begin='^(.*);[[:space:]]*([^[:alnum:][:space:]]?[a-z][a-z-]*:.*)$'
+    split "${1//--allow[= ]/$'\n'}"
+    for line in "${lines[@]}"; do
+        while [[ $line =~ $begin ]]; do
+            line=${BASH_REMATCH[1]}
+            found+=("${BASH_REMATCH[2]}")
+        done
+        found+=("$line")
+    done
+    lines=()
+    for line in "${found[@]}"; do
+        [[ $line =~ ^[[:space:]]*(.*[^[:space:]\;])[[:space:]\;]*$ ]] || continue
+        line=${BASH_REMATCH[1]}
+        # Quoted as for a shell.
+        if [[ $line == "$end"*"$end" ]]; then line=${line:1:${#line}-2} && line=${line//"'\\''"/$end}; fi
+        if [[ $line == '"'*'"' ]]; then line=${line:1:${#line}-2}; fi
+        lines+=("$line")
+    done
 }
 
 output() { # NAME VALUE
@@ -93,7 +117,7 @@ if [[ $command != drift ]]; then
     ((${#lines[@]})) || fail "WITHIN is empty: give it scopes, or \`any\` for no limit"
     [[ ${lines[*]} != any ]] || lines=()
     for scope in "${lines[@]}"; do arguments+=(--within "$scope"); done
-    split "${ALLOW:-}"
+    guards "${ALLOW:-}"
     for guard in "${lines[@]}"; do arguments+=(--allow "$guard"); done
 fi
 split "${SPECS:-specs}" && specs=("${lines[@]}")
@@ -103,6 +127,11 @@ apply)
     [[ ${GITHUB_EVENT_NAME:-} != pull_request* ]] || fail "a pull request's run applies nothing"
     plan=${PLAN:-}
     [[ -f $plan ]] || fail "there is no plan at \`$plan\`: PLAN must name the file that \`run.sh plan\` saved in this run"
+    if [[ ${CHECK_RIGHTS:-} == true ]]; then
+        rights=(--for apply --stack "$stack")
+        [[ -z $environment ]] || rights+=(--env "$environment")
+        keyless doctor "${specs[@]}" "${rights[@]}"
+    fi
     # keyless replaces this shell, so that it gets the signals when the job is cancelled.
     exec keyless apply "$plan" "${specs[@]}" --yes "${arguments[@]}"
     ;;

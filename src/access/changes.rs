@@ -100,8 +100,8 @@ impl Comparison<'_> {
     fn of_account(&self, id: &ResourceId) -> Option<AccessChange> {
         let (was, is) = (self.before.resource(id), self.after.resource(id));
         // Nobody can call what does not exist, before or after.
-        let could = was.map(|_| self.callers(&self.old, id)).unwrap_or_default();
-        let mut can = is.map(|_| self.callers(&self.new, id)).unwrap_or_default();
+        let could = was.map(|was| self.callers(&self.old, id, was)).unwrap_or_default();
+        let mut can = is.map(|is| self.callers(&self.new, id, is)).unwrap_or_default();
         can.retain(|holder| !self.lost.contains(&comparable(&holder.id)));
         let gains = beyond(&can, &could, &self.roles);
         let left: BTreeMap<String, &Holder> =
@@ -127,9 +127,10 @@ impl Comparison<'_> {
     }
 
     /// Who may call an account's models through some of the assignments, and for how long.
-    fn callers(&self, assignments: &Assignments<'_>, id: &ResourceId) -> Vec<Holder> {
+    fn callers(&self, assignments: &Assignments<'_>, id: &ResourceId, body: &Value) -> Vec<Holder> {
         let holding = assignments.near(id).filter(|each| self.holds(each, id));
-        let mut found = holders(id, holding, &self.roles, self.names, &BTreeMap::new()).holders;
+        let account = (id, body["kind"].as_str());
+        let mut found = holders(account, holding, &self.roles, self.names, &BTreeMap::new()).holders;
         // A principal that the directory does not know could not call before either.
         let is_gone =
             |holder: &Holder| Uuid::try_parse(&holder.id).is_ok_and(|id| self.before.gone.contains(&id));

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::body::{AssignmentBody, PRINCIPAL_TYPES};
-use crate::document::access::{Holder, Reach, Through};
+use crate::document::access::{Callable, Holder, Models, Reach, Through};
 use crate::id::{ResourceId, comparable};
 use crate::kinds::role_assignment::Placed;
-use crate::rbac::Catalogue;
+use crate::rbac::{self, Catalogue, Opened, Publisher, Role};
 
 /// What the assignments say about one account.
 #[derive(Default)]
@@ -40,9 +40,20 @@ pub(super) fn kind_of<'a>(said: AssignmentBody<'a>, types: &BTreeMap<String, &'s
     if PRINCIPAL_TYPES.contains(&written) { written } else { known().unwrap_or(written) }
 }
 
-/// Who can call the models of an account, by the assignments near it.
+/// Which models a role lets somebody call.
+fn models(role: &Role) -> Models {
+    let [openai, anthropic, others] = Publisher::ALL.map(|publisher| match role.reaches(publisher) {
+        Opened::None => Callable::None,
+        Opened::Perhaps => Callable::Perhaps,
+        Opened::Some => Callable::Some,
+        Opened::All => Callable::All,
+    });
+    Models { openai, anthropic, others }
+}
+
+/// Who can call the models of an account, or the service of its kind, by the assignments near it.
 pub(super) fn holders<'a>(
-    account: &ResourceId,
+    (account, kind): (&ResourceId, Option<&str>),
     near: impl IntoIterator<Item = &'a Placed<'a>>,
     roles: &Catalogue,
     names: &BTreeMap<String, String>,
@@ -57,7 +68,7 @@ pub(super) fn holders<'a>(
             *found.unjudged.entry(role_id).or_default() += 1;
             continue;
         };
-        if !role.gives_inference() {
+        if !role.serves(kind) {
             continue;
         }
         let principal = said.principal_id().unwrap_or_default();
@@ -74,6 +85,7 @@ pub(super) fn holders<'a>(
             scope: scope.to_string(),
             role: role.name.clone(),
             role_id,
+            models: rbac::service(kind).is_none().then(|| models(role)),
             assignment: id.to_string(),
             condition: said.condition().filter(|text| !text.is_empty()).map(str::to_owned),
             temporary: false,

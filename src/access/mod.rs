@@ -43,7 +43,8 @@ pub(crate) fn access(
     let mut findings = Vec::new();
     let mut accounts = Vec::new();
     for (account, unread) in standing.iter().zip(&unread) {
-        let found = holders(&account.id, around.near(&account.id), around.roles, &names, &types);
+        let found =
+            holders((&account.id, account.kind()), around.near(&account.id), around.roles, &names, &types);
         let mut principals = found.holders;
         if let Some(known) = &known {
             for holder in &mut principals {
@@ -61,6 +62,7 @@ pub(crate) fn access(
             address: account.address.clone(),
             name: account.name().to_owned(),
             id: account.id.to_string(),
+            kind: account.kind().map(str::to_owned),
             source: account.span.map(|span| sources.position(span)),
             keys: if account.takes_keys() { Keys::Enabled } else { Keys::Disabled },
             complete: problems.is_empty(),

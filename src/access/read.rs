@@ -12,7 +12,7 @@ use crate::kinds::Reading as _;
 use crate::kinds::account;
 use crate::kinds::role_assignment::{self, Assignments, Doubt, Placed, denial};
 use crate::principals;
-use crate::rbac::{Catalogue, Role};
+use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 
@@ -112,7 +112,7 @@ pub(crate) fn queries(wanted: AskedAccounts<'_>, groups: Groups, snapshot: &Snap
         queries.extend(holding_groups(&around, &standing, &types).into_iter().map(principals::members));
     }
     queries.extend(role_assignment::schedules(doubtful(&around, &standing), snapshot));
-    let held = standing.iter().filter(|account| around.counted(&account.id).next().is_some());
+    let held = standing.iter().filter(|account| around.counted(account).next().is_some());
     queries.extend(held.filter_map(denials));
     queries
 }
@@ -143,9 +143,10 @@ impl<'a> Around<'a> {
         there.into_iter().flat_map(|there| there.near(account))
     }
 
-    /// Those that allow calling an account's models.
-    fn counted(&self, account: &ResourceId) -> impl Iterator<Item = &Placed<'a>> {
-        self.near(account).filter(|each| each.role(self.roles).is_some_and(Role::gives_inference))
+    /// Those that allow calling an account's models, or the service of its kind.
+    fn counted(&self, account: &Standing) -> impl Iterator<Item = &Placed<'a>> {
+        let kind = account.kind();
+        self.near(&account.id).filter(move |each| each.role(self.roles).is_some_and(|role| role.serves(kind)))
     }
 }
 
@@ -155,7 +156,7 @@ fn subscription(id: &ResourceId) -> Option<ResourceId> {
 
 /// Assignments whose name does not show that they are permanent: they may be temporary.
 pub(super) fn doubtful(around: &Around<'_>, standing: &[Standing]) -> BTreeSet<Doubt> {
-    let counted = standing.iter().flat_map(|account| around.counted(&account.id));
+    let counted = standing.iter().flat_map(|account| around.counted(account));
     let doubtful = counted.filter(|each| !each.is_named_by_keyless());
     doubtful.map(|each| Doubt { at: each.scope.clone(), assignment: each.id.clone() }).collect()
 }
@@ -167,7 +168,7 @@ pub(super) fn denials(account: &Standing) -> Option<Query> {
 
 /// The query for the names of everyone who can call.
 fn names(around: &Around<'_>, standing: &[Standing]) -> Option<Query> {
-    let counted = standing.iter().flat_map(|account| around.counted(&account.id));
+    let counted = standing.iter().flat_map(|account| around.counted(account));
     let ids: BTreeSet<Uuid> = counted.filter_map(|each| each.said.principal()).collect();
     (!ids.is_empty()).then(|| principals::names(&ids))
 }
@@ -178,7 +179,7 @@ fn holding_groups(
     standing: &[Standing],
     types: &BTreeMap<String, &'static str>,
 ) -> BTreeSet<Uuid> {
-    let counted = standing.iter().flat_map(|account| around.counted(&account.id));
+    let counted = standing.iter().flat_map(|account| around.counted(account));
     let groups = counted.filter(|each| kind_of(each.said, types) == members::GROUP);
     groups.filter_map(|each| each.said.principal()).collect()
 }

@@ -12,8 +12,9 @@ use crate::document::keys::Keys;
 use crate::finding::{Code, Finding, Severity};
 use crate::id::ResourceId;
 use crate::kinds::account::existing::{GivenAccount, live_given};
-use crate::kinds::account::{self, Accounts};
+use crate::kinds::account::{self, Accounts, READ};
 use crate::kinds::desired::Desired;
+use crate::kinds::role_assignment::caller::permits;
 use crate::kinds::{Declaring as _, Inventory, Live, Reading as _, Survey, perhaps_in, placed, unplaced};
 use crate::snapshot::{Answer, Body, Query, Snapshot};
 use crate::spec::Loaded;
@@ -42,6 +43,12 @@ impl Standing {
     #[must_use]
     pub(crate) fn title(&self) -> String {
         format!("account {}", self.name())
+    }
+
+    /// Its kind, if Azure shows it.
+    #[must_use]
+    pub(crate) fn kind(&self) -> Option<&str> {
+        self.body["kind"].as_str()
     }
 
     /// Whether it accepts API keys; a missing field means that it does.
@@ -152,6 +159,11 @@ pub(crate) fn listed(subscription: &ResourceId, snapshot: &Snapshot) -> (Vec<Sta
             .cause(cause)
     };
     match snapshot.get(&query) {
+        Some(Answer::Found(_)) if permits(snapshot, subscription, READ) == Some(false) => {
+            let finding =
+                unread(&format!("the caller lacks `{READ}` there, and Azure may list only what it may read"));
+            findings.push(finding.hint("give the caller Reader on the subscription"));
+        }
         Some(Answer::Found(_)) => {}
         Some(Answer::Denied(refusal) | Answer::Failed(refusal)) => {
             findings.push(Finding { hint: refusal.hint.clone(), ..unread(&refusal.message) });

@@ -53,7 +53,7 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
         let Some((body, term)) = last else { return unexplained() };
         return ends(client, kind, body, term, error).await;
     };
-    let what = told(body);
+    let what = description(body);
     let other = other(body);
     if other.is_empty() {
         // What keyless created is permanent, as its name shows; any other may be temporary, and disabling keys may wait for it.
@@ -78,7 +78,7 @@ pub(super) async fn judge(client: &Client, kind: &dyn Kind, step: &Step, error: 
 
 /// Handles a temporary assignment that blocks until its end. One that should have ended is read again: Azure's lists lag behind.
 async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error: &arm::Error) -> Met {
-    let what = told(body);
+    let what = description(body);
     let id = body["id"].as_str().unwrap_or("?");
     let until = term.until().map(|end| format!(", until {end}")).unwrap_or_default();
     if term.end().is_none_or(|end| end > Timestamp::now()) {
@@ -103,7 +103,7 @@ async fn ends(client: &Client, kind: &dyn Kind, body: &Value, term: &Term, error
 }
 
 /// The assignment's id and its creator.
-fn told(body: &Value) -> String {
+fn description(body: &Value) -> String {
     let id = body["id"].as_str().unwrap_or("?");
     let (by, when) = AssignmentBody::of(body).created();
     format!("{id}, created by {} on {}", by.unwrap_or("someone"), when.unwrap_or("an unknown time"))

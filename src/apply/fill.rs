@@ -48,24 +48,26 @@ async fn refer<'a>(client: &Client, step: &'a Step) -> Result<Cow<'a, Step>, (St
         let path = format!("{resource}?api-version={}", holder.api_version());
         let body = client.get(&path).await.map_err(|error| (error.to_string(), error.hint()))?;
         let value = match hole.property {
-            Property::PrincipalId if hole.reference.is_none() => {
-                holder.identity(&body).map(str::to_owned).ok_or_else(|| {
-                    let (why, hint) = if has_own_identity(&body) {
-                        let why =
-                            format!("Azure does not show the object id of the identity of `{resource}` yet");
-                        (why, "retry once Azure shows it")
-                    } else {
-                        let why = format!("`{resource}` has no system-assigned identity");
-                        (why, "add `identity: SystemAssigned` to it")
-                    };
-                    (why, Some(hint.to_owned()))
-                })?
-            }
-            property => late::value_in(&body, property).ok_or_else(|| {
-                let why = format!("Azure does not show `{}` of `{resource}` yet", property.as_str());
-                (why, Some("retry once Azure shows it".to_owned()))
-            })?,
+            Property::PrincipalId if hole.reference.is_none() => holder.identity(&body).map(str::to_owned),
+            property => late::value_in(&body, property),
         };
+        let value = value.ok_or_else(|| {
+            let (why, hint) = match hole.property {
+                Property::PrincipalId if !has_own_identity(&body) => (
+                    format!("`{resource}` has no system-assigned identity"),
+                    "add `identity: SystemAssigned` to it",
+                ),
+                Property::PrincipalId => (
+                    format!("Azure does not show the object id of the identity of `{resource}` yet"),
+                    "retry once Azure shows it",
+                ),
+                property => (
+                    format!("Azure does not show `{}` of `{resource}` yet", property.as_str()),
+                    "retry once Azure shows it",
+                ),
+            };
+            (why, Some(hint.to_owned()))
+        })?;
         let Some(reference) = &hole.reference else {
             filled.patch.insert(hole.field, json!(value));
             continue;

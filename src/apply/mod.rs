@@ -25,6 +25,8 @@ use write::WriteEnd;
 
 /// Receives progress: reads, and the start and end of each step.
 pub(crate) trait Progress: Send + Sync {
+    /// The steps with these titles follow.
+    fn starts(&self, titles: &[&str]);
     /// A step or read started.
     fn begins(&self, title: &str);
     /// A step ended.
@@ -43,6 +45,8 @@ pub(crate) async fn apply(
     progress: &dyn Progress,
     gate: Option<Arc<Gate>>,
 ) -> (Vec<Outcome>, Vec<FindingEntry>) {
+    let title = |step: &Step| plan.changes[step.change].title.as_str();
+    progress.starts(&plan.steps.iter().map(title).collect::<Vec<_>>());
     let mut run = ApplyRun::new(plan);
     let mut tasks = JoinSet::new();
     loop {

@@ -12,20 +12,20 @@ use crate::text::json::{member, spelled};
 
 /// Declared fields of the step that have another value by now.
 pub(super) fn undone(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
-    told(&field_changes(kind, &step.patch, body))
+    differences(&field_changes(kind, &step.patch, body))
 }
 
 /// Fields in which somebody else's resource differs from the one that the step would create.
 pub(super) fn other(kind: &dyn Kind, step: &Step, body: &Value) -> Vec<String> {
     let patch = kind.granting().map(|kind| kind.whole(&step.patch));
-    told(&field_changes(kind, patch.as_ref().unwrap_or(&step.patch), body))
+    differences(&field_changes(kind, patch.as_ref().unwrap_or(&step.patch), body))
 }
 
 /// Undeclared values of somebody else's resource that guards judge, where they assumed another value for the creation.
 pub(super) fn unjudged(kind: &dyn Kind, patch: &Map<String, Value>, body: &Value) -> Vec<String> {
     let patch = Value::Object(patch.clone());
     let live = kind.to_spec(body);
-    let mut told = Vec::new();
+    let mut differences = Vec::new();
     for field in kind.fields() {
         let Some(guarded) = field.guarded else { continue };
         let pointer = format!("/{}", field.path);
@@ -38,9 +38,9 @@ pub(super) fn unjudged(kind: &dyn Kind, patch: &Map<String, Value>, body: &Value
                 (!expected).then(|| vec![format!("`{}` is `{shown}`", field.path.replace('/', "."))])
             }
         };
-        told.extend(unjudged.into_iter().flatten());
+        differences.extend(unjudged.into_iter().flatten());
     }
-    told
+    differences
 }
 
 /// Whether a field equals this JSON.
@@ -58,7 +58,7 @@ fn unjudged_members(compare: Compare, declared: &Value, live: &Value) -> Vec<Str
     let Compare::By(identity) = compare else { return Vec::new() };
     let text = |element: &Value, member: &str| element[member].as_str().unwrap_or_default().to_lowercase();
     let elements = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let mut told = Vec::new();
+    let mut differences = Vec::new();
     for shown in elements(live) {
         let is = |wanted: &&Value| identity.iter().all(|member| text(wanted, member) == text(&shown, member));
         let wanted = elements(declared);
@@ -66,18 +66,18 @@ fn unjudged_members(compare: Compare, declared: &Value, live: &Value) -> Vec<Str
         for (name, value) in shown.as_object().into_iter().flatten() {
             if wanted[name.as_str()].is_null() && !value.is_null() {
                 let named: Vec<&str> = identity.iter().filter_map(|member| shown[*member].as_str()).collect();
-                told.push(format!("`{name}` of `{}` is `{value}`", named.join(" ")));
+                differences.push(format!("`{name}` of `{}` is `{value}`", named.join(" ")));
             }
         }
     }
-    told
+    differences
 }
 
-fn told(changes: &[FieldChange]) -> Vec<String> {
-    let told = |change: &FieldChange| {
+fn differences(changes: &[FieldChange]) -> Vec<String> {
+    let difference = |change: &FieldChange| {
         format!("`{}` is `{}`, not `{}`", dotted_path(&change.path), change.before, change.after)
     };
-    changes.iter().map(told).collect()
+    changes.iter().map(difference).collect()
 }
 
 /// Undeclared fields, in spec shape, that changed. New ones are the service's defaults, but for those that guards judge and whose absence
@@ -129,7 +129,13 @@ fn forget(fields: &mut Map<String, Value>, patch: &Map<String, Value>) {
 /// Members unknown to the spec that were sent back unchanged and have been removed or switched since. Other values may change by themselves
 /// and prove nothing.
 pub(super) fn lost(kind: &dyn Kind, before: &Value, sent: &Value, after: &Value) -> Vec<String> {
-    fn walk(path: &mut Vec<String>, sent: &Value, before: &Value, after: &Value, told: &mut Vec<String>) {
+    fn walk(
+        path: &mut Vec<String>,
+        sent: &Value,
+        before: &Value,
+        after: &Value,
+        differences: &mut Vec<String>,
+    ) {
         for (name, value) in before.as_object().into_iter().flatten() {
             if sent[name.as_str()].is_null() {
                 continue;
@@ -137,19 +143,21 @@ pub(super) fn lost(kind: &dyn Kind, before: &Value, sent: &Value, after: &Value)
             path.push(name.clone());
             let found = after.as_object().and_then(|map| map.get(spelled(map, name)));
             match (value, found) {
-                (Value::Object(_), Some(found)) => walk(path, &sent[name.as_str()], value, found, told),
-                (_, None) => told.push(format!("`{}` was `{value}` and is gone", dotted_path(path))),
+                (Value::Object(_), Some(found)) => {
+                    walk(path, &sent[name.as_str()], value, found, differences);
+                }
+                (_, None) => differences.push(format!("`{}` was `{value}` and is gone", dotted_path(path))),
                 (Value::Bool(_), Some(found)) if sent[name.as_str()] == *value && found != value => {
-                    told.push(format!("`{}` was `{value}` and is `{found}`", dotted_path(path)));
+                    differences.push(format!("`{}` was `{value}` and is `{found}`", dotted_path(path)));
                 }
                 _ => {}
             }
             path.pop();
         }
     }
-    let mut told = Vec::new();
-    walk(&mut Vec::new(), sent, before, &writable(kind, after), &mut told);
-    told
+    let mut differences = Vec::new();
+    walk(&mut Vec::new(), sent, before, &writable(kind, after), &mut differences);
+    differences
 }
 
 #[cfg(test)]
@@ -167,14 +175,14 @@ mod tests {
         let before = writable(deployments, &before);
         let mut sent = before.clone();
         sent["properties"]["old"] = json!(false);
-        let told = |properties: Value| {
+        let differences = |properties: Value| {
             let after = json!({"sku": {"name": "Standard"}, "properties": properties});
             lost(deployments, &before, &sent, &after)
         };
         let whole = json!({"dynamicThrottlingEnabled": true, "modelProviderData": {"Industry": "other"}, "note": "2", "old": false});
-        assert_eq!(told(whole), [] as [&str; 0]);
+        assert_eq!(differences(whole), [] as [&str; 0]);
         assert_eq!(
-            told(json!({"dynamicThrottlingEnabled": false, "modelProviderData": {}, "old": false})),
+            differences(json!({"dynamicThrottlingEnabled": false, "modelProviderData": {}, "old": false})),
             [
                 "`properties.dynamicThrottlingEnabled` was `true` and is `false`",
                 "`properties.modelProviderData.industry` was `\"technology\"` and is gone",

@@ -91,7 +91,7 @@ async fn looked_at(client: &Client, step: &Step, gate: Option<&Gate>) -> WriteEn
         WriteEnd::Done { note, mut outputs } => match gate.after(client, step).await {
             Ok(more) => {
                 proven.extend(more);
-                outputs.extend(proven.into_iter().map(|value| Output { name: "verified".to_owned(), value }));
+                outputs.extend(proven);
                 WriteEnd::Done { note, outputs }
             }
             Err(stop) => stopped("verify after the update of", stop),
@@ -291,7 +291,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Write
         StepAction::Restore => "write the declared settings of the restored resource:",
         _ => "update",
     };
-    let (mut turns, mut again) = (ConflictRetries::default(), false);
+    let (mut turns, mut again, mut looked) = (ConflictRetries::default(), false, false);
     // Read before each attempt: the patch is applied to the live state.
     loop {
         let live = match read(client, path, verb).await {
@@ -304,7 +304,7 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Write
         let before = live.as_ref().map_or_else(|| json!({}), |body| writable(kind, body));
         let body = declared(kind, step, &before);
         if let Some(live) = &live
-            && let Some(note) = needless(kind, step, live, body == before)
+            && let Some(note) = needless(kind, step, live, body == before || kind.never_changes())
         {
             return found(client, kind, step, (path, verb), live, note).await;
         }
@@ -328,6 +328,15 @@ async fn put(client: &Client, kind: &dyn Kind, step: &Step, path: &str) -> Write
                     Met::Gone => return unwritten(verb, &error),
                     Met::Stands(written) => return written,
                 }
+            }
+            // Sent twice because the first answer was lost: the first may have made what the second is refused for.
+            Err(error)
+                if live.is_none()
+                    && error.kind == arm::ErrorKind::Conflict
+                    && !looked
+                    && client.get(path).await.is_ok() =>
+            {
+                looked = true;
             }
             Err(error) if turns.again(client, &error).await => {}
             Err(error) if kind.trust(&step.patch).is_some() && error.kind == arm::ErrorKind::Invalid => {

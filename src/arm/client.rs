@@ -307,13 +307,10 @@ impl Client {
             }
             CallTarget::Link(link) => inner.origins.check(link),
         };
-        let tell = |what| inner.observer.event(&RequestEvent { method, path: shown.clone(), what });
+        let notify = |what| inner.observer.event(&RequestEvent { method, path: shown.clone(), what });
         loop {
             next = match next {
                 Next::Send(exchange, request) => {
-                    if exchange.attempts() > 1 {
-                        tell(What::Retrying { attempt: exchange.attempts() });
-                    }
                     let (method, url, body) = match &request {
                         Request::Call => (method, own.clone(), body),
                         Request::Resource => (Method::Get, own.clone(), None),
@@ -326,15 +323,15 @@ impl Client {
                         _ => None,
                     };
                     let may_finish = exchange.is_under_way();
-                    let outcome = inner.send(method, url, body, reader, may_finish, &tell).await;
+                    let outcome = inner.send(method, url, body, reader, may_finish, &notify).await;
                     exchange.step(outcome, inner.clock.now())
                 }
                 Next::Wait { exchange, until, why } => {
                     let wait = until.since(inner.clock.now());
                     tracing::debug!(%method, path = shown, ?wait, %why, "waiting");
                     match why {
-                        Why::Operation { state } => tell(What::State { state, next_poll: wait }),
-                        why => tell(What::Waiting { wait, why }),
+                        Why::Operation { state } => notify(What::State { state, next_poll: wait }),
+                        why => notify(What::Waiting { wait, why }),
                     }
                     let outcome = inner.wait(until, exchange.is_under_way()).await;
                     exchange.step(outcome, inner.clock.now())
@@ -377,7 +374,7 @@ impl Inner {
         body: Option<&Value>,
         reader: Option<BodyReader<'_, '_>>,
         may_finish: bool,
-        tell: &(impl Fn(What) + Sync),
+        notify: &(impl Fn(What) + Sync),
     ) -> Sent {
         let url = match url {
             Ok(url) => url,
@@ -386,7 +383,7 @@ impl Inner {
         // From here until sending, Ctrl-C means that nothing is sent.
         let interrupted = self.stopped(may_finish);
         let ready = async {
-            let (flight, slot) = self.pace(method, url.path(), tell).await;
+            let (flight, slot) = self.pace(method, url.path(), notify).await;
             let token = self.credential.token(self.endpoint.scope()).await;
             (flight, slot, token)
         };
@@ -426,7 +423,7 @@ impl Inner {
         &'a self,
         method: Method,
         path: &str,
-        tell: &(impl Fn(What) + Sync),
+        notify: &(impl Fn(What) + Sync),
     ) -> (Flight<'a>, SemaphorePermit<'a>) {
         let direction = Direction::from(method);
         let subscription = subscription_of(path).to_owned();
@@ -446,7 +443,7 @@ impl Inner {
                     let wait = until.since(now);
                     // Waits below a second are normal in a long run and not reported.
                     if wait >= Duration::from_secs(1) {
-                        tell(What::Waiting { wait, why: Why::Pacing });
+                        notify(What::Waiting { wait, why: Why::Pacing });
                     }
                     tokio::time::sleep(wait).await;
                 }

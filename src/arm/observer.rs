@@ -28,11 +28,6 @@ pub enum What {
         /// What makes it wait.
         why: Why,
     },
-    /// The request is sent again.
-    Retrying {
-        /// The number of the next attempt, starting with 2.
-        attempt: u32,
-    },
     /// Azure reported the state of a long-running operation.
     State {
         /// As Azure spells it: `Creating`.
@@ -48,7 +43,7 @@ pub enum Why {
     /// Azure answered 429, or 503 with a time.
     Throttled {
         /// Whether Azure set the time.
-        told: bool,
+        by_azure: bool,
     },
     /// A temporary failure: a status, or a broken connection.
     Fault {
@@ -73,8 +68,8 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Why::Throttled { told: true } => f.write_str("Azure asked to wait (throttled)"),
-            Why::Throttled { told: false } => f.write_str("Azure is throttling"),
+            Why::Throttled { by_azure: true } => f.write_str("Azure asked to wait (throttled)"),
+            Why::Throttled { by_azure: false } => f.write_str("Azure is throttling"),
             Why::Fault { what } => f.write_str(what),
             Why::Conflict => f.write_str("another operation is changing the parent resource"),
             Why::PrincipalNotReplicated => {

@@ -234,8 +234,8 @@ impl Response {
         let ResponseBody::Json(body) = &self.body else { return None };
         let code = body.pointer("/error/code")?.as_str()?;
         let whole = ["SubscriptionRequestsThrottled", "TenantRequestsThrottled"].contains(&code);
-        let told = retry_after(&self.headers, now)?;
-        (self.status == 429 && whole).then(|| now.after(told))
+        let wait = retry_after(&self.headers, now)?;
+        (self.status == 429 && whole).then(|| now.after(wait))
     }
 }
 

@@ -24,9 +24,9 @@ pub(super) enum Public {
     Open,
     /// Only what its rules name.
     Rules,
-    /// Nobody: there are no rules.
+    /// No address: there are no rules.
     NoRules,
-    /// Nobody, whatever the rules say.
+    /// No address, whatever the rules say.
     Off,
 }
 

@@ -136,11 +136,14 @@ fn given<'w>(
     principal: &'w str,
     roles: &'w Catalogue,
 ) -> impl Iterator<Item = (ResourceId, String)> + use<'w> {
-    let is_grant = |id: &&ResourceId| kinds::by_id(id).is_some_and(kinds::Kind::is_grant);
     let principal = comparable(principal);
     // What stacks that are not selected give may not have been read.
-    let is_read =
-        |scope: &ResourceId| scope.up_to("accounts").is_some_and(|id| world.resource(&id).is_some());
+    let is_read = |scope: &ResourceId| match scope.up_to("accounts") {
+        Some(account) => world.resource(&account).is_some(),
+        None => world
+            .inside(scope)
+            .any(|(id, _)| kinds::by_id(id).is_some_and(|kind| kind.applies_to(id) == *scope)),
+    };
     let beside: Vec<(ResourceId, String)> = world
         .beside
         .iter()
@@ -150,15 +153,13 @@ fn given<'w>(
             (given.scope.clone(), words)
         })
         .collect();
-    let read = world.resources.iter().filter(move |(id, _)| is_grant(id)).filter_map(move |(id, body)| {
-        let said = AssignmentBody::of(body);
-        let (whose, role) = (said.principal_id()?, said.role_definition_id()?);
-        (comparable(whose) == principal).then(|| {
-            let name = said.role().map_or_else(|| role.to_owned(), |role| roles.display_name(role));
-            let scope = id.scope();
-            let words = format!("`{name}` on {}", place(&scope));
-            (scope, words)
-        })
+    let read = world.resources.iter().filter_map(move |(id, body)| {
+        let kind = kinds::by_id(id).filter(|kind| kind.is_grant())?;
+        let whose = AssignmentBody::of(body).principal_id()?;
+        let role = kind.role(body, roles).filter(|_| comparable(whose) == principal)?;
+        let scope = kind.applies_to(id);
+        let words = format!("`{role}` on {}", place(&scope));
+        Some((scope, words))
     });
     read.chain(beside)
 }

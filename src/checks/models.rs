@@ -289,6 +289,9 @@ fn offered(
     )
 }
 
+/// The most deployments that a message names.
+const NAMED: usize = 10;
+
 fn exceeded(
     case: &Case<'_>,
     location: &str,
@@ -305,7 +308,12 @@ fn exceeded(
     if added <= 0 || sum <= limit {
         return None;
     }
-    let titles = steps.iter().map(|(step, _)| case.title(step.change)).collect::<Vec<_>>().join(", ");
+    let mut titles: Vec<String> =
+        steps.iter().take(NAMED).map(|(step, _)| case.title(step.change).to_owned()).collect();
+    titles.extend(
+        steps.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")),
+    );
+    let titles = titles.join(", ");
     let message = format!(
         "the quota `{usage}` in region `{location}` is exceeded: {used} of {limit} in use, and the plan adds {added} ({titles})"
     );

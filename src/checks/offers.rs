@@ -26,7 +26,7 @@ pub(super) fn queries(steps: &[Step], _world: &World) -> Vec<Query> {
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
-    let mut told = Vec::new();
+    let mut seen = Vec::new();
     for step in case.plan.steps.iter().filter(|step| is_new_account(step)) {
         let Some(target) = target(step) else { continue };
         for subscription in subscriptions([target].iter()) {
@@ -34,9 +34,9 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
             let unknown = "whether the region offers the kind and the SKU";
             let mut notes = Vec::new();
             let offers = case.items(&query, unknown, &mut notes);
-            if !told.contains(&subscription) {
+            if !seen.contains(&subscription) {
                 verdicts.append(&mut notes);
-                told.push(subscription);
+                seen.push(subscription);
             }
             verdicts.extend(not_offered(case, step, &offers));
         }

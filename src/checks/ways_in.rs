@@ -42,7 +42,7 @@ fn gift(each: &Placed<'_>) -> (Option<Uuid>, String) {
 
 /// Whether it may allow its holder to call models; a role with unknown permissions may.
 fn may_call(each: &Placed<'_>, roles: &Catalogue) -> bool {
-    each.role(roles).is_none_or(Role::gives_inference)
+    each.role(roles).is_none_or(Role::serves_anything)
 }
 
 fn reaches(each: &Placed<'_>, world: &World, account: &ResourceId) -> bool {
@@ -252,8 +252,8 @@ fn given_for_good(steps: &[Step], before: &World, after: &World) -> Vec<Doubt> {
 
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<Verdict> {
     // Reported once for everybody, and not at all if the same was reported about declared ids.
-    let told = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread);
-    let unread = principals::unanswered(case.snapshot).filter(|_| !told);
+    let is_reported = case.plan.findings.iter().any(|finding| finding.code == Code::PrincipalUnread);
+    let unread = principals::unanswered(case.snapshot).filter(|_| !is_reported);
     let gone = unread.map(|refusal| {
         let message = "could not verify that the principals that can still call models without keys exist: the directory could not be queried";
         not_known(message, refusal)

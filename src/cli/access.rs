@@ -39,13 +39,13 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     }
     block_on(async {
         let session = Session::connect(options).await?;
-        let exit = tell(options, args, &session, checked).await;
+        let exit = show(options, args, &session, checked).await;
         session.close().await;
         exit
     })
 }
 
-async fn tell(
+async fn show(
     options: &Options,
     args: &Args,
     session: &Session,

@@ -97,7 +97,7 @@ async fn carry_out(
     let again = (!args.yes).then(|| asked.clone());
     let mut decision = flow::decide(azure, asked, wish).await?;
     decision.look_for(&secrets);
-    tell(options, &decision)?;
+    show_decision(options, &decision)?;
     if decision.is_refused() {
         return Ok(refusal(&decision));
     }
@@ -141,7 +141,7 @@ async fn carry_out(
 }
 
 /// Shows the plan: in the format asked for if the run ends here, else as text only, because the report follows.
-fn tell(options: &Options, decision: &Decision) -> Result<(), Failure> {
+fn show_decision(options: &Options, decision: &Decision) -> Result<(), Failure> {
     let plan = &decision.plan;
     let whole = plan.steps.is_empty() || decision.is_refused();
     if !whole {

@@ -43,7 +43,7 @@ fn asked(target: &Target, question: &str, page: Page) -> String {
 /// The next line that is typed, with its newline; nothing at the end of the input. Ctrl-C ends the run.
 pub(super) async fn typed(interrupt: &Interrupt, when: &str) -> Result<Vec<u8>, Failure> {
     let (send, answer) = tokio::sync::oneshot::channel();
-    // A thread, not a task: the runtime would wait for a task, and so for a line that nobody types, when it shuts down.
+    // A thread, not a task: the runtime would wait for a task, and so for a line that is never typed, when it shuts down.
     std::thread::spawn(move || send.send(answer_from(io::stdin().lock())));
     tokio::select! {
         biased;

@@ -126,8 +126,8 @@ async fn network(options: &Options) -> Vec<Prerequisite> {
         }
     };
     let reached = join_all(hosts.iter().map(probe::reach)).await;
-    let told = reached.iter().zip(&hosts).find_map(|(reached, host)| Some((host, reached.ahead?)));
-    let clock = told.map_or_else(
+    let dated = reached.iter().zip(&hosts).find_map(|(reached, host)| Some((host, reached.ahead?)));
+    let clock = dated.map_or_else(
         || probe::clock("", None),
         |(host, ahead)| probe::clock(host.host_str().unwrap_or_default(), Some(ahead)),
     );
@@ -188,21 +188,10 @@ async fn look(
         ),
     )
     .await;
-    let is_missing = |check: &&Prerequisite| check.state == Health::Broken;
-    let missing: BTreeSet<String> =
-        groups.iter().filter(is_missing).filter_map(|check| check.subject.clone()).collect();
-    let lost = |scope: &ResourceId| scope.group().is_some_and(|group| missing.contains(group.name()));
-    let rights = needed.keys().zip(rights).map(|(scope, check)| match check.state {
-        // Permissions above say nothing yet: a plan fails until the group exists.
-        Health::Ok if lost(scope) => {
-            Prerequisite::unknown("rights", "not checked: its resource group does not exist")
-                .of(scope.as_str())
-        }
-        _ => check,
-    });
+    let rights = in_existing_groups(needed.keys().zip(rights), &groups);
     checks.push(who);
     checks.extend(seen);
-    checks.extend(groups.iter().cloned());
+    checks.extend(groups);
     checks.extend(rights);
     for id in subscriptions.iter().filter(|_| only) {
         let subscription = ResourceId::subscription(id);
@@ -215,6 +204,25 @@ async fn look(
         }
     }
     checks
+}
+
+/// The checks of rights by scope. In a group that does not exist, permissions above it say nothing yet: a plan fails until it does.
+fn in_existing_groups<'a>(
+    rights: impl Iterator<Item = (&'a ResourceId, Prerequisite)>,
+    groups: &[Prerequisite],
+) -> Vec<Prerequisite> {
+    let is_missing = |check: &&Prerequisite| check.state == Health::Broken;
+    let missing: BTreeSet<String> =
+        groups.iter().filter(is_missing).filter_map(|check| check.subject.clone()).collect();
+    let lost = |scope: &ResourceId| scope.group().is_some_and(|group| missing.contains(group.name()));
+    let judged = rights.map(|(scope, check)| match check.state {
+        Health::Ok if lost(scope) => {
+            Prerequisite::unknown("rights", "not checked: its resource group does not exist")
+                .of(scope.as_str())
+        }
+        _ => check,
+    });
+    judged.collect()
 }
 
 /// Which roles the caller may assign in a subscription, beside those that specs give.

@@ -49,7 +49,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let out = args.out.as_deref().map(|path| new_file(options, path)).transpose()?;
     block_on(async {
         let session = Session::connect(options).await?;
-        let exit = tell(options, &session, &wanted, out).await;
+        let exit = show(options, &session, &wanted, out).await;
         session.close().await;
         exit
     })
@@ -88,7 +88,7 @@ fn stack(options: &Options, args: &Args) -> Result<String, Failure> {
     Ok(name.clone())
 }
 
-async fn tell(
+async fn show(
     options: &Options,
     session: &Session,
     wanted: &Wanted,

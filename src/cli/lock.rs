@@ -71,7 +71,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     }
     let differ = !differences.is_empty();
     checked.findings.extend(differences);
-    tell(options, &checked, &lines, args.check)?;
+    show(options, &checked, &lines, args.check)?;
     Ok(match (unresolved, differ) {
         (true, _) => Exit::Failure,
         (false, true) => Exit::Pending,
@@ -79,7 +79,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-fn tell(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> Result<(), Failure> {
+fn show(options: &Options, checked: &Checked, lines: &str, comparing: bool) -> Result<(), Failure> {
     let entries = checked.entries();
     if options.format != Format::Human {
         return Document::Findings(&entries).write(options);

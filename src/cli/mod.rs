@@ -141,7 +141,7 @@ enum Command {
 
 /// Runs a command line.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    output::tell_panics();
+    output::report_panics();
     Environment::process().learn_secrets();
     // Reading them registers them with `scrub`, so that no output shows one.
     drop(Secrets::new(std::env::vars_os()));

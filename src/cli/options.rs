@@ -273,9 +273,22 @@ impl Options {
         Ok(())
     }
 
-    /// Takes the shard of a pod of an Indexed Job, for a command that reads specs.
+    /// Takes the shard of a pod of an Indexed Job, for a command that reads specs. Fails if one is given to another command, which would do
+    /// the whole of its work in each shard.
     pub(super) fn shard_of_pod(&mut self) -> Result<(), Failure> {
-        if self.shard.is_some() || !OVER_SPECS.contains(&self.command.as_str()) {
+        let is_over_specs = OVER_SPECS.contains(&self.command.as_str());
+        if self.shard.is_some() {
+            // A variable is set for all that a pod runs. `doctor` reads specs, and always tells of this machine too.
+            let is_meant =
+                is_over_specs || self.command == "doctor" || std::env::var_os("KEYLESS_SHARD").is_some();
+            return if is_meant {
+                Ok(())
+            } else {
+                Err(Failure::new(format!("`--shard` has no effect on `keyless {}`", self.command))
+                    .hint("leave it out: only commands that read specs work on a part of a fleet"))
+            };
+        }
+        if !is_over_specs {
             return Ok(());
         }
         let of_pod = ShardNumber::of_pod(|name| std::env::var(name).ok());

@@ -196,7 +196,7 @@ impl Write for LogWriter {
 }
 
 /// Reports panics through this module, because their messages may contain secrets.
-pub(super) fn tell_panics() {
+pub(super) fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

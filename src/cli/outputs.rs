@@ -21,10 +21,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    over_specs(options, &args.specs, async |session, checked| tell(options, args, session, checked).await)
+    over_specs(options, &args.specs, async |session, checked| show(options, args, session, checked).await)
 }
 
-async fn tell(
+async fn show(
     options: &Options,
     args: &Args,
     session: &Session,

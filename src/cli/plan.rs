@@ -56,8 +56,9 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     let saved = out.map_or(Ok(()), |out| out.write(&json(&plan)?));
     all([saved, show(options, &plan)])?;
     if let Some(out) = args.out.as_deref().filter(|_| !options.quiet && !plan.steps.is_empty()) {
+        let shard = options.shard.map_or_else(String::new, |shard| format!(" --shard {shard}"));
         output::aside(&format!(
-            "Saved to `{0}`. To apply it: keyless apply {0}\n",
+            "Saved to `{0}`. To apply it: keyless apply {0}{shard}\n",
             sanitize(&out.display().to_string())
         ));
     }

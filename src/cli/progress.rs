@@ -9,26 +9,30 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output::{aside, one_line, page_aside};
 use crate::apply::Progress;
 use crate::arm::observer::{Observer, RequestEvent, What};
-use crate::document::report::Outcome;
-use crate::render::text;
+use crate::document::report::{Outcome, Status};
+use crate::render::steps::{self, Titles};
 use crate::verify::verdict::Judgement;
 
 /// A spinner that shows what is going on; silent unless stderr is a terminal.
 pub(super) struct Spinner {
     shown: bool,
     quiet: bool,
+    /// Whether each step is shown, however many there are.
+    verbose: bool,
+    /// The steps of a run.
+    steps: Mutex<Steps>,
     /// The line on the terminal, if there is one. A cleared bar cannot be shown again, so a new one is made.
     bar: Mutex<Option<ProgressBar>>,
 }
 
 impl Spinner {
-    pub(super) fn new(quiet: bool) -> Self {
-        Self { shown: !quiet && std::io::stderr().is_terminal(), quiet, bar: Mutex::default() }
+    pub(super) fn new(quiet: bool, verbose: bool) -> Self {
+        let shown = !quiet && std::io::stderr().is_terminal();
+        Self { shown, quiet, verbose, steps: Mutex::default(), bar: Mutex::default() }
     }
 
     fn bar(&self) -> MutexGuard<'_, Option<ProgressBar>> {
-        // After a panic elsewhere, the worst that can happen is a leftover line on the terminal.
-        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.bar)
     }
 
     pub(super) fn say(&self, what: &str) {
@@ -70,19 +74,62 @@ fn spinner() -> ProgressBar {
     bar
 }
 
+/// After a panic elsewhere, the worst that can happen is a leftover line on the terminal.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of more steps than this, those that are done are shown by account at the end.
+const MANY: usize = 60;
+/// How often it is said how many of these have ended.
+const PARTS: usize = 10;
+
+/// The steps of a run.
+#[derive(Default)]
+struct Steps {
+    all: usize,
+    ended: usize,
+    titles: Titles,
+    /// Those that are shown at the end.
+    done: Vec<Outcome>,
+}
+
 impl Progress for Spinner {
+    fn starts(&self, titles: &[&str]) {
+        let (all, titles) = (titles.len(), Titles::of(titles.iter().copied()));
+        *locked(&self.steps) = Steps { all, titles, ..Steps::default() };
+    }
+
     fn begins(&self, title: &str) {
         self.say(title);
     }
 
     fn ended(&self, outcome: &Outcome) {
-        if !self.quiet {
-            self.line(&text::outcome(outcome, page_aside()));
+        if self.quiet {
+            return;
+        }
+        let steps = &mut *locked(&self.steps);
+        let parts = |ended: usize| ended * PARTS / steps.all.max(1);
+        let is_part = parts(steps.ended) < parts(steps.ended + 1);
+        steps.ended += 1;
+        let has_news = outcome.status != Status::Done || outcome.reason.is_some();
+        let is_many = steps.all > MANY && !self.verbose;
+        if has_news || !is_many {
+            self.line(&steps::outcome(outcome, &steps.titles, page_aside()));
+        } else {
+            steps.done.push(outcome.clone());
+        }
+        if is_many && is_part {
+            self.line(&format!("  {} of {} steps\n", steps.ended, steps.all));
         }
     }
 
     fn rests(&self) {
         self.clear();
+        let done = std::mem::take(&mut locked(&self.steps).done);
+        if !done.is_empty() {
+            aside(&steps::by_account(&done, page_aside()));
+        }
     }
 }
 
@@ -101,7 +148,7 @@ impl Observer for Spinner {
                     self.line(&format!("{} {}: {}\n", event.method, one_line(&event.path), one_line(&text)));
                 }
             }
-            What::Retrying { .. } | What::State { .. } => {}
+            What::State { .. } => {}
         }
     }
 }

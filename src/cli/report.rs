@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Exit;
 use super::document::Document;
+use super::keys::exit_of_status;
 use super::options::{Format, Options};
 use super::output::{self, Failure};
 use super::session::{exit_of, exit_of_drift};
@@ -101,11 +102,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         }
         WholeReport::Keys(said) => {
             Document::Statement(said).write(options)?;
-            Ok(match (said.has_errors(), said.about.summary.enabled) {
-                (true, _) => Exit::Failure,
-                (false, 0) => Exit::Success,
-                (false, _) => Exit::Pending,
-            })
+            Ok(exit_of_status(said))
         }
         WholeReport::Findings(findings, stacks) => {
             Document::Findings(findings).write(options)?;

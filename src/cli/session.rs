@@ -97,7 +97,7 @@ impl Session {
         refuse_unusable_variables(options)?;
         let interrupt = options.interrupt.clone();
         signals::listen(&interrupt, Duration::from_secs(u64::from(options.grace)))?;
-        let spinner = Arc::new(Spinner::new(options.quiet));
+        let spinner = Arc::new(Spinner::new(options.quiet, options.is_verbose()));
         let place = match (&options.sandbox, &options.arm_endpoint) {
             (Some(state), _) => Destination::sandbox(state).await?,
             (None, Some(url)) => Destination::custom(url)?,
@@ -119,6 +119,7 @@ impl Session {
             target: target_of(options),
             interactive: io::stdin().is_terminal(),
             progress: spinner.clone(),
+            pace: crate::read::Pace::default(),
         };
         Ok(Self {
             azure,

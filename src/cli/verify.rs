@@ -67,7 +67,7 @@ impl How {
             limit: self.limit(),
             lenient: self.allow_inconclusive,
             interrupt: session.azure.interrupt.clone(),
-            waiting: told(session),
+            waiting: waiting(session),
         })
     }
 }
@@ -111,16 +111,16 @@ async fn data_plane(options: &Options, session: &Session, how: &How) -> Result<(
 }
 
 /// Shows waits as progress.
-fn told(session: &Session) -> Box<Waiting> {
+fn waiting(session: &Session) -> Box<Waiting> {
     let spinner = session.spinner.clone();
     Box::new(move |title, verdict, elapsed| spinner.waiting(title, verdict, elapsed))
 }
 
 pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
-    over_specs(options, &args.specs, async |session, checked| tell(options, args, session, checked).await)
+    over_specs(options, &args.specs, async |session, checked| show(options, args, session, checked).await)
 }
 
-async fn tell(
+async fn show(
     options: &Options,
     args: &Args,
     session: &Session,
@@ -138,7 +138,7 @@ async fn tell(
         limit: args.how.limit(),
         interrupt,
         parallelism: usize::from(options.parallelism),
-        waiting: &*told(session),
+        waiting: &*waiting(session),
         place: &place,
     };
     let verification = verify(&subjects, &how, Some(&checked.sources)).await;

@@ -23,9 +23,12 @@ use crate::text::names::short;
 #[derive(Debug, Default)]
 pub(super) struct Others {
     pub(super) desired: Vec<Desired>,
-    /// By scope, the role assignments whose principal is not known, with the role if that is known, and the stack.
-    unresolved: BTreeMap<ResourceId, Vec<(Option<Uuid>, String)>>,
+    /// By kind and what they are on, the grants whose principal is not known, with the role if that is known, and the stack.
+    unresolved: BTreeMap<(&'static str, ResourceId), Vec<UnresolvedGrant>>,
 }
+
+/// A role, if it is known, and the stack that gives it.
+type UnresolvedGrant = (Option<Uuid>, String);
 
 impl Others {
     pub(super) fn of(stacks: &[Loaded], snapshot: &Snapshot) -> Self {
@@ -33,7 +36,8 @@ impl Others {
         let vague = |each: &&Desired| each.open.is_some() || each.principal_hole().is_some();
         for each in others.desired.iter().filter(vague).filter(|each| each.kind.is_grant()) {
             let role = each.declared.get("roleDefinitionId").and_then(Value::as_str).and_then(trailing_guid);
-            others.unresolved.entry(each.scope.clone()).or_default().push((role, each.stack.clone()));
+            let place = (each.kind.name(), each.kind.applies_to(&each.id));
+            others.unresolved.entry(place).or_default().push((role, each.stack.clone()));
         }
         others
     }
@@ -44,7 +48,7 @@ impl Others {
 
     /// The stack that may declare a live role assignment, for a principal that is not known.
     pub(super) fn may_declare(&self, live: &Live) -> Option<&str> {
-        let there = self.unresolved.get(&live.scope).filter(|_| live.kind.is_grant())?;
+        let there = self.unresolved.get(&(live.kind.name(), live.kind.applies_to(&live.id)))?;
         let role = AssignmentBody::of(&live.body).role();
         let found = there.iter().find(|(declared, _)| declared.is_none() || *declared == role);
         found.map(|(_, stack)| stack.as_str())

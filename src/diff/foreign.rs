@@ -3,8 +3,8 @@
 //! Pure.
 
 use crate::finding::{Code, Finding};
+use crate::kinds::Live;
 use crate::kinds::desired::Desired;
-use crate::kinds::{Live, MARK};
 
 /// Why a declared resource that exists, live or soft-deleted, belongs to another stack, if so.
 pub(super) fn foreign(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Option<String> {
@@ -15,15 +15,14 @@ pub(super) fn foreign(desired: &Desired, live: &Live, findings: &mut Vec<Finding
         format!(
             "it belonged to stack `{owner}` until it was deleted: restore it with that stack, or purge it by hand"
         )
-    } else {
-        let mark = if desired.kind.is_grant() {
-            format!("`[keyless:{owner}]` from the end of its description")
-        } else {
-            format!("the tag `{MARK}`")
-        };
+    } else if let Some(mark) = desired.kind.mark_place(&owner) {
         format!(
             "declare it in one stack only. To move it here: remove {mark} by hand, move the lines here, and apply this stack with \
              `adopt: true`. The mark goes first: while it stands, `{owner}` deletes what its spec no longer declares"
+        )
+    } else {
+        format!(
+            "its name says that stack `{owner}` made it. To move it here: apply `{owner}` without it, which revokes it, and then this stack"
         )
     };
     findings.push(Finding::error(Code::ForeignMark, why.clone()).at(desired.span).hint(hint));

@@ -1,4 +1,4 @@
-//! Declared fields that Azure does not show of a resource that stays as it is: nobody can tell whether they are as declared.
+//! Declared fields that Azure does not show of a resource that stays as it is: whether they are as declared is not known.
 //!
 //! Pure. Secrets, which Azure never shows, are not among them: specs say that they are never compared.
 
@@ -15,6 +15,9 @@ use crate::kinds::desired::Desired;
 /// The fields of a resource that could not be compared, if nothing else of it is written, which would send them too.
 pub(super) fn hidden(change: &Change) -> Option<(Key, Vec<Vec<String>>)> {
     let (Change::NoOp { desired, live } | Change::Adopt { desired, live }) = change else { return None };
+    if desired.kind.never_changes() {
+        return None;
+    }
     let shown = desired.kind.to_spec(&live.body);
     let mut fields = Vec::new();
     values(desired.kind, &desired.declared, &mut |path, _| {

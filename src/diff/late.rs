@@ -26,7 +26,7 @@ pub(super) fn missing_beside(
         .collect();
     let is_near = |grant: &&Desired| waiting.iter().any(|desired| grant.scope.may_overlap(&desired.id));
     let mut missing: Vec<&Desired> =
-        beside.iter().filter(|each| each.kind.is_grant()).filter(is_near).collect();
+        beside.iter().filter(|each| each.kind.granting().is_some()).filter(is_near).collect();
     let Some(first) = missing.first() else { return Vec::new() };
     // The scopes that those stacks declare are not all watched for the stacks of the run.
     let all = [stacks, unselected(stacks)].concat();
@@ -72,7 +72,7 @@ pub(super) fn hold_back(
             )
         } else if let Some(grant) = elsewhere() {
             let stack = &grant.stack;
-            // Of an unknown principal nobody can tell.
+            // Not known of an unknown principal.
             let state = if grant.open.is_some() { "cannot be resolved" } else { "does not exist yet" };
             let not = format!("of stack `{stack}`, which is not selected in this run, {state}");
             ("role assignment", grant, not, format!("apply stack `{stack}`, or select it too"))

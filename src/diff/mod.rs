@@ -178,7 +178,7 @@ impl Known<'_> {
         // A resource created next to it needs another name.
         match live.passing(snapshot).filter(|_| live.id != wanted.id) {
             Some(passing) => {
-                findings.push(passing::told(&wanted, live, &passing));
+                findings.push(passing::finding(&wanted, live, &passing));
                 absent(wanted, loaded, snapshot, parents, findings)
             }
             None => fit(compare(wanted, live, findings), snapshot, findings),
@@ -413,7 +413,12 @@ fn not_ours(desired: &Desired) -> Finding {
         "{} is declared but not owned by the stack: removing the line will not {stays} it",
         desired.title
     );
-    Finding::note(Code::NotOurs, message).at(desired.span).hint("set `adopt: true` to mark it as the stack's")
+    let hint = if desired.kind.mark_place(&desired.stack).is_some() {
+        "set `adopt: true` to mark it as the stack's"
+    } else {
+        "its name cannot change: delete it by hand, and the next `apply` creates the stack's own"
+    };
+    Finding::note(Code::NotOurs, message).at(desired.span).hint(hint)
 }
 
 /// A value for messages. The order of a list does not matter and is always the same.

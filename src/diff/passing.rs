@@ -10,7 +10,7 @@ use crate::kinds::{End, Live, Passing, role_assignment};
 use crate::snapshot::Snapshot;
 
 /// A finding about a declared resource that is only temporary or should have ended.
-pub(super) fn told(wanted: &Desired, live: &Live, passing: &Passing) -> Finding {
+pub(super) fn finding(wanted: &Desired, live: &Live, passing: &Passing) -> Finding {
     if passing.has_ended() {
         let message = format!(
             "{} ended {} in Privileged Identity Management, but Azure still lists it ({}): it may or may not exist",

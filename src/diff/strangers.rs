@@ -52,7 +52,7 @@ pub(super) fn stranger(change: &Change) -> Option<Finding> {
     let Change::Unmanaged { live, stays, why, weight, title } = change else { return None };
     match weight {
         Weight::Drift(place) => {
-            let hint = match (stays, live.kind.is_grant()) {
+            let hint = match (stays, live.kind.granting().is_some()) {
                 (Stays::Outside, true) => {
                     "if the stack created it, declare a role at its scope with `principals: []` until it is deleted, or delete it by hand: anyone can type a mark, so keyless deletes nothing outside of what the spec covers"
                 }
@@ -138,7 +138,7 @@ pub(super) fn kept(change: &Change, unread: Option<&Unread<'_>>, stacks: &[Loade
     // A right on the subscription completes its list; other refusals have their own hint.
     let hint = match gap.refusal.hint.as_deref().filter(|_| !partial) {
         Some(hint) => format!("{hint}; or delete it by hand"),
-        None if live.kind.is_grant() && house.is_none() => {
+        None if live.kind.granting().is_some() && house.is_none() => {
             "assign the caller the Reader role on the subscription, or delete it by hand".to_owned()
         }
         None => "assign the caller the Reader role where it could not read, or delete it by hand".to_owned(),

@@ -97,8 +97,7 @@ impl<'a> Undeclared<'a> {
         if known.inventories.iter().all(|(_, inventory)| inventory.gaps.is_empty()) {
             return None;
         }
-        let nearest = if live.kind.is_grant() { Some(live.scope.clone()) } else { live.scope.parent() };
-        std::iter::successors(nearest, ResourceId::parent).find_map(|id| {
+        std::iter::successors(live.kind.stands_on(&live.id), ResourceId::parent).find_map(|id| {
             let kind = kinds::by_id(&id)?;
             let (inventory, key) = (known.inventory(kind), Key::new(kind.name(), &[id.as_str()]));
             let gap = match inventory.items.get(&key) {
@@ -120,7 +119,7 @@ impl<'a> Undeclared<'a> {
         })
     }
 
-    /// Why it is not certain that nobody declares a resource.
+    /// Why it is not certain that a resource is undeclared.
     fn veil(&self, live: &Live) -> Option<(Stays, String)> {
         if let Some(veil) = self.veiled.hides(live) {
             return Some(unclear(veil));
@@ -137,6 +136,12 @@ impl<'a> Undeclared<'a> {
         found.map(|(loaded, domain)| (*loaded, domain.contains(&live.scope)))
     }
 
+    /// A stack that takes an account as given, and is loaded but not selected.
+    fn taken_beside(&self, live: &Live) -> Option<&'a str> {
+        let stack = *self.taken.get(&live.id)?;
+        self.unselected.iter().any(|(loaded, _)| loaded.spec.stack == stack).then_some(stack)
+    }
+
     /// The change for an undeclared live resource: the stack's own are deleted, others reported. Resources that an unresolved declaration
     /// may mean are never deleted.
     pub(super) fn change(
@@ -146,57 +151,23 @@ impl<'a> Undeclared<'a> {
         spared: Option<(Stays, String)>,
         unread: bool,
     ) -> Option<Change> {
-        let Self { stacks, roles, names, .. } = self;
         let mark = live.kind.mark(&live.body);
         let owner =
-            mark.as_deref().and_then(|mark| stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
-        let inside = |(_, domain): &&(&Loaded, Domain)| domain.contains(&live.scope);
-        let veil = self.veil(live);
-        let is_veiled = veil.is_some();
-        let title = live.kind.title(&live.body, &Called { roles, names });
+            mark.as_deref().and_then(|mark| self.stacks.iter().find(|(loaded, _)| loaded.spec.stack == mark));
         let beside = match (owner, mark.as_deref()) {
             (None, Some(mark)) => self.unselected(mark, live),
             _ => None,
         };
-        let (stays, why) = match (owner, mark) {
-            (None, Some(mark)) if let Some((_, false)) = beside => (
-                Stays::Outside,
-                format!("it carries the mark of stack `{mark}` but is outside of its groups and scopes"),
-            ),
-            // A subscription's list shows resources that do not concern the stacks.
-            (None, _) if !stacks.iter().any(|stack| inside(&stack)) => return None,
-            (None, _) if let Some(veil) = veil => veil,
-            (None, None) => match spared {
-                Some((Stays::Twin, why)) => (Stays::Twin, why),
-                Some(_) | None => (Stays::Unmarked, "no spec declares it".to_owned()),
-            },
-            (None, Some(mark)) if let Some((other, true)) = beside => {
-                let why = format!("it carries the mark of stack `{mark}`, which is not selected in this run");
-                match other.spec.prune {
-                    Prune::Owned => (Stays::Unselected, why),
-                    Prune::None => (Stays::Foreign, format!("{why} and which has `prune: none`")),
-                }
-            }
-            (None, Some(mark)) => {
-                (Stays::Foreign, format!("it carries the mark of stack `{mark}`, which is not in this run"))
-            }
-            (Some(_), _) if let Some(spared) = spared => spared,
-            (Some(_), _) if let Some(stack) = self.taken.get(&live.id) => {
-                (Stays::Taken, format!("stack `{stack}` takes it as given (`existing: true`)"))
-            }
-            (Some((loaded, _)), _) if loaded.spec.prune == Prune::None => {
-                (Stays::Unpruned, "no longer declared, and the stack has `prune: none`".to_owned())
-            }
-            // However much is read, nothing is deleted there.
-            (Some(owner), _) if !inside(&owner) && !is_veiled => (
-                Stays::Outside,
-                "it carries the stack's mark but is outside of its groups and scopes".to_owned(),
-            ),
-            (Some(_), _) if unread => {
-                (Stays::Incomplete, "no longer declared, but the list is incomplete".to_owned())
-            }
-            (Some(_), _) if let Some(veil) = veil => veil,
-            (Some((loaded, _)), _) => {
+        let veil = self.veil(live);
+        let is_veiled = veil.is_some();
+        let fate = match owner {
+            Some(owner) => self.of_own(live, owner, veil, spared, unread),
+            None => self.of_others(live, mark.as_deref(), beside, veil, spared)?,
+        };
+        let title = live.kind.title(&live.body, &Called { roles: self.roles, names: &self.names });
+        let (stays, why) = match fate {
+            UndeclaredFate::Stays(stays, why) => (stays, why),
+            UndeclaredFate::Goes(loaded) => {
                 return Some(Change::Delete {
                     live: live.clone(),
                     stack: loaded.spec.stack.clone(),
@@ -222,4 +193,90 @@ impl<'a> Undeclared<'a> {
         let why = note.iter().fold(why, |why, note| format!("{why}; {note}"));
         Some(Change::Unmanaged { live: live.clone(), stays, why, weight, title })
     }
+
+    /// What happens to a resource with the mark of a stack of this run.
+    fn of_own(
+        &self,
+        live: &Live,
+        (loaded, domain): &(&'a Loaded, Domain),
+        veil: Option<(Stays, String)>,
+        spared: Option<(Stays, String)>,
+        unread: bool,
+    ) -> UndeclaredFate<'a> {
+        let stays = |stays, why: &str| UndeclaredFate::Stays(stays, why.to_owned());
+        if let Some((reason, why)) = spared {
+            return UndeclaredFate::Stays(reason, why);
+        }
+        if let Some(stack) = self.taken.get(&live.id) {
+            let why = format!("stack `{stack}` takes it as given (`existing: true`)");
+            return UndeclaredFate::Stays(Stays::Taken, why);
+        }
+        if loaded.spec.prune == Prune::None {
+            return stays(Stays::Unpruned, "no longer declared, and the stack has `prune: none`");
+        }
+        // However much is read, nothing is deleted there.
+        if !domain.contains(&live.scope) && veil.is_none() {
+            let why = "it carries the stack's mark but is outside of its groups and scopes";
+            return stays(Stays::Outside, why);
+        }
+        if unread {
+            return stays(Stays::Incomplete, "no longer declared, but the list is incomplete");
+        }
+        match veil {
+            Some((reason, why)) => UndeclaredFate::Stays(reason, why),
+            None => UndeclaredFate::Goes(loaded),
+        }
+    }
+
+    /// Why a resource without the mark of a stack of this run stays; `None` if it does not concern the stacks, since a subscription's list
+    /// shows such resources too.
+    fn of_others(
+        &self,
+        live: &Live,
+        mark: Option<&str>,
+        beside: Option<(&Loaded, bool)>,
+        veil: Option<(Stays, String)>,
+        spared: Option<(Stays, String)>,
+    ) -> Option<UndeclaredFate<'a>> {
+        if let (Some(mark), Some((_, false))) = (mark, beside) {
+            let why =
+                format!("it carries the mark of stack `{mark}` but is outside of its groups and scopes");
+            return Some(UndeclaredFate::Stays(Stays::Outside, why));
+        }
+        if !self.stacks.iter().any(|(_, domain)| domain.contains(&live.scope)) {
+            return None;
+        }
+        if let Some((reason, why)) = veil {
+            return Some(UndeclaredFate::Stays(reason, why));
+        }
+        let Some(mark) = mark else {
+            if let Some((Stays::Twin, why)) = spared {
+                return Some(UndeclaredFate::Stays(Stays::Twin, why));
+            }
+            let Some(stack) = self.taken_beside(live) else {
+                return Some(UndeclaredFate::Stays(Stays::Unmarked, "no spec declares it".to_owned()));
+            };
+            let why = format!(
+                "stack `{stack}`, which is not selected in this run, takes it as given (`existing: true`)"
+            );
+            return Some(UndeclaredFate::Stays(Stays::Taken, why));
+        };
+        let why = format!("it carries the mark of stack `{mark}`, which is not");
+        let (stays, why) = match beside.map(|(other, _)| other.spec.prune) {
+            None => (Stays::Foreign, format!("{why} in this run")),
+            Some(Prune::Owned) => (Stays::Unselected, format!("{why} selected in this run")),
+            Some(Prune::None) => {
+                (Stays::Foreign, format!("{why} selected in this run and which has `prune: none`"))
+            }
+        };
+        Some(UndeclaredFate::Stays(stays, why))
+    }
+}
+
+/// What happens to an undeclared resource.
+enum UndeclaredFate<'a> {
+    /// Its stack deletes it.
+    Goes(&'a Loaded),
+    /// Nothing, and why.
+    Stays(Stays, String),
 }

@@ -34,7 +34,7 @@ pub(crate) fn given(stacks: &[Loaded], roles: &Catalogue) -> BTreeSet<GivenRole>
     let all = stacks.iter().flat_map(|loaded| declared_roles(&loaded.spec));
     let known = |name: &str| match (Uuid::try_parse(name), roles.by_name(name)) {
         (Ok(id), _) | (Err(_), Named::One(id)) => Some(id),
-        (Err(_), Named::Nobody | Named::Several(_)) => None,
+        (Err(_), Named::Unknown | Named::Several(_)) => None,
     };
     all.filter_map(|(scope, role)| Some(GivenRole { scope, role: known(role)? })).collect()
 }

@@ -116,12 +116,12 @@ pub(crate) fn tenant(claims: &Claims, declared: &[Uuid]) -> Prerequisite {
 
 /// The identity in a token, with its name from Microsoft Graph if available.
 #[must_use]
-pub(crate) fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>) -> Prerequisite {
+pub(crate) fn identity(claims: &Claims, answer: Option<&Result<Value, arm::Error>>) -> Prerequisite {
     let Some(id) = claims.oid else {
         return Prerequisite::unknown("identity", "not in the token");
     };
     let kind = if claims.is_application() { "application" } else { "user" };
-    match told {
+    match answer {
         Some(Ok(body)) => {
             let name = body["userPrincipalName"].as_str().or(body["displayName"].as_str());
             Prerequisite::ok("identity", format!("{kind} `{}`, object id {id}", name.unwrap_or_default()))
@@ -139,8 +139,8 @@ pub(crate) fn identity(claims: &Claims, told: Option<&Result<Value, arm::Error>>
 
 /// Judges ARM's answer about a subscription.
 #[must_use]
-pub(crate) fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &Claims) -> Prerequisite {
-    let check = match told {
+pub(crate) fn subscription(id: &str, answer: &Result<Value, arm::Error>, claims: &Claims) -> Prerequisite {
+    let check = match answer {
         Err(error) if error.kind == arm::ErrorKind::NotFound => Prerequisite::broken(
             "subscription",
             "the caller cannot see this subscription",
@@ -173,8 +173,8 @@ pub(crate) fn subscription(id: &str, told: &Result<Value, arm::Error>, claims: &
 
 /// Judges ARM's answer about a resource group that specs name. Only its owner can create it: without it, everything in it is refused.
 #[must_use]
-pub(crate) fn resource_group(name: &str, told: &Result<Value, arm::Error>) -> Prerequisite {
-    let check = match told {
+pub(crate) fn resource_group(name: &str, answer: &Result<Value, arm::Error>) -> Prerequisite {
+    let check = match answer {
         Ok(body) => Prerequisite::ok("group", format!("exists, in {}", text(body, "location"))),
         Err(error) if error.code.as_deref() == Some("ResourceGroupNotFound") => Prerequisite::broken(
             "group",

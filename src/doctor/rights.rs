@@ -34,7 +34,9 @@ pub(crate) fn needed(stacks: &[Loaded], purpose: Purpose) -> BTreeMap<ResourceId
         let actions = needed.entry(desired.scope.tracked()).or_default();
         actions.extend(verbs.iter().map(|verb| format!("{kind}/{verb}")));
         // Only the subscription's list is known to be complete, and keyless revokes nothing based on a partial list.
-        if let Some(subscription) = desired.scope.subscription_id().filter(|_| desired.kind.is_grant()) {
+        if let Some(subscription) =
+            desired.scope.subscription_id().filter(|_| desired.kind.granting().is_some())
+        {
             needed.entry(ResourceId::subscription(subscription)).or_default().push(format!("{kind}/read"));
         }
     }

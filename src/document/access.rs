@@ -36,6 +36,9 @@ pub struct AccountAccess {
     pub name: String,
     /// Its resource id.
     pub id: String,
+    /// Its kind, such as `AIServices` or `SpeechServices`, if Azure shows it: principals can call its models, or its service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Where it is declared.
     pub source: Option<Position>,
     /// Whether API keys are enabled, so that anyone with a key can call too.
@@ -142,6 +145,9 @@ pub struct Through {
     pub role: String,
     /// The GUID of the role definition.
     pub role_id: String,
+    /// Which models the role lets somebody call; absent for an account that serves none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Models>,
     /// The id of the assignment.
     pub assignment: String,
     /// Its condition; not evaluated.
@@ -153,6 +159,33 @@ pub struct Through {
     /// When it ends, if Azure shows that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+}
+
+/// Which models a role lets somebody call, by `model.format`: data actions of OpenAI do not open the models of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Models {
+    /// Format `OpenAI`.
+    #[serde(rename = "OpenAI")]
+    pub openai: Callable,
+    /// Format `Anthropic`.
+    #[serde(rename = "Anthropic")]
+    pub anthropic: Callable,
+    /// Any other format.
+    pub others: Callable,
+}
+
+/// How many models somebody can call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Callable {
+    /// None.
+    None,
+    /// Perhaps some: which data action the call takes is not documented.
+    Perhaps,
+    /// Some kinds of models, such as those that chat, but not all.
+    Some,
+    /// All.
+    All,
 }
 
 /// How the scope of an assignment relates to an account.

@@ -8,15 +8,15 @@ use super::plan::{Action, Plan, PlannedChange};
 use crate::finding::{Code, Severity};
 
 /// How much of what the specs declare was judged: without changes, only `all` means that there are none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Judged {
     /// Everything that the specs declare was compared.
-    #[default]
     All,
     /// What Azure shows: it does not show some declared fields (`notCompared`).
     Shown,
     /// A part of it: something could not be read or resolved, or is in error.
+    #[default]
     Part,
 }
 
@@ -38,9 +38,9 @@ impl Plan {
     /// The number of declared resources that stay if their line is removed. Each has a note; the count is always reported.
     #[must_use]
     pub fn not_ours(&self) -> usize {
-        let told =
+        let counted =
             |finding: &&FindingEntry| finding.code == Code::NotOurs && finding.severity == Severity::Note;
-        self.findings.iter().filter(told).count()
+        self.findings.iter().filter(counted).count()
     }
 
     /// The number of resources that are deleted along with their parent, as far as they were read.

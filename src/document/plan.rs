@@ -368,7 +368,7 @@ pub struct FieldEntry {
 }
 
 /// A scope that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Incomplete {
     /// Id of the resource or group that could not be read.

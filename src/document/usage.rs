@@ -31,7 +31,7 @@ pub struct Verdicts {
     pub calls_without_name: usize,
     /// Accounts with calls, none of them with a key.
     pub no_key_call_seen: usize,
-    /// Accounts that nobody called.
+    /// Accounts without any call.
     pub no_call: usize,
     /// Accounts that do not accept keys.
     pub keys_off: usize,
@@ -231,11 +231,19 @@ pub struct FoundKeyUse {
     pub usage: AccountUsage,
     /// The day of the run by Azure's clock (UTC).
     pub today: Date,
+    /// Before which day the evidence is: today, or yesterday shortly after midnight.
+    pub before: Date,
     /// Whether only rights are missing, and another identity will ask again when the plan is applied.
     pub left_to_apply: bool,
 }
 
 impl FoundKeyUse {
+    /// Before which day the evidence is, in words.
+    #[must_use]
+    pub fn before(&self) -> String {
+        if self.before == self.today { "today".to_owned() } else { self.before.to_string() }
+    }
+
     /// Whether missing evidence is accepted until that day.
     #[must_use]
     pub fn is_accepted(&self, until: &str) -> bool {

@@ -22,6 +22,7 @@ use crate::document::{Cause, Done, Evidence, FindingEntry, Plan};
 use crate::finding::{Code, Severity};
 use crate::id::ResourceId;
 use crate::kinds::Weight;
+use crate::kinds::desired::Hole;
 use crate::snapshot::{Refusal, Snapshot};
 
 /// How a live state differs from its declaration.
@@ -100,7 +101,7 @@ impl Inquiry {
     }
 
     /// Writes the results into a plan's changes.
-    pub fn tell(mut self, answers: &[(LogQuery, LogAnswer)], plan: &mut Plan) {
+    pub fn explain(mut self, answers: &[(LogQuery, LogAnswer)], plan: &mut Plan) {
         let answer = |id: &ResourceId| {
             let place = log::LogScope::of(id)?;
             answers.iter().find(|(query, _)| query.place == place).map(|(_, answer)| answer)
@@ -209,18 +210,33 @@ fn subject(change: usize, what: &Change, diff: &Diff, snapshot: &Snapshot) -> Op
         Change::Unmanaged { live: other, weight: Weight::Drift(_) | Weight::Unknown(..), .. } => {
             Some(live(&other.id, Sort::Appeared, &other.body))
         }
-        Change::Refused { found: LiveMatch::This(other), .. } => Some(live(&other.id, Sort::Changed, &other.body)),
-        Change::Create { desired, .. } | Change::Restore { desired, .. } | Change::Refused { desired, .. }
-            // While a value is open (a principal, or the scope of a Cosmos DB role), the id may not be known.
-            if desired.holes.is_empty() && desired.open.is_none() =>
+        Change::Refused { found: LiveMatch::This(other), .. } => {
+            Some(live(&other.id, Sort::Changed, &other.body))
+        }
+        Change::Create { desired, .. }
+        | Change::Restore { desired, .. }
+        | Change::Refused { desired, .. }
+            if !desired.holes.iter().any(is_in_id) && desired.open.is_none() =>
         {
             Some(match snapshot.resource(&desired.id) {
                 Some(body) => live(&desired.id, Sort::Changed, body),
-                None => CauseSubject { change, id: desired.id.clone(), sort: Sort::Gone, cause: None, is_idle: false },
+                None => CauseSubject {
+                    change,
+                    id: desired.id.clone(),
+                    sort: Sort::Gone,
+                    cause: None,
+                    is_idle: false,
+                },
             })
         }
         _ => None,
     }
+}
+
+/// Whether the id of a resource is not known while a value is open: it is derived from its principal, and that of a Cosmos DB role from its
+/// scope too.
+fn is_in_id(hole: &Hole) -> bool {
+    hole.reference.is_none() || hole.field == "scope"
 }
 
 /// What a resource says about its last write or its creation: mostly in `systemData`, role assignments in their properties.

@@ -73,12 +73,12 @@ impl Draft {
         let called = &Called { roles: snapshot.roles(), names: &names };
         for kind in KINDS {
             let sections = kind.sections(&before.spec);
-            if sections.is_empty() && !kind.is_grant() {
+            if sections.is_empty() && kind.granting().is_none() {
                 continue;
             }
             let inventory = kind.inventory(std::slice::from_ref(before), snapshot);
             let live = inventory.items.into_values().chain(inventory.twins.into_values());
-            if kind.is_grant() {
+            if kind.granting().is_some() {
                 let near: Vec<Live> = live.filter(|live| self.reaches(wanted, before, live)).collect();
                 let findings = &mut self.findings;
                 let mut seen = BTreeSet::new();

@@ -168,7 +168,7 @@ pub fn export(wanted: &Wanted, snapshot: &Snapshot) -> Result<Exported, Unexport
     };
     draft.findings.sort_by(|a, b| (a.severity, &a.message).cmp(&(b.severity, &b.message)));
     draft.findings.dedup();
-    draft.findings.extend(verdict.told);
+    draft.findings.extend(verdict.findings);
     draft.findings.extend(beside(&verdict.beside));
     let exported = Exported {
         comments: comments::comments(&draft.tree, snapshot),

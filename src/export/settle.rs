@@ -46,7 +46,7 @@ pub(super) struct Preview {
     /// What it would change.
     pub wrong: Vec<Wrong>,
     /// Other findings.
-    pub told: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// How many resources it would leave unchanged.
     pub unchanged: usize,
     /// What `drift` would report next to the spec's lists.
@@ -140,9 +140,9 @@ pub(super) fn verdict(
         diff.findings.into_iter().partition(|finding| finding.severity == Severity::Error);
     // Findings that say more than the change come first.
     verdict.wrong.splice(0..0, errors.into_iter().map(|finding| Wrong::of(finding, Severity::Error)));
-    let told = others.into_iter().filter(|finding| TOLD.contains(&finding.code));
+    let kept = others.into_iter().filter(|finding| TOLD.contains(&finding.code));
     // Their titles identify the subject; positions would refer to a file that does not exist yet.
-    verdict.told = told.map(|finding| Finding { span: None, ..finding }).collect();
+    verdict.findings = kept.map(|finding| Finding { span: None, ..finding }).collect();
     Ok(verdict)
 }
 

@@ -40,13 +40,13 @@ pub(super) fn fields(live: &Live, called: &Called<'_>) -> Vec<Finding> {
     found.sort();
     found.dedup();
     let title = live.kind.title(&live.body, called);
-    let told = |field: &String| left_out(&format!("`{field}` of {title}"), "specs have no such field");
+    let finding = |field: &String| left_out(&format!("`{field}` of {title}"), "specs have no such field");
     let superseded = live.kind.superseded().iter().filter_map(|(pointer, why)| {
         let value = live.body.pointer(pointer).filter(|value| !is_empty(value))?;
         let field = pointer.rsplit('/').next().filter(|_| !value.is_null())?;
         Some(left_out(&format!("`{field}` of {title}"), why))
     });
-    found.iter().map(told).chain(superseded).collect()
+    found.iter().map(finding).chain(superseded).collect()
 }
 
 fn is_mark(name: &str) -> bool {

@@ -36,6 +36,8 @@ pub(crate) struct Azure {
     pub interactive: bool,
     /// Receives progress.
     pub progress: Arc<dyn Progress>,
+    /// Of queries of logs.
+    pub pace: read::Pace,
 }
 
 impl Azure {
@@ -82,7 +84,7 @@ impl Azure {
         snapshot: &mut Snapshot,
     ) -> Result<(), Halt> {
         self.progress.begins(what);
-        read::ask_until_known(wanted, &self.client, &self.graph, snapshot).await;
+        read::ask_until_known(wanted, &self.client, &self.graph, &self.pace, snapshot).await;
         snapshot.older_version = self.client.older_version();
         snapshot.older_regions = self.client.older_regions();
         self.progress.rests();

@@ -71,6 +71,6 @@ impl Decision {
 /// The differences between the plan that was shown and approved and the current one.
 pub(super) fn overtaken(shown: &Plan, now: &Plan) -> Vec<FindingEntry> {
     let hint = "run `keyless apply` again: it shows the plan as it is now";
-    let told = differing(shown, now).into_iter();
-    told.map(|finding| FindingEntry { hint: Some(hint.to_owned()), ..finding }).collect()
+    let findings = differing(shown, now).into_iter();
+    findings.map(|finding| FindingEntry { hint: Some(hint.to_owned()), ..finding }).collect()
 }

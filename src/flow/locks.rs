@@ -103,7 +103,7 @@ pub(super) fn with_file(
 }
 
 /// A new lock file with the entries of the standing one that other environments name, if the spec refers to variables. What a lock file
-/// holds and no spec names gives nobody access.
+/// holds and no spec names gives no access.
 pub(crate) fn merged(
     loaded: &Loaded,
     fresh: &Lock,

@@ -89,9 +89,9 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
         checks::judge(&mut plan, &snapshot, &before, unpermitted);
     }
 
-    crate::plan::tell_along(&mut plan, &before);
+    crate::plan::add_along(&mut plan, &before);
     let retired = stacks.iter().filter(|loaded| loaded.is_retired());
-    crate::plan::tell_retired(
+    crate::plan::note_retired(
         &mut plan,
         &retired.map(|loaded| loaded.spec.stack.as_str()).collect::<Vec<_>>(),
     );
@@ -120,7 +120,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     // Who caused the differences. This decides nothing, so it comes last.
     if let Some(inquiry) = inquiry {
         let answers = azure.ask_log(inquiry.queries(Timestamp::now())).await;
-        inquiry.tell(&answers, &mut plan);
+        inquiry.explain(&answers, &mut plan);
         let unnamed = drift::unnamed(&plan);
         if !unnamed.is_empty() {
             let query = principals::callers(&unnamed);
@@ -136,7 +136,7 @@ pub(crate) async fn plan(azure: &Azure, specs: Checked, wish: &Wish<'_>) -> Resu
     plan.known = plan.judged();
     // Anything read may repeat one of this run's secrets, so the plan is cleaned before it leaves.
     clean::clean(&mut plan);
-    shard::tell(&mut plan, shard, names);
+    shard::record(&mut plan, shard, names);
     Ok(plan)
 }
 
@@ -178,7 +178,7 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     plan.refuse_all(kinds::unwritable(&plan, &snapshot));
     plan.findings.extend(pins::outside(&wish.within, &plan));
 
-    crate::plan::tell_along(&mut plan, &before);
+    crate::plan::add_along(&mut plan, &before);
     if holds {
         plan.key_usage = usage::strictest(&guards::keys_going_off(&plan, &before));
         azure.find_key_use(&mut plan, &before, true).await?;
@@ -191,7 +191,8 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
 
     leave_out_idle(&mut plan);
     plan.requests = azure.requests();
-    plan.known = plan.judged();
+    // The rest of the specs is known as far as it was when the plan was made.
+    plan.known = plan.known.max(plan.judged());
     clean::clean(&mut plan);
     Ok((plan, hearsay))
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -91,8 +92,10 @@ pub(crate) fn select(chosen: &[String], stacks: Vec<Loaded>, findings: &mut Vec<
 }
 
 /// The stack that was probably meant.
-pub(super) fn meant(name: &str, stacks: &[Loaded]) -> Option<String> {
-    let near = nearest(name, stacks.iter().map(|loaded| loaded.spec.stack.as_str()))?;
+pub(super) fn meant<'l>(name: &str, stacks: impl IntoIterator<Item = &'l Loaded>) -> Option<String> {
+    // Whatever the order of the stacks, of several the same one was meant.
+    let names: BTreeSet<&str> = stacks.into_iter().map(|loaded| loaded.spec.stack.as_str()).collect();
+    let near = nearest(name, names)?;
     Some(format!("did you mean `{near}`?"))
 }
 

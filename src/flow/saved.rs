@@ -49,7 +49,7 @@ pub(super) fn starting_points(plan: &Plan, snapshot: &Snapshot) -> Result<(), Ha
 
 /// Findings for unread resources next to the plan's changes: it writes nothing there, and guards judged without them.
 pub(super) fn unread_beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
-    let told = snapshot.refusals().map(|refusal| FindingEntry {
+    let findings = snapshot.refusals().map(|refusal| FindingEntry {
         cause: Some(refusal.message.clone()),
         hint: refusal.hint.clone(),
         ..FindingEntry::of(
@@ -58,7 +58,7 @@ pub(super) fn unread_beside(snapshot: &Snapshot) -> Vec<FindingEntry> {
             "could not read everything next to the plan's changes: the plan was judged without it",
         )
     });
-    told.collect()
+    findings.collect()
 }
 
 /// The queries that the plan's steps need, given a snapshot: first which accounts exist, then who remains in them.
@@ -76,10 +76,10 @@ pub(super) fn is_found_anew(finding: &FindingEntry) -> bool {
 
 /// The file's names for principals, each labelled as the file's.
 pub(super) fn names(plan: &Plan) -> BTreeMap<String, String> {
-    let told = |name: &str| match name.strip_suffix(", from lock, unverified") {
+    let marked = |name: &str| match name.strip_suffix(", from lock, unverified") {
         Some(name) => format!("{name}, from the plan and there from lock, unverified"),
         None => format!("{name}, from the plan, unverified"),
     };
     let names = document::access::names(&plan.access);
-    names.into_iter().map(|(id, name)| (id, told(&name))).collect()
+    names.into_iter().map(|(id, name)| (id, marked(&name))).collect()
 }

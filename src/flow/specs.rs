@@ -136,7 +136,9 @@ impl Checked {
                 None => {
                     let message = format!("`--retire {}` needs the spec of that stack", short(name));
                     let finding = Finding::error(Code::StackMismatch, message);
-                    let hint = pins::meant(name, &self.stacks).unwrap_or_else(|| {
+                    // Each part of a fleet says the same.
+                    let all = self.stacks.iter().chain(spec::unselected(&self.stacks));
+                    let hint = pins::meant(name, all).unwrap_or_else(|| {
                         "the spec says where the stack may own something: pass it, from an earlier commit if it was removed".to_owned()
                     });
                     self.findings.push(finding.hint(hint));

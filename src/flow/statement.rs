@@ -9,6 +9,7 @@ use crate::finding::{Finding, Open};
 use crate::id::ResourceId;
 use crate::kinds::Reading as _;
 use crate::kinds::account::Accounts;
+use crate::kinds::role_assignment::caller::permissions;
 use crate::kinds::role_assignment::{principal_queries, principals_of};
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::Loaded;
@@ -44,7 +45,9 @@ impl Azure {
         subscription: &ResourceId,
         wanted: &OpenQueries<'_>,
     ) -> Result<(Snapshot, Vec<Standing>, Vec<Finding>), Halt> {
-        let (snapshot, _) = self.read(wanted).await?;
+        // A list says nothing of what the caller may not read.
+        let open = |known: &Snapshot| [wanted(known), vec![permissions(subscription)]].concat();
+        let (snapshot, _) = self.read(&open).await?;
         let (standing, findings) = accounts::listed(subscription, &snapshot);
         Ok((snapshot, standing, findings))
     }

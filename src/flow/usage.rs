@@ -121,6 +121,7 @@ impl Azure {
             terms.found = Some(FoundKeyUse {
                 usage: judged,
                 today: Offset::UTC.to_datetime(now).date(),
+                before: Offset::UTC.to_datetime(usage::begin(window.today())).date(),
                 left_to_apply: only_rights && !is_applied,
             });
         }

@@ -12,7 +12,7 @@ use crate::body::AccountBody;
 use crate::document::Plan;
 use crate::id::ResourceId;
 use crate::plan::predict::World;
-use crate::spec::secrets::untold;
+use crate::spec::secrets::without_secrets;
 
 /// Ways to sign in that need no secret. Any other, including ones Azure adds later, may need one.
 const WITHOUT: [&str; 5] =
@@ -74,7 +74,7 @@ fn redirected(old: &Value, new: &Value) -> Option<String> {
     let (from, to) = (target(old), target(new));
     if !same_host(from, to) {
         // Azure shows targets to every reader, but a signature or password in one is still not repeated.
-        let (from, to) = (untold("target", from), untold("target", to));
+        let (from, to) = (without_secrets("target", from), without_secrets("target", to));
         return Some(format!("sends {secret} of {{connection}} to another host: `{from}` -> `{to}`"));
     }
     sent.as_ref()?;
@@ -101,7 +101,7 @@ fn tokens(old: &Value, new: &Value) -> Option<String> {
     let now = audience(new)?;
     let (from, to) = (target(old), target(new));
     if !same_host(from, to) {
-        let (from, to) = (untold("target", from), untold("target", to));
+        let (from, to) = (without_secrets("target", from), without_secrets("target", to));
         return Some(format!(
             "sends tokens for `{now}` of {{connection}} to another host: `{from}` -> `{to}`"
         ));

@@ -29,7 +29,7 @@ pub(super) fn objections(
         let Some(terms) = plan.key_usage.iter().find(is_about) else { continue };
         let off = format!("the plan turns off API keys of account `{}`", id.name());
         let Some(found) = &terms.found else {
-            let message = format!("{off}, and nobody asked who still uses them");
+            let message = format!("{off}, and it was not checked who still uses them");
             objections.push(Objection::at(Rule::KeyUse, &id, message));
             continue;
         };
@@ -63,12 +63,11 @@ fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRul
     };
     let days = terms.quiet_days;
     match usage.verdict {
-        KeyVerdict::NoCall => {
-            let statement = &usage.statement;
-            return pass(format!("{statement} before today; a standby application looks the same"));
-        }
-        KeyVerdict::NoKeyCallSeen | KeyVerdict::KeysOff => {
-            return pass(format!("{} before today", usage.statement));
+        KeyVerdict::NoCall | KeyVerdict::NoKeyCallSeen | KeyVerdict::KeysOff => {
+            let statement = format!("{} before {}", usage.statement, found.before());
+            let words: Vec<&str> =
+                [statement.as_str()].into_iter().chain(usage.notes.iter().map(String::as_str)).collect();
+            return pass(words.join("; "));
         }
         KeyVerdict::CannotTell if found.left_to_apply => {
             return pass(

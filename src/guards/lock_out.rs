@@ -132,7 +132,7 @@ pub(super) fn nobody_left(
         if let Some(flaws) = ways.flaws(id, before.unlisted.contains_key(id)) {
             let cause = ways.causes(id, &flaws).join("; ");
             let cause = Some(cause).filter(|cause| !cause.is_empty());
-            let message = message(id.name(), &flaws, declared);
+            let message = message(id.name(), rbac::service(kind(after, id)).is_some(), &flaws, declared);
             objections.push(Objection { cause, ..Objection::at(Rule::LockOut, id, message) });
         }
     }
@@ -166,8 +166,9 @@ struct Ways<'a> {
 impl Ways<'_> {
     /// Why each remaining grant for an account, or for a whole scope, cannot be relied on; `None` if one can, which is enough.
     fn flaws(&self, at: &ResourceId, identities_unread: bool) -> Option<BTreeSet<Flaw>> {
+        let kind = kind(self.after, at);
         let lets_in = |grant: &&Grant<'_>| {
-            grant.role.is_some_and(Role::gives_inference) && grant.reaches(self.after, at)
+            grant.role.is_some_and(|role| role.serves(kind)) && grant.reaches(self.after, at)
         };
         let calls = calls(self.before, self.after, at);
         let flaw = |grant| self.flaw(grant, at, identities_unread, calls.as_ref());
@@ -192,7 +193,10 @@ impl Ways<'_> {
         identities_unread: bool,
         calls: Option<&BTreeSet<CallActions>>,
     ) -> Option<Flaw> {
+        let is_service = rbac::service(kind(self.after, at)).is_some();
         let can = |role: &Role| match calls {
+            // Only those that serve it come here.
+            _ if is_service => true,
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
             // Unlisted deployments may be models of any kind.
             None if self.before.unlisted_deployments.contains_key(at) => role.gives_all_usual_inference(),
@@ -215,8 +219,8 @@ impl Ways<'_> {
         } else if !grant.role.is_some_and(may) {
             Some(Flaw::OtherCalls)
         } else if !grant.role.is_some_and(can) {
-            Some(Flaw::MayBeOtherCalls)
-        } else if !grant.certainly_lets(calls) {
+            Some(if calls.is_some() { Flaw::UncertainCalls } else { Flaw::MayBeOtherCalls })
+        } else if if is_service { grant.is_conditional() } else { !grant.certainly_lets(calls) } {
             Some(Flaw::Conditional)
         } else {
             (!self.declared.counts(grant, at)).then_some(Flaw::ByHand)
@@ -235,6 +239,8 @@ enum Flaw {
     MayBeOwn,
     /// It is not known whether its role permits a call that the deployed models need.
     MayBeOtherCalls,
+    /// Azure does not document whether the calls that the deployed models need take what its role permits.
+    UncertainCalls,
     /// Made by hand next to a declared list.
     ByHand,
     /// It expires.
@@ -252,7 +258,10 @@ enum Flaw {
 impl Flaw {
     /// Whether it may allow calls all the same.
     fn is_doubt(self) -> bool {
-        matches!(self, Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls)
+        matches!(
+            self,
+            Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls | Self::UncertainCalls
+        )
     }
 
     /// Whether it allows calls for now.
@@ -267,6 +276,7 @@ impl Flaw {
             Self::MayEnd => "may be temporary: `roleAssignmentScheduleInstances` could not be read; assignments that keyless creates are permanent".to_owned(),
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
             Self::MayBeOtherCalls => "may not permit calls to the deployed models, which could not be read: the caller needs to read the account's `deployments`".to_owned(),
+            Self::UncertainCalls => "may not permit calls to the deployed models: which data actions they take is not documented".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "are temporary".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),
@@ -277,7 +287,7 @@ impl Flaw {
     }
 }
 
-fn message(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
+fn message(account: &str, is_service: bool, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let who = if flaws.iter().any(|flaw| flaw.is_doubt()) {
         "perhaps nobody"
     } else if flaws.iter().any(|flaw| flaw.is_passing()) {
@@ -285,8 +295,10 @@ fn message(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String
     } else {
         "nobody"
     };
-    let left = left(account, flaws, declared);
-    format!("after the plan {who} could call the models of account `{account}`: keys are off, and {left}")
+    let roles = if is_service { "data actions of its service" } else { "inference data actions" };
+    let left = left(account, roles, flaws, declared);
+    let what = if is_service { "account" } else { "the models of account" };
+    format!("after the plan {who} could call {what} `{account}`: keys are off, and {left}")
 }
 
 /// The same for accounts that could not be read.
@@ -297,19 +309,19 @@ fn unread(place: &ResourceId, flaws: &BTreeSet<Flaw>, declared: &Declared) -> St
         (Some(_), Some(group)) if group == *place => (place.name(), "of the accounts in resource group"),
         (Some(_), Some(_)) => (place.name(), "of account"),
     };
-    let left = left(name, flaws, declared);
+    let left = left(name, "inference data actions", flaws, declared);
     format!(
         "after the plan perhaps nobody could call the models {of} `{name}`: whether keys are off there could not be read, and {left}"
     )
 }
 
 /// Which access remains.
-fn left(account: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
+fn left(account: &str, roles: &str, flaws: &BTreeSet<Flaw>, declared: &Declared) -> String {
     let words: Vec<String> = flaws.iter().map(|flaw| flaw.words(account, declared)).collect();
     if words.is_empty() {
-        "no role with inference data actions is left".to_owned()
+        format!("no role with {roles} is left")
     } else {
-        format!("the roles with inference data actions that are left {}", words.join(", or "))
+        format!("the roles with {roles} that are left {}", words.join(", or "))
     }
 }
 
@@ -322,15 +334,21 @@ fn identities(before: &World, after: &World) -> BTreeSet<(ResourceId, String)> {
     before.resources.iter().chain(&after.resources).filter_map(own).collect()
 }
 
+/// The kind of an account.
+fn kind<'w>(world: &'w World, account: &ResourceId) -> Option<&'w str> {
+    world.resource(account)?["kind"].as_str()
+}
+
 /// Whether a grant may allow calling models; a role with unknown permissions may.
 fn may_let_in(grant: &Grant<'_>) -> bool {
     grant.role.is_none_or(Role::gives_inference)
 }
 
-/// Whether a grant may allow somebody to call an account's models. One above subscriptions may, even if no list could be read that shows
+/// Whether a grant may allow somebody to call an account's models, or its service. One above subscriptions may, even if no list could be read that shows
 /// it.
 fn lets_in(before: &World, grant: &Grant<'_>, account: &ResourceId) -> bool {
-    may_let_in(grant) && (grant.scope.subscription_id().is_none() || grant.reaches(before, account))
+    grant.role.is_none_or(|role| role.serves(kind(before, account)))
+        && (grant.scope.subscription_id().is_none() || grant.reaches(before, account))
 }
 
 /// Whether a grant is for the identity of the account or of something in it, including one that the plan creates.

@@ -22,6 +22,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 mod unseen;
+mod upgrade;
 mod weakening;
 
 use std::borrow::Cow;
@@ -82,6 +83,8 @@ pub enum Rule {
     Connection,
     /// A content filter that blocks less than before, or a deployment that loses its filter.
     Weakening,
+    /// Changing the kind of an account in place.
+    Upgrade,
     /// Leaving nobody able to call the models, or the caller unable to write.
     LockOut,
 }
@@ -109,6 +112,7 @@ const RULES: &[(&str, Rule, Code)] = &[
     ("outbound", Rule::Outbound, Code::GuardOutbound),
     ("connection", Rule::Connection, Code::GuardConnection),
     ("weakening", Rule::Weakening, Code::GuardWeakening),
+    ("upgrade", Rule::Upgrade, Code::GuardUpgrade),
     ("lock-out", Rule::LockOut, Code::GuardLockOut),
 ];
 
@@ -278,6 +282,7 @@ fn judge_by(
     objections.extend(connection::objections(plan, before, &after, origin));
     objections.extend(weakening::objections(before, &after));
     objections.extend(identity::objections(before, &after));
+    objections.extend(upgrade::objections(before, &after));
     let rights = rights(before, &after, caller, &declared);
     objections.extend(rights.objections);
     let refusals: Vec<GuardRefusal<'_>> =

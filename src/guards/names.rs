@@ -59,6 +59,7 @@ const NAMES: &[&str] = &[
     "keySource",
     "keyVaultProperties",
     "keyVaultUri",
+    "kind",
     "metadata",
     "mode",
     "model",

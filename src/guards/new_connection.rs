@@ -16,7 +16,7 @@ use crate::document::Plan;
 use crate::id::ResourceId;
 use crate::kinds::names_in;
 use crate::plan::predict::World;
-use crate::spec::secrets::untold;
+use crate::spec::secrets::without_secrets;
 
 pub(super) fn objections(plan: &Plan, before: &World, after: &World, origin: Origin) -> Vec<Objection> {
     let is_new = |id: &ResourceId| is_connection(id) && before.resource(id).is_none();
@@ -129,7 +129,7 @@ impl<'a> State<'a> {
         let message = format!(
             "sends {} to `{}`, and could not read where {}, which the spec also declares with it, sends it",
             new.secrets(),
-            untold("target", new.target()),
+            without_secrets("target", new.target()),
             title(id)
         );
         Some(new.objection(&message).because(why))
@@ -192,7 +192,7 @@ impl<'a> State<'a> {
         let message = format!(
             "sends {} to `{}`, and the connections of account `{}`{which} could not all be read: it may be one of them under another name",
             new.secrets(),
-            untold("target", new.target()),
+            without_secrets("target", new.target()),
             account.name()
         );
         Some(new.objection(&message).because(why))
@@ -248,8 +248,8 @@ impl NewConnection<'_> {
             "sends {} to another host than {}, {which}: `{}` -> `{}`",
             self.secrets(),
             title(known.id),
-            untold("target", target(known.properties)),
-            untold("target", self.target())
+            without_secrets("target", target(known.properties)),
+            without_secrets("target", self.target())
         )
     }
 

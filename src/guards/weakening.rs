@@ -13,27 +13,38 @@ use crate::plan::predict::World;
 const NAMED: usize = 4;
 
 pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
-    let mut objections = Vec::new();
-    let mut object = |id: &ResourceId, message: String| {
-        objections.push(Objection::at(Rule::Weakening, id, message));
-    };
+    let found =
+        filters(before, after).into_iter().chain(blocklists(before, after)).chain(data(before, after));
+    found.map(|(id, message)| Objection::at(Rule::Weakening, id, message)).collect()
+}
+
+/// Weakened content filters, deployments with a weaker one, and Defender.
+fn filters<'a>(before: &World, after: &'a World) -> Vec<(&'a ResourceId, String)> {
+    let mut found = Vec::new();
     for (id, new) in &after.resources {
         let old = before.resource(id);
         if let (Some(account), Some(old)) = (child_of(id, "raiPolicies"), old) {
             let Some((was, now)) = both(before, after, id) else { continue };
             for what in was.effective(old).lost(&now.effective(new)) {
-                object(id, format!("the plan weakens content filter `{}` of `{account}`: {what}", id.name()));
+                let name = id.name();
+                found.push((id, format!("the plan weakens content filter `{name}` of `{account}`: {what}")));
             }
         } else if child_of(id, "deployments").is_some() {
-            let found = [deployment(before, after, id, new), spillover(before, after, id, new)];
-            found.into_iter().flatten().for_each(|message| object(id, message));
+            let messages = [deployment(before, after, id, new), spillover(before, after, id, new)];
+            found.extend(messages.into_iter().flatten().map(|message| (id, message)));
         } else if let (Some(account), Some(old)) = (child_of(id, "defenderForAISettings"), old)
             && is(&old["properties"]["state"], "Enabled")
             && !is(&new["properties"]["state"], "Enabled")
         {
-            object(id, format!("the plan disables Defender for AI of account `{account}`"));
+            found.push((id, format!("the plan disables Defender for AI of account `{account}`")));
         }
     }
+    found
+}
+
+/// Blocklists that go, and items that stop less, of accounts that stay.
+fn blocklists<'a>(before: &'a World, after: &World) -> Vec<(&'a ResourceId, String)> {
+    let mut found = Vec::new();
     for (id, old) in &before.resources {
         let (list, gone) = match (child_of(id, "raiBlocklists"), blocklist_of(id)) {
             (Some(_), _) => (id.clone(), after.resource(id).is_none()),
@@ -42,7 +53,7 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
                     (body["properties"]["pattern"].clone(), body["properties"]["isRegex"] == true)
                 };
                 let gone = after.resource(id).is_none_or(|new| stops(old) != stops(new));
-                // What goes with its list is told of the list.
+                // What goes with its list is said of the list.
                 (list.clone(), gone && after.resource(&list).is_some())
             }
             _ => continue,
@@ -54,30 +65,33 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
             } else {
                 format!("removes what item `{}` of blocklist `{}` stops", id.name(), list.name())
             };
-            object(id, format!("the plan {what} of account `{}`", account.name()));
+            found.push((id, format!("the plan {what} of account `{}`", account.name())));
         }
     }
+    found
+}
+
+/// Accounts that store completions again, or give up their own encryption key.
+fn data<'a>(before: &World, after: &'a World) -> Vec<(&'a ResourceId, String)> {
     let own_key = |body: &Value| AccountBody::of(body).encryption().has_own_key();
     let stores_nothing = |body: &Value| AccountBody::of(body).stores_no_completions();
+    let mut found = Vec::new();
     for (id, new) in accounts(after) {
+        let name = id.name();
         if was(before, after, id).is_some_and(stores_nothing) && !stores_nothing(new) {
             let message = format!(
-                "the plan lets account `{}` store prompts and answers again: storedCompletionsDisabled true -> false",
-                id.name()
+                "the plan lets account `{name}` store prompts and answers again: storedCompletionsDisabled true -> false"
             );
-            object(id, message);
+            found.push((id, message));
         }
         if was(before, after, id).is_some_and(own_key) && !own_key(new) {
-            object(
-                id,
-                format!(
-                    "the plan encrypts account `{}` with Microsoft's key instead of its own: encryption.keySource Microsoft.KeyVault -> Microsoft.CognitiveServices",
-                    id.name()
-                ),
+            let message = format!(
+                "the plan encrypts account `{name}` with Microsoft's key instead of its own: encryption.keySource Microsoft.KeyVault -> Microsoft.CognitiveServices"
             );
+            found.push((id, message));
         }
     }
-    objections
+    found
 }
 
 /// The blocklist of an item.

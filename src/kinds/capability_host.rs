@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Compare, Comparing, Declaring, Described, Facts, Field, Kind, Reading, Section, Wording, Writing,
-    account, children, connection, merge, project, role_assignment, rules, shape,
+    account, children, connection, merge, placed, project, role_assignment, rules, shape,
 };
 use crate::document::{Action, PlannedChange};
 use crate::finding::{Code, Finding};
@@ -199,8 +199,10 @@ impl Declaring for CapabilityHosts {
             for (below, message) in named_twice.collect::<Vec<_>>() {
                 wrong(&below, message, "remove one of the two");
             }
+            // The list of an account that is taken as given holds only what the stack adds.
+            let shared = account.connections.as_ref().filter(|_| !account.existing);
             let Some(project) = project else {
-                let Some(shared) = &account.connections else { continue };
+                let Some(shared) = shared else { continue };
                 let is_declared = |name: &str| shared.iter().any(|each| each.name.eq_ignore_ascii_case(name));
                 for name in named(host).filter(|name| !is_declared(name)) {
                     let message = format!("account `{}` declares no connection `{name}`", account.name);
@@ -214,8 +216,6 @@ impl Declaring for CapabilityHosts {
                 let message = format!("the capability host of a project has no `{name}`");
                 wrong(&format!("/{name}"), message, "remove it, or move it to the account's capability host");
             }
-            // The list of an account that is taken as given holds only what the stack adds.
-            let shared = account.connections.as_ref().filter(|_| !account.existing);
             let (Some(own), Some(shared)) = (&project.connections, shared) else { continue };
             let is_declared =
                 |name: &str| own.iter().chain(shared).any(|each| each.name.eq_ignore_ascii_case(name));
@@ -240,6 +240,38 @@ impl Declaring for CapabilityHosts {
         }
         all
     }
+
+    /// Azure has one host for each account and project, whatever its name.
+    fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
+        let Some(parent) = desired.id.parent() else { return Vec::new() };
+        let list = children::list(self, &parent);
+        let mut live = snapshot.items(&list).filter_map(|body| placed(body));
+        let Some(other) = live.find(|id| id.parent().as_ref() == Some(&parent) && *id != desired.id) else {
+            return Vec::new();
+        };
+        let holder = if parent.segment_after("projects").is_some() { "project" } else { "account" };
+        let message = format!(
+            "{} cannot be created: {holder} `{}` has capability host `{}`, and Azure permits one for each {holder}",
+            desired.title,
+            parent.name(),
+            other.name()
+        );
+        let hint = if is_own(&other) {
+            format!(
+                "Azure made that one for an account whose agents run in a subnet: remove `{LIST}` of the account"
+            )
+        } else {
+            format!(
+                "write its name; or delete it, which loses the state of its agents, and apply again: az resource delete --ids {other}"
+            )
+        };
+        vec![Finding::error(Code::ImmutableField, message).at(desired.span).hint(hint)]
+    }
+}
+
+/// Whether Azure made it itself.
+fn is_own(id: &ResourceId) -> bool {
+    id.as_str().trim_end_matches('/').to_ascii_lowercase().ends_with(OWN)
 }
 
 /// What the host of a project needs: the account's host, the connections that it names, and the roles of the project's identities on what
@@ -289,20 +321,24 @@ impl Comparing for CapabilityHosts {
         None
     }
 
+    fn never_changes(&self) -> bool {
+        true
+    }
+
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
         rules::unsettled(desired, body).into_iter().collect()
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         let id = body["id"].as_str().unwrap_or_default();
-        let told = |change: &FieldChange| {
+        let difference = |change: &FieldChange| {
             let message = format!("{NEVER}: `{}` of {} differs", change.path.join("."), desired.title);
             let finding = Finding::error(Code::ImmutableField, message);
             finding.at(change.span.unwrap_or(desired.span)).hint(format!(
                 "write the live value; or delete it, which loses the state of its agents, and apply again: az resource delete --ids {id}"
             ))
         };
-        fields.iter().map(told).collect()
+        fields.iter().map(difference).collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {

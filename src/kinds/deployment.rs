@@ -58,7 +58,7 @@ const FIELDS: &[Field] = &[
     // Not together with the capacity: <https://github.com/Azure-Samples/azure-search-openai-demo/issues/1154>.
     Field::new("model/version", Compare::Equal).change(Mutability::Apart),
     Field::new("sku/name", Compare::IgnoreCase),
-    // Not shown where nobody chose one: Azure then uses this one.
+    // Not shown if none was chosen: Azure then uses this one.
     Field::new("raiPolicyName", Compare::IgnoreCase).absent("\"Microsoft.DefaultV2\"").guarded(&[]),
     Field::new("model/publisher", Compare::IgnoreCase).change(SAME_MODEL),
     Field::new("model/source", Compare::IgnoreCase).change(SAME_MODEL),
@@ -188,8 +188,9 @@ impl Declaring for Deployments {
                 rules::name(loaded, &pointer, &deployment.name, self.noun(), 1..=64, findings);
                 rules::nulls(loaded, &pointer, self.noun(), findings);
                 rules::tags(loaded, &pointer, deployment.tags.as_ref(), findings);
-                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, &account.rai_policies)
-                else {
+                // The list of an account that is taken as given holds only what the stack adds.
+                let policies = account.rai_policies.as_ref().filter(|_| !account.existing);
+                let (Some(policy), Some(policies)) = (&deployment.rai_policy_name, policies) else {
                     continue;
                 };
                 let declared = || policies.iter().any(|each| each.name.eq_ignore_ascii_case(policy));
@@ -244,6 +245,10 @@ impl Comparing for Deployments {
                 change.change = Mutability::Apart;
             }
         }
+        let is_paused =
+            |change: &&FieldChange| change.path == ["deploymentState"] && change.after == "Paused";
+        let mut notes: Vec<Finding> =
+            fields.iter().filter(is_paused).map(|change| paused(desired, change)).collect();
         let upgrades = desired.declared.get("versionUpgradeOption").and_then(Value::as_str);
         let by_itself = upgrades.is_some_and(|option| option != "NoAutoUpgrade");
         let moved = fields.iter().position(|change| {
@@ -251,7 +256,7 @@ impl Comparing for Deployments {
         });
         // A different model has its own versions.
         let Some(at) = moved.filter(|_| fields.iter().all(|change| change.path != ["model", "name"])) else {
-            return Vec::new();
+            return notes;
         };
         let change = fields.remove(at);
         let text = |value: &Value| value.as_str().unwrap_or("not set").to_owned();
@@ -265,7 +270,10 @@ impl Comparing for Deployments {
             "write `{}`, or pin the version with `versionUpgradeOption: NoAutoUpgrade`",
             text(&change.before)
         );
-        vec![Finding::note(Code::VersionMoved, message).at(change.span.unwrap_or(desired.span)).hint(hint)]
+        notes.push(
+            Finding::note(Code::VersionMoved, message).at(change.span.unwrap_or(desired.span)).hint(hint),
+        );
+        notes
     }
 
     fn notices(&self, desired: &Desired, body: &Value) -> Vec<Finding> {
@@ -313,6 +321,16 @@ impl Wording for Deployments {
         }
         spec
     }
+}
+
+/// A note that a running deployment will answer no more calls.
+fn paused(desired: &Desired, change: &FieldChange) -> Finding {
+    let message = format!(
+        "{} is paused by this plan: until it runs again, Azure answers its calls with 423",
+        desired.title
+    );
+    let hint = "`deploymentState: Running` resumes it";
+    Finding::note(Code::DeploymentPaused, message).at(change.span.unwrap_or(desired.span)).hint(hint)
 }
 
 /// The named members of an object as a new object, if there are any.

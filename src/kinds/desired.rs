@@ -11,9 +11,10 @@ use crate::document::Property;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind, Live, late};
-use crate::principals::known_names;
+use crate::principals::{self, known_names};
 use crate::snapshot::{Refusal, Snapshot};
 use crate::spec::Loaded;
+use crate::spec::model::PrincipalType;
 use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
 use crate::text::source::Span;
@@ -51,8 +52,8 @@ pub struct Desired {
     pub open: Option<Open>,
     /// Values that are only known once other resources exist.
     pub holes: Vec<Hole>,
-    /// An object id that the spec names but that has not been verified in the directory.
-    pub unproven: Option<Uuid>,
+    /// An object id and its type that the spec names but that have not been verified in the directory.
+    pub unproven: Option<(Uuid, PrincipalType)>,
     /// Whether to send what Azure never shows even if nothing differs.
     pub resend: bool,
 }
@@ -92,6 +93,13 @@ impl Desired {
         Finding { hint: refusal.hint.clone(), ..finding.cause(&refusal.message) }
     }
 
+    /// The directory's objection to the object id that it names.
+    #[must_use]
+    pub fn disproof(&self, snapshot: &Snapshot) -> Option<Finding> {
+        let (id, declared) = self.unproven?;
+        principals::prove(id, declared.as_str(), snapshot, self.span)
+    }
+
     /// The identity that gets a role and does not exist yet.
     #[must_use]
     pub fn principal_hole(&self) -> Option<&Hole> {
@@ -104,9 +112,12 @@ impl Desired {
         self.kind.soft_deleting()?.remains(self, snapshot)
     }
 
-    /// Whether it declares something that Azure does not show, or not always.
+    /// Whether it declares something that Azure does not show, or not always, and that can be sent again.
     #[must_use]
     pub fn holds_unshown(&self) -> bool {
+        if self.kind.never_changes() {
+            return false;
+        }
         let is_unshown = |compare| matches!(compare, Compare::Unshown | Compare::IfShown);
         self.kind.fields().iter().filter(|field| is_unshown(field.compare)).any(|field| {
             let mut segments = field.path.split('/');

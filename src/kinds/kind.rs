@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::desired::Desired;
-use super::{Called, FieldChange, Inventory, Live, Passing, Section, Survey, Trust, UndeclaredVerdict};
+use super::{Called, FieldChange, Inventory, Live, MARK, Passing, Section, Survey, Trust, UndeclaredVerdict};
 use super::{children, registered, rules, shape, undeclared};
 use crate::document::PlannedChange;
 use crate::finding::Finding;
@@ -20,7 +20,7 @@ use crate::spec::structure::Fields;
 ///
 /// Spec shape is what a spec file contains; ARM shape is what Azure sends and accepts. Comparing happens in spec shape.
 pub trait Kind: Declaring + Reading + Comparing + Writing + Wording {
-    /// Whether it gives somebody access, and how: keys are disabled after grants are created, and revoked grants come last.
+    /// Whether it is a role assignment of Azure itself, which is not in the resource that it gives access to, and what that takes.
     fn granting(&self) -> Option<&dyn Granting> {
         None
     }
@@ -28,9 +28,18 @@ pub trait Kind: Declaring + Reading + Comparing + Writing + Wording {
     fn soft_deleting(&self) -> Option<&dyn SoftDeleting> {
         None
     }
-    /// Whether it gives somebody access.
+    /// Whether it gives somebody access, in Azure or to the data of a service: keys are disabled after grants are created, and a grant is
+    /// revoked after those that may replace it.
     fn is_grant(&self) -> bool {
         self.granting().is_some()
+    }
+    /// What one with this id gives access to; itself if it gives none.
+    fn applies_to(&self, id: &ResourceId) -> ResourceId {
+        if self.granting().is_some() { id.scope() } else { id.clone() }
+    }
+    /// What one with this id is on or in.
+    fn stands_on(&self, id: &ResourceId) -> Option<ResourceId> {
+        if self.is_grant() { Some(self.applies_to(id)) } else { id.parent() }
     }
     /// Whether its `principalId` can be an identity that the same plan creates.
     fn takes_principal(&self) -> bool {
@@ -241,6 +250,10 @@ pub trait Comparing: Described {
     fn weigh(&self, _desired: &Desired, _body: &Value, _fields: &mut Vec<FieldChange>) -> Vec<Finding> {
         Vec::new()
     }
+    /// Whether Azure never changes one: nothing of it is sent again.
+    fn never_changes(&self) -> bool {
+        false
+    }
     /// Why the differences of a live resource cannot be written, according to Azure's answers.
     fn unfit(&self, _desired: &Desired, _fields: &[FieldChange], _snapshot: &Snapshot) -> Vec<Finding> {
         Vec::new()
@@ -302,7 +315,7 @@ pub trait Wording: Described {
         None
     }
     /// The title of a planned change, from its id and patch alone.
-    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         children::title_of(registered(self.name()), id)
     }
     /// The title of a live one, with names for role and principal.
@@ -312,6 +325,14 @@ pub trait Wording: Described {
     /// Values worth printing once it exists, with labels.
     fn outputs(&self, _body: &Value) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+    /// Where a stack's mark stands; `None` if the name is the mark.
+    fn mark_place(&self, _stack: &str) -> Option<String> {
+        Some(format!("the tag `{MARK}`"))
+    }
+    /// The role that a live one gives, if it is a grant.
+    fn role(&self, _body: &Value, _roles: &Catalogue) -> Option<String> {
+        None
     }
     /// A label and value for people, if ARM's own words are misleading.
     fn wording(&self, _path: &[String], _value: &Value) -> Option<(&'static str, &'static str)> {

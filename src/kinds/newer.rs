@@ -73,7 +73,10 @@ fn in_use(version: &str) -> String {
 }
 
 fn lacks(version: &str, path: &[String], title: &str) -> String {
-    format!("api-version {version}, the newest that this cloud has, lacks `{}` ({title})", path.join("."))
+    format!(
+        "api-version {version}, the newest that this cloud has and keyless knows, lacks `{}` ({title})",
+        path.join(".")
+    )
 }
 
 /// The paths of newer fields in a value in spec shape.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::{Plan, PlannedChange};
 use crate::id::ResourceId;
-use crate::kinds::{self, Kind};
+use crate::kinds;
 
 /// Accounts and other resources that share their type and name with another, and whether that is in a group of the same name.
 #[derive(Debug, Default)]
@@ -67,12 +67,11 @@ fn within(id: &ResourceId) -> Option<ResourceId> {
 #[must_use]
 pub fn stands_on(change: &PlannedChange) -> Option<ResourceId> {
     let id = ResourceId::parse(&change.id).ok()?;
-    let is_grant = kinds::by_name(&change.kind).is_some_and(Kind::is_grant);
-    Some(if is_grant { id.scope().tracked() } else { id.tracked() })
+    Some(kinds::by_name(&change.kind).map_or_else(|| id.tracked(), |kind| kind.applies_to(&id).tracked()))
 }
 
 /// Adds to titles where it is, if their names do not say which one is meant, and they do not say it yet.
-pub fn tell(changes: &mut [PlannedChange]) {
+pub fn distinguish(changes: &mut [PlannedChange]) {
     let apart = Apart::of(changes.iter().filter_map(stands_on));
     if apart.0.is_empty() {
         return;

@@ -32,7 +32,7 @@ pub(super) fn deletes(changes: &[Change], beside: &[Desired]) -> (BTreeMap<usize
         else {
             continue;
         };
-        let place = if desired.scope == *id { "on" } else { "in" };
+        let place = if desired.kind.applies_to(&desired.id) == *id { "on" } else { "in" };
         let message = format!(
             "{} is declared {place} {title}, which this plan deletes: stack `{stack}` no longer declares it",
             desired.title
@@ -46,6 +46,5 @@ pub(super) fn deletes(changes: &[Change], beside: &[Desired]) -> (BTreeMap<usize
 
 /// What a declared resource is on or in, from the inside out.
 fn around(desired: &Desired) -> impl Iterator<Item = ResourceId> {
-    let nearest = if desired.kind.is_grant() { Some(desired.scope.clone()) } else { desired.scope.parent() };
-    std::iter::successors(nearest, ResourceId::parent)
+    std::iter::successors(desired.kind.stands_on(&desired.id), ResourceId::parent)
 }

@@ -22,9 +22,11 @@ pub(super) fn deletes(changes: &[Change]) -> (BTreeMap<usize, String>, Vec<Findi
     for (index, change) in changes.iter().enumerate() {
         let Change::Delete { live, stack, span, title } = change else { continue };
         let finding = |why: &str| Finding::error(Code::Waiting, format!("{title} {why}")).at(*span);
-        if live.kind.is_grant()
-            && let Some(grant) = grants.iter().find(|grant| grant.scope.may_overlap(&live.scope))
-        {
+        let place = live.kind.applies_to(&live.id);
+        let may_replace = |grant: &&&Desired| {
+            grant.kind.name() == live.kind.name() && grant.kind.applies_to(&grant.id).may_overlap(&place)
+        };
+        if let Some(grant) = grants.iter().find(may_replace) {
             let why = format!("stays until {} can be created, which may replace it", grant.title);
             let hint = "fix the role assignment that cannot be created; then this one is revoked";
             findings.push(finding(&why).hint(hint));

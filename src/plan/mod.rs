@@ -13,6 +13,7 @@ mod rights;
 pub(crate) mod samples;
 pub mod saved;
 mod steps;
+mod traces;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,8 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         planned.omitted = entries(fields, Some(sources));
         planned.differs.get_or_insert(Differs::Changed);
     }
-    apart::tell(&mut planned);
+    apart::distinguish(&mut planned);
+    traces::keep(&mut planned);
     let (held, waiting) = held::deletes(&changes);
     let (doomed, undone) = doomed::deletes(&changes, &beside);
     let summary = Summary::of(&planned);
@@ -58,10 +60,12 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         .collect();
     findings.sort();
     findings.dedup();
-    let incomplete = incomplete
+    let mut incomplete: Vec<Incomplete> = incomplete
         .into_iter()
         .map(|(scope, refusal)| Incomplete { scope: scope.to_string(), reason: refusal.message })
         .collect();
+    incomplete.sort();
+    incomplete.dedup();
     let steps = steps::steps(&planned);
     let mut plan = Plan {
         format_version: PLAN_VERSION.to_owned(),
@@ -89,22 +93,22 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
 }
 
 /// Says of each deleted account and project what goes with it, as far as it was read and is not deleted by itself.
-pub fn tell_along(plan: &mut Plan, before: &World) {
+pub fn add_along(plan: &mut Plan, before: &World) {
     let ids: BTreeSet<ResourceId> =
         plan.changes.iter().filter_map(|change| ResourceId::parse(&change.id).ok()).collect();
     for change in plan.changes.iter_mut().filter(|change| change.action == Action::Delete) {
         let Ok(id) = ResourceId::parse(&change.id) else { continue };
         let inside = before.inside(&id).filter(|(child, _)| **child != id && !ids.contains(child));
-        let told = inside.filter_map(|(child, body)| {
+        let titles = inside.filter_map(|(child, body)| {
             let kind = kinds::by_id(child).filter(|kind| !kind.is_grant() && !kind.is_built_in(body))?;
             Some(format!("{} {}", kind.noun(), child.name()))
         });
-        change.along = told.collect();
+        change.along = titles.collect();
     }
 }
 
 /// Says of what is deleted because its stack is retired that this is why.
-pub fn tell_retired(plan: &mut Plan, retired: &[&str]) {
+pub fn note_retired(plan: &mut Plan, retired: &[&str]) {
     for change in plan.changes.iter_mut().filter(|change| change.action == Action::Delete) {
         if let Some(stack) = change.stack.as_deref().filter(|stack| retired.contains(stack)) {
             change.reason = Some(format!("stack `{stack}` is being retired"));

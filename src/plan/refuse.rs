@@ -60,7 +60,7 @@ impl Plan {
         let deletes = |(index, change): (usize, &PlannedChange)| {
             let kind = kinds::by_name(&change.kind).filter(|_| change.action == Action::Delete)?;
             let id = ResourceId::parse(&change.id).ok()?;
-            Some((index, if kind.is_grant() { id.scope() } else { id.clone() }, kind.is_grant()))
+            Some((index, kind.applies_to(&id), kind.is_grant()))
         };
         let deletes: Vec<_> = self.changes.iter().enumerate().filter_map(deletes).collect();
         let stays = deletes.iter().filter(|(_, _, grant)| !grant);

@@ -19,7 +19,7 @@ impl Plan {
     pub fn find_taken_rights(&mut self, before: &World, caller: Option<Uuid>) {
         let takes = |change: &PlannedChange| {
             matches!(change.action, Action::Delete | Action::Update)
-                && kinds::by_name(&change.kind).is_some_and(kinds::Kind::is_grant)
+                && kinds::by_name(&change.kind).is_some_and(|kind| kind.granting().is_some())
         };
         if !self.changes.iter().any(takes) {
             return;

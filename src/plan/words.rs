@@ -31,7 +31,7 @@ pub(super) fn title(change: &PlannedChange, live: Option<&Value>, roles: &Catalo
     let (kind, id) = (kinds::by_name(&change.kind)?, ResourceId::parse(&change.id).ok()?);
     Some(match live.filter(|_| kind.is_grant()) {
         Some(body) => kind.title(body, &Called { roles, names: &Names::new() }),
-        None => kind.told(&id, change, roles),
+        None => kind.planned_title(&id, change, roles),
     })
 }
 

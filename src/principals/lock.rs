@@ -163,7 +163,7 @@ impl Lock {
             findings.push(finding(now, message));
         }
         for then in &self.principals {
-            // What the spec names and nobody could make out has a finding of its own.
+            // A name in the spec that could not be resolved has a finding of its own.
             if is_stranger(then, fresh, named) {
                 findings.push(finding(
                     then,
@@ -232,7 +232,7 @@ pub(super) fn outdated(form: &Form<'_>, locked: Uuid, now: &Result<Uuid, String>
     match now {
         Ok(id) => finding(differs(&shown, *id, locked)),
         Err(why) => {
-            finding(format!("{shown} is `{locked}` in the lock file, and nobody in the directory")).cause(why)
+            finding(format!("{shown} is `{locked}` in the lock file, and is not in the directory")).cause(why)
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::snapshot::{Query, Shape};
 
 /// Graph's largest page.
 const PAGE: usize = 999;
-/// Larger groups are not listed: nobody reads so many names.
+/// Larger groups are not listed.
 const PAGES: usize = 5;
 
 /// Queries the members of a group.

@@ -127,10 +127,10 @@ impl Task {
     fn calls(self, is_openai: bool) -> &'static [CallActions] {
         match (self, is_openai) {
             (Self::Chat, true) => &[&[CHAT]],
-            // `/openai/v1` and `/models` both serve models of other publishers.
-            (Self::Chat, false) => &[&[CHAT], &[MAAS_CHAT]],
+            // `/openai/v1` and `/models` both serve models of other publishers, and only for the second the data action is documented.
+            (Self::Chat, false) => &[&[MAAS_CHAT], &[CHAT, MAAS_CHAT]],
             (Self::Embeddings, true) => &[&[EMBEDDINGS]],
-            (Self::Embeddings, false) => &[&[EMBEDDINGS], &[MAAS_EMBEDDINGS]],
+            (Self::Embeddings, false) => &[&[MAAS_EMBEDDINGS], &[EMBEDDINGS, MAAS_EMBEDDINGS]],
             (Self::Responses, _) => &[&[RESPONSES]],
             (Self::Completions, _) => &[&[COMPLETIONS]],
             (Self::Images, true) => &[&[IMAGES]],
@@ -184,7 +184,69 @@ fn named(deployment: DeploymentBody<'_>, is_openai: bool) -> Task {
     names.iter().find(|(part, _)| name.contains(part)).map_or(Task::Chat, |(_, task)| *task)
 }
 
+/// Whose models: what a call takes depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Publisher {
+    /// OpenAI.
+    OpenAi,
+    /// Anthropic: Claude.
+    Anthropic,
+    /// All others, such as Mistral AI, Meta, `DeepSeek`.
+    Others,
+}
+
+/// How many of a publisher's models a role lets somebody call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opened {
+    /// None.
+    None,
+    /// Some at most, and that is not certain.
+    Perhaps,
+    /// Some kinds of models certainly, such as those that chat, but not all.
+    Some,
+    /// All that there are.
+    All,
+}
+
+impl Publisher {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Others];
+
+    /// What its models do.
+    fn tasks(self) -> &'static [Task] {
+        match self {
+            Self::OpenAi => &[
+                Task::Chat,
+                Task::Embeddings,
+                Task::Responses,
+                Task::Completions,
+                Task::Images,
+                Task::Audio,
+                Task::Realtime,
+                Task::Video,
+            ],
+            Self::Anthropic => &[Task::Messages],
+            Self::Others => &[Task::Chat, Task::Embeddings, Task::Images],
+        }
+    }
+}
+
 impl Role {
+    /// How many of a publisher's models it lets somebody call.
+    #[must_use]
+    pub fn reaches(&self, publisher: Publisher) -> Opened {
+        let calls = |task: &Task| task.calls(publisher == Publisher::OpenAi);
+        let certainly = |task: &&Task| calls(task).iter().any(|call| self.can_call(call));
+        let perhaps = |task: &Task| calls(task).iter().any(|call| self.may_call(call));
+        let tasks = publisher.tasks();
+        match tasks.iter().filter(certainly).count() {
+            0 if tasks.iter().any(perhaps) => Opened::Perhaps,
+            0 => Opened::None,
+            all if all == tasks.len() => Opened::All,
+            _ => Opened::Some,
+        }
+    }
+
     /// Whether it may allow calling some model with a token.
     #[must_use]
     pub fn gives_inference(&self) -> bool {
@@ -306,14 +368,15 @@ mod tests {
             ),
             (&chat, openai("gpt-image-1", &none), "no"),
             (&chat, openai("text-embedding-3-small", &none), "no"),
-            (&chat, deployment("Meta", "Llama-3.3-70B-Instruct", &none), "yes"),
-            (&chat, deployment("DeepSeek", "DeepSeek-V4-Pro", &none), "yes"),
+            (&chat, deployment("Meta", "Llama-3.3-70B-Instruct", &none), "perhaps"),
+            (&chat, deployment("DeepSeek", "DeepSeek-V4-Pro", &none), "perhaps"),
+            (&maas, deployment("DeepSeek", "DeepSeek-V4-Pro", &none), "yes"),
             (&responses, openai("gpt-5-codex", &json!({"responses": "true"})), "yes"),
             (&responses, openai("gpt-5-codex", &none), "yes"),
             (&responses, openai("gpt-4o", &json!({"chatCompletion": "true", "responses": "true"})), "yes"),
             (&responses, openai("gpt-4o", &chats), "no"),
             (&embed, openai("text-embedding-3-small", &none), "yes"),
-            (&embed, deployment("Cohere", "Cohere-embed-v3-english", &none), "yes"),
+            (&embed, deployment("Cohere", "Cohere-embed-v3-english", &none), "perhaps"),
             (&embed, deployment("Mistral AI", "Mistral-large-2407", &chats), "no"),
             (&maas, deployment("Mistral AI", "Mistral-large-2407", &chats), "yes"),
             (&maas, openai("gpt-4o", &chats), "no"),
@@ -340,7 +403,10 @@ mod tests {
                 "Foundry User",
                 "Azure AI Developer",
             ] {
-                assert_eq!(lets(by_name(name).unwrap(), model), "yes", "{name} {model}");
+                let is_sure = name != "Cognitive Services OpenAI User"
+                    || model["properties"]["model"]["format"] == "OpenAI";
+                let expected = if is_sure { "yes" } else { "perhaps" };
+                assert_eq!(lets(by_name(name).unwrap(), model), expected, "{name} {model}");
             }
         }
         let claude = deployment("anthropic", "claude-sonnet-4-5", &none);
@@ -350,6 +416,15 @@ mod tests {
             assert_eq!(lets(by_name(name).unwrap(), &claude), expected, "{name}");
         }
         assert_eq!(lets(user, &claude), "no");
+        let reached = |name: &str| Publisher::ALL.map(|publisher| by_name(name).unwrap().reaches(publisher));
+        assert_eq!(reached("Cognitive Services User"), [Opened::All; 3]);
+        assert_eq!(reached("Cognitive Services OpenAI User"), [Opened::All, Opened::None, Opened::Perhaps]);
+        assert_eq!(reached("Azure AI Developer"), [Opened::All, Opened::Perhaps, Opened::All]);
+        assert_eq!(reached("Reader"), [Opened::None; 3]);
+        assert_eq!(
+            Publisher::ALL.map(|publisher| chat.reaches(publisher)),
+            [Opened::Some, Opened::None, Opened::Perhaps]
+        );
         // A deployment's capabilities describe the model that the plan replaces.
         let (was, now) = (openai("gpt-4o", &chats), openai("gpt-5-codex", &chats));
         assert_eq!(calls_of(&now, Some(&was)), [&[RESPONSES]]);

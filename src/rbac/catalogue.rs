@@ -23,7 +23,7 @@ pub enum Named {
     /// One role.
     One(Uuid),
     /// No role that is known here.
-    Nobody,
+    Unknown,
     /// Several custom roles, by GUID.
     Several(Vec<Uuid>),
 }
@@ -49,7 +49,7 @@ impl Catalogue {
             found.push(role.id);
         }
         match found.as_slice() {
-            [] => Named::Nobody,
+            [] => Named::Unknown,
             [id] => Named::One(*id),
             _ => Named::Several(found),
         }
@@ -171,7 +171,7 @@ mod tests {
         ];
         let catalogue = Catalogue::of(bodies.iter());
         assert_eq!(catalogue.by_name("chat callers"), Named::One(Uuid::from_u128(1)));
-        assert_eq!(catalogue.by_name("no role"), Named::Nobody);
+        assert_eq!(catalogue.by_name("no role"), Named::Unknown);
         assert_eq!(catalogue.by_name("TWICE"), Named::Several(vec![Uuid::from_u128(2), Uuid::from_u128(3)]));
         assert_eq!(catalogue.by_name("Reader"), Named::One(by_name("Reader").unwrap().id));
         assert!(catalogue.by_id(Uuid::from_u128(4)).is_none());

@@ -8,6 +8,7 @@ mod calls;
 mod catalogue;
 pub mod condition;
 mod powers;
+mod services;
 mod terms;
 
 use std::collections::BTreeSet;
@@ -17,12 +18,13 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub use builtin::{builtin, builtin_names, by_id, by_name};
-pub use calls::{CALLS, CallActions, Task, USUAL, calls_of, shown};
+pub use calls::{CALLS, CallActions, Opened, Publisher, Task, USUAL, calls_of, shown};
 pub use catalogue::{Catalogue, Named, project};
 pub use condition::Condition;
 use condition::Givable;
 use powers::GRANT;
 pub use powers::{POWERS, Power};
+pub use services::{Service, serves_models, service};
 pub use terms::{Term, Terms};
 
 /// A role definition, of which only the permissions count.

@@ -25,7 +25,7 @@ const PAGES: usize = 20;
 
 /// When the last queries began, or will begin.
 #[derive(Default)]
-pub(super) struct Pace(Mutex<VecDeque<Instant>>);
+pub(crate) struct Pace(Mutex<VecDeque<Instant>>);
 
 impl Pace {
     /// When another query may begin, which is then taken for begun.

@@ -14,18 +14,20 @@ use crate::arm::{self, Client};
 use crate::drift::{self, LogEvent, LogQuery};
 use crate::snapshot::{Answer, Query, Refusal, Shape, Snapshot};
 
+pub(crate) use logs::Pace;
+
 /// More waves than the kinds can need: groups, then follow-ups of absences and refusals.
 const MAX_WAVES: usize = 8;
 
 /// Runs the queries that `wanted` returns for the snapshot, until it returns none that was not run; `graph` only serves queries about
-/// principals.
+/// principals. `pace` is of the whole run, since Azure limits an identity.
 pub(crate) async fn ask_until_known(
     wanted: &(dyn Fn(&Snapshot) -> Vec<Query> + Sync),
     client: &Client,
     graph: &Client,
+    pace: &Pace,
     snapshot: &mut Snapshot,
 ) {
-    let pace = logs::Pace::default();
     for _ in 0..MAX_WAVES {
         let mut open = wanted(snapshot);
         open.retain(|query| snapshot.get(query).is_none());
@@ -34,18 +36,12 @@ pub(crate) async fn ask_until_known(
         if open.is_empty() {
             return;
         }
-        ask_all(&open, client, graph, &pace, snapshot).await;
+        ask_all(&open, client, graph, pace, snapshot).await;
     }
 }
 
 /// Runs one wave of queries.
-async fn ask_all(
-    queries: &[Query],
-    client: &Client,
-    graph: &Client,
-    pace: &logs::Pace,
-    snapshot: &mut Snapshot,
-) {
+async fn ask_all(queries: &[Query], client: &Client, graph: &Client, pace: &Pace, snapshot: &mut Snapshot) {
     let (directory, resources): (Vec<&Query>, Vec<&Query>) =
         queries.iter().partition(|query| matches!(query.shape, Shape::Directory(_)));
     let (logs, resources): (Vec<&Query>, Vec<&Query>) =
@@ -123,7 +119,7 @@ fn unanswered(query: &Query, error: &arm::Error) -> Answer {
             absent()
         }
         arm::ErrorKind::Denied => Answer::Denied(refusal(error)),
-        // The group of a list that is not the group's own, or whose first page was read: nobody needs to create it.
+        // The group of a list that is not the group's own, or whose first page was read: no one needs to create it.
         _ if error.has_code("ResourceGroupNotFound") => {
             let hint =
                 Some("run the command again: Azure contradicts itself, probably temporarily".to_owned());

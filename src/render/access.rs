@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use maud::Markup;
 
 use super::alike::{alike, together};
-use super::entry::short;
 use super::html;
 use super::keys;
 use super::markdown::{CUT, place, push};
 use super::members;
+use super::models::{models, nobody};
 use super::openmetrics::{self, Measures};
 use super::page::{self, HANG, Page, fold, list};
 use super::people;
@@ -112,8 +112,7 @@ impl Said for Access {
                 let _ = writeln!(text, "| | {} | | |", nobody(account));
             }
             for holder in &account.principals {
-                let through: Vec<String> =
-                    holder.through.iter().map(|through| markdown(&how(through))).collect();
+                let through: Vec<String> = exact_ways(holder).iter().map(|way| markdown(way)).collect();
                 let _ = writeln!(text, "| | {} | {} | |", markdown(&who(holder)), through.join("<br>"));
             }
             for denial in &account.deny_assignments {
@@ -209,7 +208,9 @@ fn account_lines(account: &AccountAccess, verbose: bool) -> Vec<String> {
     if verbose || account.principals.len() <= FEW {
         for holder in &account.principals {
             lines.push(format!("    {}", sanitize(&who(holder))));
-            lines.extend(ways(holder).iter().map(|way| format!("      {QUIET}{}{QUIET:#}", sanitize(way))));
+            lines.extend(
+                exact_ways(holder).iter().map(|way| format!("      {QUIET}{}{QUIET:#}", sanitize(way))),
+            );
         }
     } else {
         for (way, holders) in by_way(&account.principals) {
@@ -223,7 +224,7 @@ fn account_lines(account: &AccountAccess, verbose: bool) -> Vec<String> {
 
 /// Each role and scope with all who have it.
 fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
-    let each = holders.iter().flat_map(|holder| ways(holder).into_iter().map(move |way| (way, holder)));
+    let each = holders.iter().flat_map(|holder| exact_ways(holder).into_iter().map(move |way| (way, holder)));
     let mut groups = together(each, |(way, _)| way.clone());
     groups.sort_by(|(a, _), (b, _)| a.cmp(b));
     let named = |holders: Vec<(String, &Holder)>| {
@@ -234,7 +235,7 @@ fn by_way(holders: &[Holder]) -> Vec<(String, Vec<String>)> {
 
 /// A principal in a list.
 fn in_short(holder: &Holder) -> String {
-    let who = short(&called(&holder.kind, &holder.id, holder.name.as_deref()));
+    let who = called(&holder.kind, &holder.id, holder.name.as_deref());
     match holder {
         Holder { orphaned: true, .. } => format!("{who} [orphaned]"),
         Holder { kind, .. } if kind.ends_with("Group") => format!("{who} and its members"),
@@ -244,6 +245,12 @@ fn in_short(holder: &Holder) -> String {
 
 fn ways(holder: &Holder) -> Vec<String> {
     holder.through.iter().map(how).collect()
+}
+
+/// The same, with the models that each opens if those are not all.
+fn exact_ways(holder: &Holder) -> Vec<String> {
+    let each = |through: &Through| format!("{}{}", how(through), models(through.models));
+    holder.through.iter().map(each).collect()
 }
 
 /// The lines about a change in access: each role and scope with all who gain or lose it, of whom `whole` shows the ids.
@@ -260,14 +267,6 @@ fn by_ways(lines: Vec<AccessLine>, whole: bool) -> Vec<(&'static str, String)> {
 }
 
 const ANYONE: &str = "API keys are on: anyone with a key can call";
-
-fn nobody(account: &AccountAccess) -> &'static str {
-    if account.complete {
-        "nobody can call its models with a token"
-    } else {
-        "could not determine who can call with a token"
-    }
-}
 
 /// A principal in words.
 pub(super) fn who(holder: &Holder) -> String {

@@ -1,4 +1,4 @@
-//! Groups findings with the same cause: a 403 or a broken token affects every request, and nobody reads it fifty times.
+//! Groups findings with the same cause: a 403 or a broken token affects every request, and is shown once.
 //!
 //! Works on the documents alone; JSON and SARIF keep each finding whole.
 

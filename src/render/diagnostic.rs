@@ -200,7 +200,7 @@ fn push_line(shown: &mut String, line: &str, focus: usize, hidden: &[Range<usize
     for (at, character) in window.char_indices() {
         moved.push((from + at, shown.len()));
         match hidden.iter().find(|range| range.contains(&(from + at))) {
-            // A word for all of it, so that nobody counts the characters.
+            // One word for all of it, instead of a character each.
             Some(range) if at == 0 || from + at == range.start => shown.push_str(REDACTED),
             Some(_) => {}
             None if character == '\t' => shown.push('\t'),

@@ -19,13 +19,13 @@ use super::summary::{self, Counted, Found, Side, found};
 use super::tables::Rows;
 use super::text::{
     BAD, CHANGED, GOOD, STRONG, body, fields, label, not_compared, plain, requests, shown_changes, target,
-    weight, worded,
+    worded,
 };
+use super::weight::{decides, gives_power, weight};
 use super::words;
 use crate::diff::field as row;
 use crate::document::{Action, Differs, FieldEntry, Mark, Plan, PlannedChange};
 use crate::kinds;
-use crate::rbac::builtin;
 use crate::text::sanitize::{markdown as escaped, markdown_code, sanitize};
 
 /// Marks elements that only one side has.
@@ -61,6 +61,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
     let field = |field| Shown {
         label: label(&change.kind, field),
         lines: sides(change, field),
+        decides: decides(&change.kind, field),
         places: field.source.iter().cloned().collect(),
     };
     // The spec has the fields of what is missing.
@@ -71,7 +72,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
         sign: sort.word(),
         style: sort.look().style(),
         sort,
-        weight: weight(sort),
+        weight: weight(change, sort),
         is_new: false,
         title: change.title.clone(),
         items: Vec::new(),
@@ -120,13 +121,6 @@ fn told_fields(change: &PlannedChange) -> Vec<&FieldEntry> {
 /// In the order of the spec; undeclared resources last, and of these first the roles that can be used to gain more.
 fn in_order(plan: &Plan, verbose: bool) -> Vec<&PlannedChange> {
     let mut changes = shown_changes(plan, verbose);
-    let powerful: Vec<String> =
-        builtin().filter(|role| role.is_guarded()).map(|role| format!(" {}", role.name)).collect();
-    // As far as the names of roles say it.
-    let gives_power = |change: &PlannedChange| {
-        let role = change.title.split_once(" -> ").map_or("", |(role, _)| role);
-        powerful.iter().any(|name| role.ends_with(name.as_str()))
-    };
     changes.sort_by_cached_key(|change| {
         let is_extra = change.differs == Some(Differs::Extra);
         (is_extra, is_extra && !gives_power(change))

@@ -4,11 +4,13 @@
 //! scope, or deployments of one account.
 
 use anstyle::Style;
+use uuid::Uuid;
 
 use super::cause;
 use super::page::{self, GLUE, HANG, Line, list};
 use super::summary::Counted;
 use super::text::STRONG;
+use super::weight::Prominence;
 use super::words;
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
@@ -50,6 +52,8 @@ pub(super) struct Entry<'a> {
 pub(super) struct Shown {
     pub(super) label: String,
     pub(super) lines: Vec<words::StyledText>,
+    /// Whether it decides who gets in.
+    pub(super) decides: bool,
     pub(super) places: Vec<Position>,
 }
 
@@ -69,23 +73,6 @@ impl Shown {
             format!("{} {said}", self.label)
         }
     }
-}
-
-/// Which changes are shortened first if there is no room for all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Prominence {
-    /// Something new, or nothing at all.
-    New,
-    /// Something live changes.
-    Changed,
-    /// It cannot be written or judged, or it drifted. Named in a shortened group.
-    Named,
-    /// What is live differs in its fields, which stay where what is missing or extra is only counted.
-    Differs,
-    /// Something is deleted, which is always named; only where a format has a limit, and no room at all, it is counted.
-    Deleted,
-    /// A guard judges it, whether or not `--allow` lifts that, and its finding says what.
-    Guarded,
 }
 
 /// How much is shown of entries.
@@ -185,11 +172,13 @@ impl Entry<'_> {
         }
     }
 
-    /// Removes the fields that only repeat a name.
+    /// Removes the subdomain if it only repeats a name.
     pub(super) fn forget(&mut self, name: &str) {
         let repeats =
             |line: &words::StyledText| line.plain.strip_suffix(DEFAULT).unwrap_or(&line.plain) == name;
-        self.fields.retain(|field| !(field.is_short() && field.lines.iter().all(repeats)));
+        self.fields.retain(|field| {
+            !(field.label == "customSubDomainName" && field.is_short() && field.lines.iter().all(repeats))
+        });
     }
 
     /// Everything shown except places and times: entries of accounts with equal signatures are shown once.
@@ -249,7 +238,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     if group == Some(&id) && rest == id.name() {
         return (noun.to_owned(), None);
     }
-    let parts = if kind.is_grant() {
+    let parts = if kind.granting().is_some() {
         let scope = id.scope();
         let on = format!(" on {}", kinds::scope_name(&scope));
         let Some((role, who)) = rest.strip_suffix(&on).and_then(|rest| rest.split_once(" -> ")) else {
@@ -257,7 +246,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
         };
         let on = if group == Some(&scope) { String::new() } else { on };
         let stem = format!("{noun} {role}{on}");
-        (format!("{noun} {role} -> {who}{on}"), stem, format!("{noun}s of {role}{on}"), short(who))
+        (format!("{noun} {role} -> {who}{on}"), stem, format!("{noun}s of {role}{on}"), who.to_owned())
     } else {
         let parent = id.parent();
         let of = parent.as_ref().map_or_else(String::new, |parent| format!(" of {}", parent.name()));
@@ -283,21 +272,9 @@ fn without_place<'t>(title: &'t str, change: &PlannedChange) -> &'t str {
     group.and_then(|end| title.strip_suffix(&end)).unwrap_or(title)
 }
 
-/// A principal in a list: its name, with the first digits of its id, and where the name is from.
-pub(super) fn short(who: &str) -> String {
-    let said = who.strip_suffix(')').and_then(|who| who.rsplit_once('('));
-    let parts = said.map(|(name, said)| (name, said.find(',').map_or((said, ""), |at| said.split_at(at))));
-    match parts {
-        Some((name, (id, from))) if uuid::Uuid::try_parse(id).is_ok() => {
-            format!("{name}({}…{from})", id.chars().take(8).collect::<String>())
-        }
-        _ => who.to_owned(),
-    }
-}
-
-/// The short form of a principal with a sign-in name: that name alone.
-pub(super) fn sign_in_name(short: &str) -> Option<&str> {
-    let (who, _) = short.strip_suffix("…)")?.rsplit_once(" (")?;
-    let (_, name) = who.split_once(' ')?;
+/// The sign-in name of a user, whose id stands in brackets behind it. Others need their type, and names that are not verified their id.
+pub(super) fn sign_in_name(who: &str) -> Option<&str> {
+    let (who, id) = who.strip_suffix(')')?.rsplit_once(" (")?;
+    let name = who.strip_prefix("User ").filter(|_| id.ends_with('…') || Uuid::try_parse(id).is_ok())?;
     (name.contains('@') && !name.contains(char::is_whitespace)).then_some(name)
 }

@@ -11,8 +11,9 @@ use super::access::{changes_markdown, heading_markdown};
 use super::entry::Entry;
 use super::people;
 use super::remarks::{fitted, folded};
+use super::steps::{self, Titles};
 use super::summary::{self, Side, listed, refused};
-use super::tables::{Rows, changes, of_deletions};
+use super::tables::{Rows, changes, of_names};
 use super::text::{self, counted as counted_steps, fields, plural, requests, worded};
 use super::words;
 use crate::document::report::{Outcome, Report, Status};
@@ -28,8 +29,8 @@ pub(super) const LONGEST: usize = 65_536 - 1_536;
 const OF_ERRORS: usize = 24_000;
 const OF_ACCESS: usize = 12_000;
 const OF_FINDINGS: usize = 8_000;
-/// Where there is much to delete, so much is kept for the names of that.
-const OF_DELETIONS: usize = 36_000;
+/// Where there is much to delete, or much lets somebody in, so much is kept for the names of that.
+const OF_NAMES: usize = 36_000;
 /// Reserved for the last lines.
 const OF_THE_END: usize = 1_500;
 
@@ -85,21 +86,21 @@ pub(super) fn document(
     let (errors, rest): (Vec<&FindingEntry>, Vec<&FindingEntry>) =
         loud.into_iter().partition(|finding| finding.severity == Severity::Error);
     let room = |text: &str| most.saturating_sub(text.chars().count() + OF_THE_END);
-    // Names of deletions are kept free first; of the rest, each part takes its share.
-    let kept = of_deletions(&entries).min(OF_DELETIONS.min(most / 2));
+    // Room for names is kept free first; of the rest, each part takes its share.
+    let kept = of_names(&entries).min(OF_NAMES.min(most / 2));
     let spare = room(&text).saturating_sub(kept);
     let remarks = |text: &mut String, findings: Vec<&FindingEntry>, most: usize, what: &str| {
         let (said, left) = fitted(findings, most);
         text.push_str(&said);
-        (left > 0).then(|| format!("{left} {what}"))
+        (left > 0).then(|| format!("{left} {what}{}", plural(left, "", "s")))
     };
-    cut.extend(remarks(&mut text, errors, OF_ERRORS.min(spare * 11 / 20), "errors"));
+    cut.extend(remarks(&mut text, errors, OF_ERRORS.min(spare * 11 / 20), "error"));
     let access = changes_markdown(plan, side);
     if !access.is_empty() {
         text.push_str(&heading_markdown(plan, side));
         push(&mut text, access, OF_ACCESS.min(spare * 5 / 20), "accounts of which access changes", &mut cut);
     }
-    cut.extend(remarks(&mut text, rest, OF_FINDINGS.min(spare * 3 / 20), "warnings"));
+    cut.extend(remarks(&mut text, rest, OF_FINDINGS.min(spare * 3 / 20), "warning"));
     let notes = folded(quiet.clone());
     let (changes, left) = changes(entries, rows, room(&text));
     text.push('\n');
@@ -108,7 +109,7 @@ pub(super) fn document(
     if notes.chars().count() <= room(&text) {
         text.push_str(&notes);
     } else {
-        cut.push(format!("{} notes", quiet.len()));
+        cut.push(format!("{} {}", quiet.len(), plural(quiet.len(), "note", "notes")));
     }
     if !cut.is_empty() {
         let _ = writeln!(
@@ -234,14 +235,14 @@ pub(super) fn with_findings(text: String, findings: &[FindingEntry], most: usize
     let (said, left) = fitted(loud, most / 2);
     let mut cut = Vec::new();
     if left > 0 {
-        cut.push(format!("{left} findings"));
+        cut.push(format!("{left} {}", plural(left, "finding", "findings")));
     }
     let count = notes.len();
     let notes = folded(notes);
     let notes = if notes.chars().count() <= most / 10 {
         notes
     } else {
-        cut.push(format!("{count} notes"));
+        cut.push(format!("{count} {}", plural(count, "note", "notes")));
         String::new()
     };
     let cut = if cut.is_empty() {
@@ -290,26 +291,28 @@ pub(super) fn report_within(report: &Report, most: usize) -> String {
         requests(report.requests),
         target(&report.target)
     );
+    let findings = people::findings(&report.findings, false);
     if report.steps.is_empty() {
-        return with_findings(text, &report.findings, most);
+        return with_findings(text, &findings, most);
     }
     text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
-    let behind = with_findings(String::new(), &people::findings(&report.findings, false), most);
+    let behind = with_findings(String::new(), &findings, most);
     let mut room = most.saturating_sub(text.chars().count() + behind.chars().count() + OF_THE_END);
     let mut order: Vec<(u8, usize)> =
         report.steps.iter().enumerate().map(|(index, step)| (rank(step), index)).collect();
     order.sort_unstable();
+    let titles = Titles::of(report.steps.iter().map(|step| step.title.as_str()));
     let mut rows = BTreeMap::new();
     let mut cut: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, index) in order {
         let step = &report.steps[index];
-        let row = row(step);
+        let row = row(step, &titles);
         let size = row.chars().count();
         if size <= room {
             room -= size;
             rows.insert(index, row);
         } else {
-            *cut.entry(text::ended(step)).or_default() += 1;
+            *cut.entry(steps::ended(step)).or_default() += 1;
         }
     }
     text.extend(rows.into_values());
@@ -331,13 +334,13 @@ fn rank(step: &Outcome) -> u8 {
     }
 }
 
-fn row(step: &Outcome) -> String {
-    let ended = text::ended(step);
+fn row(step: &Outcome, titles: &Titles) -> String {
+    let ended = steps::ended(step);
     let ended = if step.status == Status::Failed { format!("**{ended}**") } else { ended.to_owned() };
     let reason = step.reason.as_deref().map(markdown).unwrap_or_default();
     format!(
         "| {ended} | {} | {reason} | {} |\n",
-        markdown(&people::title(&step.title)),
+        markdown(&titles.cut(&step.title)),
         place(step.source.as_ref())
     )
 }
@@ -366,13 +369,14 @@ pub(super) fn validation_within(command: &str, entries: &[FindingEntry], most: u
     let _ = writeln!(text, "\n**{}.**", listed(&counts));
     let mut cut = Vec::new();
     let room = most.saturating_sub(text.chars().count() + OF_THE_END);
-    for (findings, most, what) in
-        [(errors, room * 8 / 10, "errors"), (warnings, OF_FINDINGS.min(room) / 2, "warnings")]
-    {
+    for (findings, most, what) in [
+        (errors, room * 8 / 10, ["error", "errors"]),
+        (warnings, OF_FINDINGS.min(room) / 2, ["warning", "warnings"]),
+    ] {
         let (said, left) = fitted(findings, most);
         text.push_str(&said);
         if left > 0 {
-            cut.push(format!("{left} {what}"));
+            cut.push(format!("{left} {}", plural(left, what[0], what[1])));
         }
     }
     let count = notes.len();
@@ -380,7 +384,7 @@ pub(super) fn validation_within(command: &str, entries: &[FindingEntry], most: u
     if notes.chars().count() <= OF_FINDINGS.min(room) / 2 {
         text.push_str(&notes);
     } else {
-        cut.push(format!("{count} notes"));
+        cut.push(format!("{count} {}", plural(count, "note", "notes")));
     }
     if !cut.is_empty() {
         let _ = writeln!(text, "\n{CUT} {}. `--format json` has all.", cut.join("; "));

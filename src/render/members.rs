@@ -4,7 +4,6 @@
 
 use std::fmt::Write as _;
 
-use super::entry::short;
 use super::page::{Page, fold, list};
 use super::text::{CHANGED, STRONG, plural};
 use crate::document::access::{Group, Member, Members};
@@ -41,7 +40,7 @@ pub(super) fn text(groups: &[Group], page: Page) -> String {
         } else if !names.is_empty() && text.lines().count() > LINES {
             counted += 1;
         } else if !names.is_empty() {
-            let mut shown: Vec<String> = names.iter().take(NAMED).map(|name| short(name)).collect();
+            let mut shown: Vec<String> = names.iter().take(NAMED).cloned().collect();
             if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
                 shown.push(format!("and {more} more"));
             }

@@ -77,11 +77,6 @@ pub(super) fn findings(findings: &[FindingEntry], verbose: bool) -> Cow<'_, [Fin
     Cow::Owned(findings.iter().map(cut).collect())
 }
 
-/// The title of a step for text and Markdown.
-pub(super) fn title(title: &str) -> String {
-    Ids::default().cut(title)
-}
-
 /// A plan in which nothing is said twice: neither by several findings nor by a finding and a change.
 pub(super) fn said_once(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
@@ -136,10 +131,18 @@ fn undeclared_once(findings: Vec<FindingEntry>, changes: &[PlannedChange]) -> Ve
 
 /// A remedy for several resources.
 fn of_several(hint: &str) -> String {
-    let words =
-        [("delete it", "delete them"), ("declare it", "declare them"), ("accepts it", "accepts them")];
+    let words = [
+        ("delete it", "delete them"),
+        ("deletes it", "deletes them"),
+        ("in it still works", "in them still works"),
+        ("declare it", "declare them"),
+        ("accepts it", "accepts them"),
+    ];
     words.into_iter().fold(hint.to_owned(), |hint, (one, many)| hint.replace(one, many))
 }
+
+/// The most resources that a finding about several names.
+const NAMED: usize = 10;
 
 /// One line of a spec that several resources inherit, and that none of them can take: one finding.
 fn immutable_once(findings: Vec<FindingEntry>) -> Vec<FindingEntry> {
@@ -155,10 +158,11 @@ fn immutable_once(findings: Vec<FindingEntry>) -> Vec<FindingEntry> {
             once.extend(all);
             continue;
         };
-        let names: Vec<String> = all
-            .iter()
-            .filter_map(|finding| Some(immutable(finding)?.1.split_once(' ')?.1.to_owned()))
-            .collect();
+        let name = |finding: &FindingEntry| Some(immutable(finding)?.1.split_once(' ')?.1.to_owned());
+        let mut names: Vec<String> = all.iter().take(NAMED).filter_map(name).collect();
+        names.extend(
+            all.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more")),
+        );
         let message = format!("{field} of {} {noun}s{why} ({})", all.len(), names.join(", "));
         once.extend(all.into_iter().next().map(|first| FindingEntry { message, ..first }));
     }
@@ -199,7 +203,7 @@ fn cut_ids(change: &mut PlannedChange, ids: &Ids) {
 
 /// How object ids behind names are cut: `User alice@contoso.com (1f0c22aa…)`.
 #[derive(Default)]
-struct Ids {
+pub(super) struct Ids {
     /// Those that begin like another one, and stay whole.
     alike: BTreeSet<String>,
 }
@@ -210,7 +214,7 @@ const DIGITS: usize = 8;
 const WHOLE: usize = 36;
 
 impl Ids {
-    fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+    pub(super) fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let ids = |text: &'t str| places(text).into_iter().map(move |at| &text[at..at + WHOLE]);
         Self::among(texts.into_iter().flat_map(ids))
     }
@@ -225,7 +229,7 @@ impl Ids {
     }
 
     /// A text with its ids behind names cut.
-    fn cut(&self, text: &str) -> String {
+    pub(super) fn cut(&self, text: &str) -> String {
         let (mut cut, mut from) = (String::with_capacity(text.len()), 0);
         for at in places(text) {
             cut.push_str(&text[from..at]);

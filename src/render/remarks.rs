@@ -158,6 +158,15 @@ pub(super) fn folded(notes: Vec<&FindingEntry>) -> String {
     format!("\n<details><summary>notes: {count}</summary>\n{said}\n</details>\n")
 }
 
+/// A message that leaves room for others.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 2_000;
+    match message.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}… (shortened)", &message[..at]),
+        None => message.to_owned(),
+    }
+}
+
 fn remarks(findings: Vec<&FindingEntry>) -> Vec<Remarks> {
     let message = |finding: &FindingEntry, places: &[&Position]| {
         let at = page::places(places).map(|at| markdown_code(&page::unmarked(&at)));
@@ -165,7 +174,7 @@ fn remarks(findings: Vec<&FindingEntry>) -> Vec<Remarks> {
             "- **{}** {} {} {}\n",
             finding.severity,
             markdown_code(finding.code.as_str()),
-            markdown(&finding.message),
+            markdown(&shortened(&finding.message)),
             at.unwrap_or_default()
         )
     };

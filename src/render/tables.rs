@@ -4,13 +4,14 @@
 
 use std::fmt::Write as _;
 
-use super::alike::together;
-use super::entry::{Entry, Prominence, Shown};
-use super::groups::{ChangeGroup, Deletion, FEW, Fitted, Room, alike, fitted, shorter};
+use super::entry::{Entry, Shown};
+use super::groups::by_name::{self, ByName};
+use super::groups::{ChangeGroup, FEW, Fitted, Room, alike, fitted, shorter};
 use super::markdown::place;
 use super::page;
 use super::summary::{self, Counted, Side};
 use super::text::{label, plural};
+use super::weight::Prominence;
 use crate::document::{FieldEntry, PlannedChange};
 use crate::text::sanitize::{markdown, markdown_code, sanitize};
 
@@ -31,14 +32,14 @@ impl Rows {
 }
 
 /// The size of a text with a blank line before it.
-fn size(text: &str) -> usize {
+pub(super) fn size(text: &str) -> usize {
     text.chars().count() + 1
 }
 
-/// The approximate size of the names of all deletions.
-pub(super) fn of_deletions(entries: &[Entry<'_>]) -> usize {
-    let deleted = entries.iter().filter(|entry| entry.sort == Counted::Delete);
-    deleted.flat_map(|entry| &entry.changes).map(|change| size(&markdown(&change.title)) + 1).sum()
+/// The approximate size of the names of all deletions, and of all that is live and lets somebody in.
+pub(super) fn of_names(entries: &[Entry<'_>]) -> usize {
+    let named = entries.iter().filter(|entry| by_name::rank(entry).is_some_and(by_name::Rank::has_room));
+    named.flat_map(|entry| &entry.changes).map(|change| size(&markdown(&change.title)) + 1).sum()
 }
 
 /// The changes in one table, or, if there are many, in a folded one for each account or scope; and what was cut. Never takes more than the
@@ -74,7 +75,7 @@ pub(super) fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (Str
     let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
     let texts = if is_whole { whole } else { told(false) };
     let shorter = shorter(&groups, |group, least| brief(group, least, rows));
-    let barest = |all: &[Deletion]| size(&deletions(all, usize::MAX).0);
+    let barest = |all: &[ByName]| size(&by_name::listed(all, usize::MAX).0);
     let Fitted { texts, named, mut left } =
         fitted(&groups, texts, &shorter, &Room { most: room, size: &size, barest: &barest });
     // Markdown requires a blank line between a list and a folded part.
@@ -87,12 +88,12 @@ pub(super) fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (Str
         }
         text.push_str(part);
     }
-    let (deleted, unnamed) = deletions(&named, room.saturating_sub(size(&text)));
+    let (names, unnamed) = by_name::listed(&named, room.saturating_sub(size(&text)));
     left.unnamed(unnamed);
-    if !deleted.is_empty() && text.ends_with("</details>\n") {
+    if !names.is_empty() && text.ends_with("</details>\n") {
         text.push('\n');
     }
-    text.push_str(&deleted);
+    text.push_str(&names);
     let has_values = |entry: &Entry<'_>| entry.is_new && !entry.fields.is_empty();
     let cut = !is_whole && groups.iter().flat_map(|group| &group.entries).any(has_values);
     let fields = cut.then(|| "the fields of new resources".to_owned());
@@ -102,37 +103,6 @@ pub(super) fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (Str
 
 fn names(group: &ChangeGroup<'_>) -> String {
     group.names.iter().map(|name| markdown(name)).collect::<Vec<_>>().join(", ")
-}
-
-/// Deletions by name alone, as many as fit, and the number of the others.
-fn deletions(all: &[Deletion], room: usize) -> (String, usize) {
-    let (mut text, mut used, mut left) = (String::new(), 0, 0);
-    let sort = |deletion: &&Deletion| (deletion.stem.clone(), deletion.stems.clone());
-    for ((stem, stems), these) in together(all, sort) {
-        let what = if these.len() == 1 { stem } else { stems };
-        let (mut line, mut on) = (format!("- **delete** {}", markdown(&what)), None);
-        for deletion in these {
-            let before = match &deletion.on {
-                Some(now) if on == Some(now) => ", ".to_owned(),
-                Some(now) => format!("{} {}: ", if line.is_empty() { ";" } else { ":" }, markdown(now)),
-                None => if line.is_empty() { ", " } else { ": " }.to_owned(),
-            };
-            let piece = format!("{before}{}", markdown(&deletion.item));
-            let more = size(&piece) + size(&line);
-            if used + more > room {
-                left += 1;
-                continue;
-            }
-            used += more;
-            text.push_str(&std::mem::take(&mut line));
-            text.push_str(&piece);
-            on = deletion.on.as_ref();
-        }
-        if line.is_empty() {
-            text.push('\n');
-        }
-    }
-    (text, left)
 }
 
 /// A shortened group: its totals, and its most important changes by name.
@@ -263,6 +233,7 @@ mod tests {
                 through: vec![Through {
                     role: "Cognitive Services User".to_owned(),
                     role_id: String::new(),
+                    models: None,
                     assignment: String::new(),
                     scope: id(index),
                     reach: Reach::Direct,

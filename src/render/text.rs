@@ -11,18 +11,17 @@ use serde_json::Value;
 
 use super::access::changes;
 use super::cause;
-use super::entry::{DEFAULT, Entry, Prominence, Shown};
+use super::entry::{DEFAULT, Entry, Shown};
 use super::groups;
 use super::page::{self, Line, Page, fold, laid_out};
 use super::people;
 use super::remarks::{self, NAMED, OF_FINDINGS};
 use super::summary::{Counted, Side, listed, summary};
+use super::weight::{Prominence, decides, weight};
 use super::words;
 use crate::diff::field;
-use crate::document::report::{Outcome, Report, Status, Tally};
-use crate::document::{
-    Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, StepAction, Target, dotted_path,
-};
+use crate::document::report::{Report, Tally};
+use crate::document::{Action, FieldEntry, FindingEntry, Plan, PlannedChange, Requests, Target, dotted_path};
 use crate::id::ResourceId;
 use crate::kinds::{self, Compare, Kind};
 use crate::plan::apart::stands_on;
@@ -141,19 +140,6 @@ pub(super) fn body(plan: &Plan, mut text: String, page: Page, side: Side) -> Str
     text
 }
 
-/// How important a change is if there is no room for all.
-pub(super) fn weight(sort: Counted) -> Prominence {
-    match sort {
-        Counted::Update | Counted::Undeclared | Counted::NotJudged => Prominence::Changed,
-        Counted::Changed => Prominence::Differs,
-        Counted::Refused | Counted::Unknown | Counted::Drifted | Counted::Missing | Counted::Extra => {
-            Prominence::Named
-        }
-        Counted::Delete => Prominence::Deleted,
-        _ => Prominence::New,
-    }
-}
-
 /// A change in a plan's words; `address` as for `cause::line`.
 pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
     let sort = Counted::of(change, Side::Plan);
@@ -170,6 +156,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
     let field = |field| Shown {
         label: label(&change.kind, field),
         lines: shown(change, field),
+        decides: decides(&change.kind, field),
         places: field.source.iter().cloned().collect(),
     };
     Entry {
@@ -177,7 +164,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         sign,
         style,
         sort,
-        weight: weight(sort),
+        weight: weight(change, sort),
         is_new: matches!(change.action, Action::Create | Action::Restore),
         title: change.title.clone(),
         items: Vec::new(),
@@ -190,7 +177,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
 }
 
 /// What happens besides the change itself: drift of omitted fields, and what is deleted with it.
-pub(super) fn besides(change: &PlannedChange) -> Vec<String> {
+fn besides(change: &PlannedChange) -> Vec<String> {
     let drift = omitted(change).into_iter().map(|what| format!("drift: {what}"));
     drift.chain(along(change)).collect()
 }
@@ -213,7 +200,9 @@ pub(super) fn fields(change: &PlannedChange, verbose: bool) -> Vec<&FieldEntry> 
 
 /// What a change waits for, and what a file calls it.
 pub(super) fn hearsay(change: &PlannedChange) -> Vec<String> {
-    let mut lines: Vec<String> = change.after.iter().map(|id| format!("waits for `{id}`")).collect();
+    // What a delete waits for is deleted too.
+    let after = change.after.iter().filter(|_| change.action != Action::Delete);
+    let mut lines: Vec<String> = after.map(|id| format!("waits for `{id}`")).collect();
     let called = change.called.iter();
     lines.extend(called.map(|title| format!("called \"{title}\" in the plan, unverified")));
     // Ids and fields say what is written. For the rest a file has only words.
@@ -389,39 +378,6 @@ pub(super) fn headed(word: &str, style: Style, title: &str, place: Option<&Posit
     laid_out(&[line], Page::default())
 }
 
-/// How a step ended, in a word.
-pub(super) fn ended(outcome: &Outcome) -> &'static str {
-    match (outcome.status, outcome.action) {
-        (Status::Failed, _) => "failed",
-        (Status::Skipped, _) => "skipped",
-        (Status::Done, StepAction::Create) => "created",
-        (Status::Done, StepAction::Restore) => "restored",
-        (Status::Done, StepAction::Purge) => "purged",
-        (Status::Done, StepAction::Update) => "updated",
-        (Status::Done, StepAction::Delete) => "deleted",
-    }
-}
-
-/// The result of a step.
-#[must_use]
-pub fn outcome(outcome: &Outcome, page: Page) -> String {
-    let word = ended(outcome);
-    let style = match outcome.status {
-        Status::Done => GOOD,
-        Status::Failed => BAD,
-        Status::Skipped => CHANGED,
-    };
-    let part = outcome.part.iter().map(|part| format!(": {part}"));
-    let title = if page.verbose { outcome.title.clone() } else { people::title(&outcome.title) };
-    let title = part.fold(title, |title, part| title + &part);
-    let mut text = headed(&format!("{word:8}"), style, &title, outcome.source.as_ref());
-    // A finding says why a step failed, and what to do.
-    if let Some(reason) = outcome.reason.as_ref().filter(|_| outcome.status != Status::Failed) {
-        let _ = writeln!(text, "           {QUIET}{}{QUIET:#}", sanitize(reason));
-    }
-    fold(&text, page)
-}
-
 /// The number of resources by result.
 pub(super) fn counted(tally: &Tally) -> String {
     let counted = tally.counted().into_iter().map(|(count, what)| format!("{count} {what}"));
@@ -452,7 +408,7 @@ pub fn report(report: &Report, page: Page) -> String {
         let value = sanitize(&output.value);
         let _ = match output.name.as_str() {
             // It says itself of what.
-            "verified" => writeln!(text, "verified: {value}"),
+            name @ ("verified" | "not verified") => writeln!(text, "{name}: {value}"),
             name => writeln!(text, "{name} of {}: {value}", sanitize(title)),
         };
     }

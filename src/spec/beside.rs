@@ -18,8 +18,8 @@ pub(super) struct EnvironmentFiles<'a> {
     outside: Variables,
     /// By path.
     read: BTreeMap<PathBuf, Variables>,
-    /// Whether a spec was told to have none.
-    told: bool,
+    /// Whether a spec was reported to be missing.
+    is_reported: bool,
     /// The folders of the specs.
     folders: BTreeSet<PathBuf>,
 }
@@ -30,7 +30,7 @@ impl<'a> EnvironmentFiles<'a> {
             name: inputs.beside.as_deref(),
             outside,
             read: BTreeMap::new(),
-            told: false,
+            is_reported: false,
             folders: BTreeSet::new(),
         }
     }
@@ -73,7 +73,7 @@ impl<'a> EnvironmentFiles<'a> {
         if used.is_empty() || load::variables_beside(folders, name).is_some() {
             return None;
         }
-        self.told = true;
+        self.is_reported = true;
         let spec = &sources.file(file).name;
         let message = format!("there is no `{name}.vars.yaml` beside `{spec}`, which refers to variables");
         let hint = instead(folders, name).unwrap_or_else(|| {
@@ -85,7 +85,7 @@ impl<'a> EnvironmentFiles<'a> {
 
     /// That there is no file of the environment at all.
     pub(super) fn nowhere(&self) -> Option<Finding> {
-        let name = self.name.filter(|_| self.read.is_empty() && !self.told)?;
+        let name = self.name.filter(|_| self.read.is_empty() && !self.is_reported)?;
         let message = format!("there is no `{name}.vars.yaml` beside the specs");
         let folders: Vec<PathBuf> = self.folders.iter().cloned().collect();
         let hint = instead(&folders, name).unwrap_or_else(|| {

@@ -70,6 +70,8 @@ pub struct Neighbours {
 /// What the owner of an account declares that matters to stacks that take it as given.
 #[derive(Debug)]
 pub struct OwnedAccount {
+    /// Its kind.
+    pub kind: Option<String>,
     /// Its identities.
     pub identity: Option<model::Identity>,
     /// Whether it may have projects.
@@ -155,17 +157,31 @@ pub fn read(
     // There may be a hundred thousand entries: they are copied only where there is something to put them together with.
     let all = if damaged.is_empty() { &loaded } else { &[damaged, loaded.clone()].concat() };
     if complete {
-        let told: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
-        let (stand_ins, owners) = stand_ins(all);
-        let untold = |finding: &Finding| {
-            finding.span.is_none_or(|span| {
-                let follows = finding.code == Code::MissingField && owners.contains(&span);
-                !told.contains(&span) && !stand_ins.contains(&span) && !follows
-            })
-        };
-        findings.extend(check(all).into_iter().filter(untold));
+        let found = by_rules(all, &findings, check);
+        findings.extend(found);
     }
-    for finding in &mut findings {
+    name_foreign_variables(&mut findings, sources);
+    findings.sort_by_key(place);
+    (loaded, capped(&variables::by_variable(findings, sources)))
+}
+
+/// What the rules find, except what follows from something that is reported already.
+fn by_rules(all: &[Loaded], findings: &[Finding], check: fn(&[Loaded]) -> Vec<Finding>) -> Vec<Finding> {
+    let reported: BTreeSet<Span> = findings.iter().filter_map(|finding| finding.span).collect();
+    let (stand_ins, owners) = stand_ins(all);
+    let mut found = check(all);
+    found.retain(|finding| {
+        finding.span.is_none_or(|span| {
+            let follows = finding.code == Code::MissingField && owners.contains(&span);
+            !reported.contains(&span) && !stand_ins.contains(&span) && !follows
+        })
+    });
+    found
+}
+
+/// Adds to errors about values such as `$NAME` how a variable is written.
+fn name_foreign_variables(findings: &mut [Finding], sources: &Sources) {
+    for finding in findings {
         let span = finding.span.filter(|_| finding.severity == Severity::Error);
         let written = span.and_then(|span| sources.file(span.file).text.get(span.start..span.end));
         // What may be a secret is never repeated, and has a hint of its own.
@@ -175,8 +191,6 @@ pub fn read(
             finding.hint = Some(format!("a variable is written `${{{name}}}`"));
         }
     }
-    findings.sort_by_key(place);
-    (loaded, capped(&variables::by_variable(findings, sources)))
 }
 
 /// The positions of values with findings, and those of principals that contain them: these may seem to lack a value that is present but

@@ -66,7 +66,7 @@ impl Prober {
             request = request.header("anthropic-version", "2023-06-01");
         }
         request = match probe.call {
-            // Nobody has this key: it shows whether keys are checked, and no real key is ever read.
+            // This key belongs to no account: it shows whether keys are checked, and no real key is ever read.
             Call::Keys => request.header("api-key", Uuid::new_v4().simple().to_string()),
             call => {
                 let (credential, scope) = if call.is_for_foundry() {

@@ -13,6 +13,7 @@ use super::verdict::ProofResult;
 use super::{ExpectedChild, Proof, Run, Subject, Verification, Waiting, run};
 use crate::accounts::Standing;
 use crate::arm::{Client, Interrupt};
+use crate::document::report::Output;
 use crate::document::{Action, Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::kinds::account::Accounts;
@@ -65,8 +66,8 @@ impl Gate {
         ids.map(|id| ExpectedChild { id, span: None }).collect()
     }
 
-    /// Before the write: every deployment and project accepts a token. Returns what was proven.
-    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<Vec<String>, Stop> {
+    /// Before the write: every deployment and project accepts a token. Returns what was proven and what was not.
+    pub(crate) async fn before(&self, client: &Client, step: &Step) -> Result<Vec<Output>, Stop> {
         let account = account(client, step).await?;
         let looking = Looking { caller: self.caller.object_id().await, now: Timestamp::now() };
         let grants = role_assignment::list(&account.id);
@@ -93,8 +94,8 @@ impl Gate {
         self.settled(&verification, "keys stay enabled")
     }
 
-    /// After the write: a key is refused. Returns what was proven.
-    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<Vec<String>, Stop> {
+    /// After the write: a key is refused. Returns what was proven and what was not.
+    pub(crate) async fn after(&self, client: &Client, step: &Step) -> Result<Vec<Output>, Stop> {
         let account = account(client, step).await?;
         // It was just written, whatever the body says.
         let recent = Recent { written: true, account: true, ..Recent::default() };
@@ -115,18 +116,22 @@ impl Gate {
     }
 
     /// What was found, unless it stops the step: what is disproven always does, what is inconclusive unless that is allowed.
-    fn settled(&self, verification: &Verification, so: &str) -> Result<Vec<String>, Stop> {
+    fn settled(&self, verification: &Verification, so: &str) -> Result<Vec<Output>, Stop> {
         let stops = |check: &&Proof| match check.outcome {
             ProofResult::Proven | ProofResult::Unprovable => false,
             ProofResult::Inconclusive => !self.lenient,
             ProofResult::Disproven => true,
         };
-        let Some(check) = verification.checks.iter().find(stops) else {
-            return Ok(verification
-                .checks
-                .iter()
-                .map(|check| format!("{}: {}", check.title(), check.message))
-                .collect());
+        let mut stopping: Vec<&Proof> = verification.checks.iter().filter(stops).collect();
+        // The worst comes first: what is disproven no option lets pass.
+        stopping.sort_by_key(|check| check.outcome == ProofResult::Inconclusive);
+        let told = |check: &Proof| format!("{}: {}", check.title(), check.message);
+        let Some(check) = stopping.first() else {
+            let said = |check: &Proof| {
+                let name = if check.outcome == ProofResult::Proven { "verified" } else { "not verified" };
+                Output { name: name.to_owned(), value: told(check) }
+            };
+            return Ok(verification.checks.iter().map(said).collect());
         };
         let way_out = match check.outcome {
             ProofResult::Inconclusive => ", or with `--allow-inconclusive`",
@@ -136,7 +141,8 @@ impl Gate {
             Some(hint) => format!("{hint}; then apply again{way_out}"),
             None => format!("apply again{way_out}"),
         };
-        Err(Stop { cause: format!("{so}: {}: {}", check.title(), check.message), hint })
+        let all: Vec<String> = stopping.iter().map(|check| told(check)).collect();
+        Err(Stop { cause: format!("{so}: {}", all.join("; ")), hint })
     }
 }
 

@@ -16,7 +16,8 @@ use crate::body::AccountBody;
 use crate::document::keys::Keys;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
-use crate::kinds::account::{self, Accounts};
+use crate::kinds::account::Accounts;
+use crate::kinds::account::existing::{Owners, owners};
 use crate::kinds::{Declaring as _, Deployments, Described as _, Projects, Reading as _, role_assignment};
 use crate::snapshot::{Answer, Query, Shape, Snapshot};
 use crate::spec::Loaded;
@@ -115,7 +116,7 @@ pub(crate) fn subjects<'a>(
     let wanted = wanted(stacks, snapshot);
     let (mut subjects, mut findings) = (Vec::new(), Vec::new());
     let lists = role_assignment::lists(stacks, snapshot);
-    let roles = snapshot.roles();
+    let (roles, owners) = (snapshot.roles(), owners(stacks));
     for account in standing {
         let near = |query: &&Query| query.scope.subscription_id() == account.id.subscription_id();
         // An unreadable list may contain a grant.
@@ -140,7 +141,7 @@ pub(crate) fn subjects<'a>(
             }
         }
         // If keys stay enabled there is nothing to prove.
-        let declared = declared_keys(stacks, account);
+        let declared = declared_keys(&owners, account);
         if declared != Some(Keys::Enabled) {
             let keys_declared_off = declared == Some(Keys::Disabled);
             subjects.push(Subject { keys_declared_off, ..keys(account, place, recent) });
@@ -158,12 +159,9 @@ fn unread(account: &Standing, sort: ChildSort, answer: Option<&Answer>) -> Findi
     }
 }
 
-/// What the spec declares about an account's keys.
-fn declared_keys(stacks: &[Loaded], account: &Standing) -> Option<Keys> {
-    let mut declared = stacks.iter().flat_map(|loaded| {
-        loaded.spec.accounts.iter().map(|declared| (account::id_of(&loaded.spec, declared), declared))
-    });
-    let (_, declared) = declared.find(|(id, _)| *id == account.id)?;
+/// What the owner of an account declares about its keys.
+fn declared_keys(owners: &Owners<'_>, account: &Standing) -> Option<Keys> {
+    let (_, declared) = owners.get(&account.id)?;
     let off = declared.disable_local_auth?;
     Some(if off { Keys::Disabled } else { Keys::Enabled })
 }

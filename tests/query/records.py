@@ -49,6 +49,10 @@ CASES = {
     "an id that is not the caller's": ([record("1", assistantObjectId=ALICE, objectId="")], [("key", 1, 0, [], 0)]),
     "only an id that is not the caller's": ([record("1", assistantObjectId=ALICE)], [("key", 1, 1, [], 0)]),
     "an id of zeros is none": ([record("1", objectId="00000000-0000-0000-0000-000000000000")], [("key", 1, 0, [], 0)]),
+    "zeros beside the newer field": (
+        [record("1", objectId="00000000-0000-0000-0000-000000000000", callerObjectId=ALICE)],
+        [("token", 1, 0, [ALICE], 0)],
+    ),
     "no field": ([record("1")], [("key", 1, 1, [], 0)]),
     "twins, the empty one first": ([record("1"), record("1", callerObjectId=ALICE)], [("token", 1, 0, [ALICE], 0)]),
     "twins, the empty one last": ([record("1", callerObjectId=ALICE), record("1")], [("token", 1, 0, [ALICE], 0)]),
@@ -63,7 +67,8 @@ CASES = {
         [record("", objectId=ALICE), record("", objectId="", at="2026-11-03 12:00:01")],
         [("key", 1, 0, [], 0), ("token", 1, 0, [ALICE], 0)],
     ),
-    "refused": ([record("1", "401"), record("2", "403")], [("refused", 2, 2, [], 0)]),
+    "refused": ([record("1", "401"), record("2", "401")], [("refused", 2, 2, [], 0)]),
+    "forbidden: a valid key may be": ([record("1", "403")], [("unclear", 1, 1, [], 0)]),
     "a token that was refused": ([record("1", "401", objectId=ALICE)], [("token", 1, 0, [ALICE], 0)]),
     "throttled and failed": ([record("1", "429"), record("2", "500"), record("3", "")], [("unclear", 3, 3, [], 0)]),
     "another category": ([record("1", objectId="", category="Audit")], []),
@@ -102,7 +107,7 @@ def rows(query, records):
     at = {name: place for place, name in enumerate(found.columns)}
     for row in sorted(found.fetchall(), key=lambda row: row[at["How"]]):
         callers = [caller for caller in json.loads(row[at["Callers"]]) if caller]
-        yield row[at["How"]], row[at["Calls"]], row[at["WithoutField"]], callers, row[at["AtMidnight"]]
+        yield row[at["How"]], row[at["Calls"]], row[at["WithoutField"]], callers, row[at["AtBegin"]] + row[at["AtEnd"]]
 
 
 with open(sys.argv[1], encoding="utf-8") as file:

@@ -242,7 +242,7 @@ pub(super) async fn automatic(
 const TOOLS: [(&str, CredentialKind); 2] =
     [("az", CredentialKind::AzureCli), ("azd", CredentialKind::AzureDeveloperCli)];
 
-/// The message of `az` if nobody is signed in.
+/// The message of `az` without a sign-in.
 const SIGNED_OUT: &str = "to setup account";
 
 /// Whether somebody is signed in to a tool, checked only if another tool could be chosen. A tool that is slow or fails otherwise is chosen

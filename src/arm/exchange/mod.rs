@@ -245,12 +245,6 @@ impl Exchange {
         }
     }
 
-    /// How often the current request was sent.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        self.sent
-    }
-
     /// Processes a result and returns what to do next.
     #[must_use]
     pub fn step(self, outcome: Sent, now: Moment) -> Next {
@@ -327,7 +321,7 @@ impl Exchange {
 
     /// Handles 408, 429 or 5xx, for the call or a poll.
     fn faulted(mut self, answer: &Response, body: ErrorBody, now: Moment) -> Next {
-        let told = retry_after(&answer.headers, now).is_some();
+        let by_azure = retry_after(&answer.headers, now).is_some();
         let refused = matches!(answer.status, 429 | 503);
         let calling = matches!(self.phase, ExchangePhase::Call);
         if calling && self.method.is_write() && !refused {
@@ -336,8 +330,8 @@ impl Exchange {
                 return Next::GiveUp(self.failure(answer, body, now));
             }
         }
-        let (trouble, why) = if answer.status == 429 || (refused && told) {
-            (Trouble::Throttled, Why::Throttled { told })
+        let (trouble, why) = if answer.status == 429 || (refused && by_azure) {
+            (Trouble::Throttled, Why::Throttled { by_azure })
         } else {
             (Trouble::Fault, Why::Fault { what: format!("Azure answered {}", answer.status) })
         };
@@ -412,10 +406,10 @@ impl Exchange {
         tally.count += 1;
         let count = tally.count;
         let since = *tally.since.get_or_insert(now);
-        let told = retry_after(headers, now);
-        let wait = told.unwrap_or_else(|| backoff(patience, count, &mut self.seed));
+        let asked = retry_after(headers, now);
+        let wait = asked.unwrap_or_else(|| backoff(patience, count, &mut self.seed));
         let until = now.after(wait);
-        let hopeless = told.is_some_and(|told| told > self.limits.longest_retry_after);
+        let hopeless = asked.is_some_and(|wait| wait > self.limits.longest_retry_after);
         if count >= patience.attempts || until.since(since) > patience.within || hopeless {
             return Next::GiveUp(error(self, now));
         }

@@ -136,7 +136,7 @@ impl Exchange {
         self.phase = phase;
         self.calm();
         match retry_after(&answer.headers, now) {
-            Some(told) => self.wait(told, "accepted", now),
+            Some(wait) => self.wait(wait, "accepted", now),
             None => self.send(),
         }
     }

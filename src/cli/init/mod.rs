@@ -163,7 +163,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::interrupted("before the first file"));
     }
     let ignores = write(options, &files)?;
-    output::result(&told(&begun, args, &files, ignores))?;
+    output::result(&next_steps(&begun, args, &files, ignores))?;
     Ok(Exit::Success)
 }
 
@@ -425,7 +425,7 @@ impl Made {
 }
 
 /// What was written, and what to do next.
-fn told(begun: &Begun, args: &Args, files: &[NewFile], ignores: bool) -> String {
+fn next_steps(begun: &Begun, args: &Args, files: &[NewFile], ignores: bool) -> String {
     let mut text = String::new();
     for file in files {
         let _ = writeln!(text, "wrote {}", file.path);

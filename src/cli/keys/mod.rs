@@ -9,7 +9,8 @@ use super::session::{Session, Specs, block_on, check, refuse};
 use super::{Exit, confirm};
 use crate::accounts::{self, Standing};
 use crate::arm::Phase;
-use crate::document::keys::Revocation;
+use crate::document::Statement;
+use crate::document::keys::{KeysStatement, Revocation};
 use crate::finding::{Code, Finding};
 use crate::flow::Checked;
 use crate::flow::pins::Within;
@@ -85,8 +86,8 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     block_on(async {
         let session = Session::connect(options).await?;
         let exit = match &args.command {
-            KeysCommand::Status(args) => tell(options, args, &session, checked).await,
-            KeysCommand::Usage(args) => usage::tell(options, args, &session, checked).await,
+            KeysCommand::Status(args) => show(options, args, &session, checked).await,
+            KeysCommand::Usage(args) => usage::show(options, args, &session, checked).await,
             KeysCommand::Revoke(args) => renew(options, args, &session, checked).await,
         };
         session.close().await;
@@ -94,7 +95,7 @@ pub(super) fn run(options: &Options, args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-async fn tell(
+async fn show(
     options: &Options,
     args: &StatusArgs,
     session: &Session,
@@ -103,11 +104,16 @@ async fn tell(
     let standing = standing(args.subscription.as_ref(), session, &mut checked).await?;
     let document = session.azure.state(status(&standing, &checked.sources), &checked);
     Document::Statement(&document).write(options)?;
-    Ok(match (document.has_errors(), document.about.summary.enabled) {
+    Ok(exit_of_status(&document))
+}
+
+/// How `keys status` ends, of one run or of all shards.
+pub(super) fn exit_of_status(document: &Statement<KeysStatement>) -> Exit {
+    match (document.has_errors(), document.about.summary.enabled) {
         (true, _) => Exit::Failure,
         (false, 0) => Exit::Success,
         (false, _) => Exit::Pending,
-    })
+    }
 }
 
 /// The live accounts of specs, or all of a subscription.

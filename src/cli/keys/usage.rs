@@ -26,7 +26,7 @@ pub(super) struct Args {
     names: bool,
 }
 
-pub(super) async fn tell(
+pub(super) async fn show(
     options: &Options,
     args: &Args,
     session: &Session,

@@ -33,34 +33,35 @@ pub(super) fn merged(lists: Vec<Vec<FindingEntry>>) -> Vec<FindingEntry> {
     let once = found.into_values().flat_map(|(finding, count)| std::iter::repeat_n(finding, count));
     let mut all: Vec<FindingEntry> = once.collect();
     // One shard needs the `--allow` that another does not. The longest says what the guard does refuse.
-    let unused = idle.into_values().filter(|told| told.len() >= shards);
-    all.extend(
-        unused
-            .filter_map(|told| told.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))),
-    );
+    let unused = idle.into_values().filter(|findings| findings.len() >= shards);
+    all.extend(unused.filter_map(|findings| {
+        findings.into_iter().max_by_key(|finding| finding.hint.as_ref().map(String::len))
+    }));
     all.sort();
     all
 }
 
 /// A finding without the id of the request whose answer it repeats: each shard sends its own.
 fn without_request(finding: &FindingEntry) -> FindingEntry {
-    const BEFORE: &str = "request ";
-    let bare = |text: &str| {
-        let mut parts = text.split(BEFORE);
-        let mut bare = parts.next().unwrap_or_default().to_owned();
-        for part in parts {
-            let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '-');
-            let is_id = part.len() - rest.len() >= 8;
-            bare.push_str(BEFORE);
-            bare.push_str(if is_id { rest } else { part });
-        }
-        bare
-    };
     FindingEntry {
-        message: bare(&finding.message),
-        cause: finding.cause.as_deref().map(bare),
+        message: without_id(&finding.message),
+        cause: finding.cause.as_deref().map(without_id),
         ..finding.clone()
     }
+}
+
+/// A text without the ids of requests in it.
+pub(super) fn without_id(text: &str) -> String {
+    const BEFORE: &str = "request ";
+    let mut parts = text.split(BEFORE);
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '-');
+        let is_id = part.len() - rest.len() >= 8;
+        bare.push_str(BEFORE);
+        bare.push_str(if is_id { rest } else { part });
+    }
+    bare
 }
 
 /// An objection to deletes that are few in each stack and many in all.

@@ -44,17 +44,17 @@ pub(super) fn leftovers(reports: &mut Vec<ShardReport>, now: Timestamp, hours: u
 /// What is not known because a shard has no result.
 pub(super) struct Missing {
     of: u32,
-    told: BTreeSet<u32>,
+    named: BTreeSet<u32>,
     pub(super) findings: Vec<FindingEntry>,
     pub(super) scopes: Vec<Incomplete>,
 }
 
 impl Missing {
     pub(super) fn of(of: u32) -> Self {
-        Self { of, told: BTreeSet::new(), findings: Vec::new(), scopes: Vec::new() }
+        Self { of, named: BTreeSet::new(), findings: Vec::new(), scopes: Vec::new() }
     }
 
-    fn tell(&mut self, scope: String, why: String) {
+    fn note(&mut self, scope: String, why: String) {
         let hint = "run that shard again, and merge all reports";
         self.findings.push(FindingEntry {
             hint: Some(hint.to_owned()),
@@ -67,9 +67,9 @@ impl Missing {
         self.scopes.push(Incomplete { scope, reason: why });
     }
 
-    fn tell_shard(&mut self, index: u32, why: String) {
-        self.told.insert(index);
-        self.tell(format!("shard {index} of {}", self.of), why);
+    fn note_shard(&mut self, index: u32, why: String) {
+        self.named.insert(index);
+        self.note(format!("shard {index} of {}", self.of), why);
     }
 
     /// Of a shard that has another report, or of a run with another number of shards, a leftover is only left out.
@@ -77,7 +77,7 @@ impl Missing {
         let there: BTreeSet<u32> = reports.iter().map(|report| report.shard.index).collect();
         for Leftover { report, why } in left {
             if report.shard.of == self.of && !there.contains(&report.shard.index) {
-                self.tell_shard(report.shard.index, why);
+                self.note_shard(report.shard.index, why);
                 continue;
             }
             self.findings.push(FindingEntry {
@@ -89,13 +89,13 @@ impl Missing {
 
     pub(super) fn unread(&mut self, unread: &[(String, String)]) {
         for (file, why) in unread {
-            self.tell("a shard".to_owned(), format!("`{file}` cannot be read: {why}"));
+            self.note("a shard".to_owned(), format!("`{file}` cannot be read: {why}"));
         }
     }
 
     pub(super) fn absent(&mut self, reports: &[ShardReport]) {
         let mut there: BTreeSet<u32> = reports.iter().map(|report| report.shard.index).collect();
-        there.extend(&self.told);
+        there.extend(&self.named);
         let mut runs: Vec<(u32, u32)> = Vec::new();
         for index in (0..self.of).filter(|index| !there.contains(index)) {
             match runs.last_mut() {
@@ -105,10 +105,10 @@ impl Missing {
         }
         for (first, last) in runs {
             if first == last {
-                self.tell_shard(first, "there is no report of it".to_owned());
+                self.note_shard(first, "there is no report of it".to_owned());
             } else {
                 let scope = format!("shards {first} to {last} of {}", self.of);
-                self.tell(scope, "there are no reports of them".to_owned());
+                self.note(scope, "there are no reports of them".to_owned());
             }
         }
     }
@@ -116,7 +116,7 @@ impl Missing {
     pub(super) fn ended<'r>(&mut self, reports: impl Iterator<Item = &'r ShardReport>) {
         for report in reports {
             let why = format!("it ended without a result (`{}`)", report.file);
-            self.tell_shard(report.shard.index, why);
+            self.note_shard(report.shard.index, why);
         }
     }
 }

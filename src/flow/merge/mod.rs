@@ -40,8 +40,8 @@ pub(crate) struct Merging<'m> {
 /// Why reports cannot be merged at all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MergeError {
-    #[error("none of the files is a report of a run with `--shard`")]
-    Nothing,
+    #[error("none of the files is a report of a run with `--shard`{}", told(unread))]
+    Nothing { unread: Vec<(String, String)> },
     #[error("`{file}` is not a report of a run with `--shard`")]
     Whole { file: String },
     #[error("`{file}` is a report of `keyless {command}`, which cannot be merged")]
@@ -50,6 +50,13 @@ pub(crate) enum MergeError {
     Differ { file: String, other: String, what: &'static str },
     #[error("`{file}` and `{other}` are reports of the same shard, {index} of {of}")]
     Twice { file: String, other: String, index: u32, of: u32 },
+}
+
+/// Why files could not be read.
+fn told(unread: &[(String, String)]) -> String {
+    let reasons: Vec<String> =
+        unread.iter().map(|(file, why)| format!("`{file}` cannot be read: {why}")).collect();
+    if reasons.is_empty() { String::new() } else { format!("; {}", reasons.join("; ")) }
 }
 
 /// What one shard reported.
@@ -160,7 +167,7 @@ pub(crate) fn merge(
     let left = missing::leftovers(&mut reports, merging.now, merging.max_age);
     let first = reports.first().or_else(|| left.first().map(|left| &left.report));
     let Some(Shard { command, of, .. }) = first.map(|report| &report.shard) else {
-        return Err(MergeError::Nothing);
+        return Err(MergeError::Nothing { unread: unread.to_vec() });
     };
     let (command, mut missing) = (command.clone(), Missing::of(*of));
     for pair in reports.windows(2) {
@@ -372,7 +379,7 @@ fn merge_plans(
             holder.name = holder.name.take().or_else(|| names.get(&comparable(&holder.id)).cloned());
         }
     }
-    apart::tell(&mut placed);
+    apart::distinguish(&mut placed);
     whole.changes = placed;
     whole.summary = Summary::of(&whole.changes);
     let id = |text: &str| ResourceId::parse(text).ok();
@@ -381,7 +388,9 @@ fn merge_plans(
     whole.declares_assignments.dedup();
     whole.secrets.sort_by(|one, other| one.resource.cmp(&other.resource));
     whole.secrets.dedup();
-    incomplete.dedup();
+    incomplete.sort();
+    // What is above subscriptions is asked about by each shard.
+    incomplete.dedup_by_key(|gap| (gap.scope.clone(), findings::without_id(&gap.reason)));
     whole.incomplete = incomplete;
     whole.findings = merged(findings);
     whole.findings.extend(findings::deletes_in_all(&whole, lifted));
@@ -410,7 +419,7 @@ fn place(change: &PlannedChange, order: &Order) -> (bool, usize, usize, String) 
     (is_undeclared, kind, file, within)
 }
 
-/// Whether nobody declares it and it is in no subscription.
+/// Whether it is undeclared and in no subscription.
 fn is_above(change: &PlannedChange) -> bool {
     let subscription = ResourceId::parse(&change.id).map(|id| id.subscription_id().is_some());
     change.action.is_undeclared() && subscription == Ok(false)

@@ -147,7 +147,7 @@ pub(super) fn rotated_here(specs: &Checked, rotate: &[String]) -> Vec<String> {
 }
 
 /// Says of which part a plan is, with what of it only the merged report needs.
-pub(super) fn tell(plan: &mut Plan, shard: Option<Box<Shard>>, names: Names) {
+pub(super) fn record(plan: &mut Plan, shard: Option<Box<Shard>>, names: Names) {
     let differs = |(index, differs): (usize, Option<Differs>)| differs.map(|differs| (index, differs));
     let Some(mut shard) = shard else { return };
     shard.differs =

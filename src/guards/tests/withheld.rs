@@ -59,7 +59,8 @@ fn a_way_in_is_a_call_that_role_and_condition_both_let_through_and_a_deployed_mo
         // It does not permit calls to the only model.
         (CUSTOM, String::new(), ada(), true),
         (CUSTOM, String::new(), [ada(), gpt()].concat(), false),
-        (CUSTOM, String::new(), mistral(), false),
+        // Which data action `/openai/v1` takes for models of others is not documented.
+        (CUSTOM, String::new(), mistral(), true),
         // Some OpenAI models accept only responses, and Anthropic's are not covered by its roles.
         (CUSTOM, String::new(), codex(), true),
         (OPENAI_USER, String::new(), [codex(), claude()].concat(), false),

@@ -43,7 +43,7 @@ pub(crate) fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snap
         return queries;
     }
     let wanting: Vec<&AskedAccount> =
-        asked.into_iter().filter(|subject| may_have_log(subject, snapshot)).collect();
+        asked.iter().copied().filter(|subject| may_have_log(subject, snapshot)).collect();
     for (group, mut subjects) in by_group(&wanting) {
         if subjects.len() > 1 {
             let together = whole(&group, window);
@@ -58,7 +58,18 @@ pub(crate) fn queries(subjects: &[AskedAccount], window: Window, snapshot: &Snap
             queries.extend(alone(subject, window, snapshot));
         }
     }
+    for subject in asked.into_iter().filter(|subject| has_refused(subject, window, snapshot)) {
+        queries.extend(metrics::queries_by_status(&subject.id, window));
+    }
     queries
+}
+
+/// Whether the log has refused calls on full days, which stand for calls only if the metrics count them.
+fn has_refused(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> bool {
+    match logged(subject, window, snapshot) {
+        RequestLog::Read { rows, .. } => rows.iter().any(|row| row.is_refused && row.day < window.today()),
+        RequestLog::NotAsked | RequestLog::Absent | RequestLog::Unread(_) => false,
+    }
 }
 
 /// The queries about who fetched keys, which is shown beside a verdict and has no part in it.
@@ -84,7 +95,7 @@ fn by_group<'a>(subjects: &[&'a AskedAccount]) -> BTreeMap<ResourceId, Vec<&'a A
     groups
 }
 
-/// Whether the log may be there. An account that nobody called by its metrics may have been asked for what they do not count.
+/// Whether the log may be there. An account without calls in its metrics may have been asked for what they do not count.
 fn may_have_log(subject: &AskedAccount, snapshot: &Snapshot) -> bool {
     sinks(&subject.id, snapshot).map_or(true, |sinks| !sinks.workspaces.is_empty())
 }
@@ -95,7 +106,13 @@ fn alone(subject: &AskedAccount, window: Window, snapshot: &Snapshot) -> Vec<Que
     let split = snapshot.get(&whole).is_some_and(|answer| is_too_much(answer, subject, window, snapshot));
     let mut queries = vec![whole];
     if split {
-        queries.extend(daily(&subject.id, window));
+        // The other days are of no use either if one is not whole.
+        let days = daily(&subject.id, window);
+        let is_whole = |query: &Query| {
+            snapshot.get(query).is_some_and(|answer| log::settles(&log::read(answer, &subject.id)))
+        };
+        let count = if days.iter().take(1).all(is_whole) { days.len() } else { 1 };
+        queries.extend(days.into_iter().take(count));
     }
     queries
 }
@@ -164,8 +181,10 @@ fn counted(account: &ResourceId, window: Window, snapshot: &Snapshot) -> Result<
         Some(Answer::Found(found)) => found.first().map(AsRef::as_ref),
         _ => None,
     };
-    let bodies: Option<Vec<&Value>> = metrics::queries_by_api(account, window).iter().map(body).collect();
-    Ok(counts.told_apart(bodies.and_then(metrics::read_by_api).as_ref()))
+    let bodies = |queries: Vec<Query>| queries.iter().map(body).collect::<Option<Vec<&Value>>>();
+    let by_api = bodies(metrics::queries_by_api(account, window)).and_then(metrics::read_by_api);
+    let by_status = bodies(metrics::queries_by_status(account, window)).and_then(metrics::read_by_status);
+    Ok(counts.told_apart(by_api.as_ref(), by_status.as_ref()))
 }
 
 /// The log of an account: what was asked by day counts before what was asked about it alone, and that before what was asked about its group.

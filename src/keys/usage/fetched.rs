@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{Window, begin, second};
 use crate::document::usage::Fetched;
@@ -74,7 +75,7 @@ fn brief(event: Value) -> Value {
         "operation": shown,
         "resource": event["resourceId"],
         // The event names people; their ids say enough unless names are asked for.
-        "caller": event["claims"][OBJECT_ID].as_str().or(event["caller"].as_str()).filter(|caller| !caller.is_empty()),
+        "caller": event["claims"][OBJECT_ID].as_str().into_iter().chain(event["caller"].as_str()).find(|id| Uuid::try_parse(id).is_ok()),
         "app": event["claims"]["appid"],
         "at": event["eventTimestamp"],
     })
@@ -93,7 +94,8 @@ pub(super) fn read(answer: Option<&Answer>, account: &ResourceId) -> Result<Fetc
         if !event["resource"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(account.as_str())) {
             continue;
         }
-        let caller = text("caller").unwrap_or_else(|| "somebody whom the log does not name".to_owned());
+        let caller =
+            text("caller").unwrap_or_else(|| "somebody whose object id is not in the log".to_owned());
         let app = text("app").map(|app| app.to_ascii_lowercase());
         let tool =
             TOOLS.iter().find(|(id, _)| app.as_deref() == Some(id)).map(|(_, tool)| (*tool).to_owned());

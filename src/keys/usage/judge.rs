@@ -72,7 +72,8 @@ fn conclude(
         return (KeyVerdict::KeysOff, Vec::new());
     }
     let metrics = evidence.metrics.as_ref().ok();
-    let only_keys_work = !subject.has_subdomain;
+    // Where tokens were taken, keys are not all that works, whatever the settings say.
+    let only_keys_work = !subject.has_subdomain && rows.iter().all(|row| row.how != CallKind::Token);
     let called = |count: fn(&Metrics) -> &BTreeMap<Day, u64>| {
         metrics.is_some_and(|metrics| count(metrics).values().any(|calls| *calls > 0))
     };
@@ -97,12 +98,16 @@ fn conclude(
     }
     // What may hide use.
     let long_enough = window.days >= subject.quiet_days;
-    if metrics.is_some_and(|metrics| metrics.total() == 0) && rows.is_empty() && long_enough {
+    let nobody = metrics.is_some_and(|metrics| metrics.total() == 0) && rows.is_empty();
+    if nobody && long_enough {
         return (KeyVerdict::NoCall, Vec::new());
     }
-    let mut missing = gaps(subject, evidence);
+    let mut missing = if nobody { Vec::new() } else { gaps(subject, evidence) };
     if missing.is_empty() && covered < subject.quiet_days {
-        missing.push(too_short(subject, evidence, covered, hole));
+        missing.push(too_short(subject, evidence, (covered, hole, window)));
+    }
+    if missing.is_empty() {
+        missing.extend(metrics.and_then(|metrics| too_late(metrics, rows, window)));
     }
     if missing.is_empty() {
         (KeyVerdict::NoKeyCallSeen, Vec::new())
@@ -129,7 +134,10 @@ fn nameless(rows: &[LoggedCalls]) -> Vec<MissingEvidence> {
     };
     let mut reasons = Vec::new();
     let say = |operations: BTreeSet<&str>, why: &str, hint: &str| {
-        let names: Vec<String> = operations.into_iter().map(|name| format!("`{name}`")).collect();
+        let name = |name: &str| {
+            if name.is_empty() { "an operation without a name".to_owned() } else { format!("`{name}`") }
+        };
+        let names: Vec<String> = operations.into_iter().map(name).collect();
         let message = format!("{}: {why}", names.join(", "));
         MissingEvidence { message, cause: None, hint: Some(hint.to_owned()), denied: false }
     };
@@ -145,7 +153,7 @@ fn nameless(rows: &[LoggedCalls]) -> Vec<MissingEvidence> {
         reasons.push(say(
             unclear,
             "calls neither succeeded nor were they refused as unauthorized, and the log names no caller for them",
-            "an application that sends a wrong request or is throttled may have sent a key with it",
+            "an application that sends a wrong request, is throttled, has used up its quota or comes from a network that the account refuses may have sent a key with it",
         ));
     }
     reasons
@@ -249,21 +257,31 @@ fn gaps(subject: &AskedAccount, evidence: &KeyEvidence) -> Vec<MissingEvidence> 
 fn too_short(
     subject: &AskedAccount,
     evidence: &KeyEvidence,
-    covered: u32,
-    hole: Option<ShortDay>,
+    (covered, hole, window): (u32, Option<ShortDay>, Window),
 ) -> MissingEvidence {
     let days = |count: u32| some(u64::from(count), "day");
     let mut message =
         format!("the log covers {}, of {} that are needed", days(covered), days(subject.quiet_days));
-    if let Some(ShortDay { day, counted, logged, .. }) = hole {
-        message = format!(
-            "{message}: on {} the metrics count {}, and the log has {logged}",
-            date(day),
-            some(counted, "call")
-        );
+    if let Some(ShortDay { day, counted, logged, unsure, at_border, .. }) = hole {
+        let beside = if unsure > 0 { format!(" beside {unsure} that may not count") } else { String::new() };
+        let why = if at_border {
+            "calls were made within a minute of midnight".to_owned()
+        } else {
+            format!("the metrics count {}, and the log has {logged}{beside}", some(counted, "call"))
+        };
+        message = format!("{message}: on {} {why}", date(day));
     }
     let may_be_twice = evidence.metrics.as_ref().is_ok_and(|metrics| metrics.may_be_twice);
     let hint = match (evidence.retention, hole) {
+        (_, None) => format!(
+            "only {} were looked at: ask for `--days {}`, or leave `--days` out",
+            days(window.days),
+            subject.quiet_days
+        ),
+        (_, Some(hole)) if hole.at_border => {
+            "run the command again tomorrow: the metrics may have counted these calls on a day outside of the period, and others in their place. Move a job that runs at midnight (UTC) by some minutes"
+                .to_owned()
+        }
         (_, Some(hole)) if hole.logged > hole.counted => {
             "the metrics do not count all calls of this account, so they cannot show that the log has them"
                 .to_owned()
@@ -273,20 +291,41 @@ fn too_short(
                 .to_owned()
         }
         (_, Some(hole)) if hole.logged + hole.unsure >= hole.counted => format!(
-            "the log has {} more of that day, refused or of an operation of which no other day shows that the metrics count it: they stand for none",
+            "make one more call of the same kind (a refused one: with a wrong key), and run the command again tomorrow: the log has {} more of that day, refused or of an operation of which no other day shows that the metrics count it",
             some(hole.unsure, "call")
         ),
         (Some(kept), _) if kept < subject.quiet_days && kept <= covered + 1 => {
             format!("the workspace keeps the log for {}: keep it longer", days(kept))
         }
         (_, Some(hole)) if hole.counted - hole.logged <= hole.after => {
-            "the metrics may have counted calls shortly after midnight on the day before: run the command again tomorrow"
+            "run the command again tomorrow: the metrics may have counted calls shortly after midnight on the day before"
                 .to_owned()
         }
-        _ => "the log has no calls from before its diagnostic setting was made; a daily cap of the workspace drops calls"
+        _ => "wait until the log covers these days, and see that it is whole: it has no calls from before its diagnostic setting was made; a daily cap of the workspace drops calls"
             .to_owned(),
     };
     MissingEvidence { message, cause: None, hint: Some(hint), denied: false }
+}
+
+/// That calls of today are not in the log, where nothing shows that it ever has them in time: no call of a full day, or too little time since
+/// midnight.
+fn too_late(metrics: &Metrics, rows: &[LoggedCalls], window: Window) -> Option<MissingEvidence> {
+    let count = not_yet(metrics, rows, window);
+    let was_called = metrics.calls.range(..window.today()).any(|(_, calls)| *calls > 0);
+    let (since, hint) = match (window.is_early(), was_called) {
+        (true, _) => ("yesterday", "run the command again after 01:00 (UTC), when yesterday is counted"),
+        (false, false) => ("today", "the account was not called before: run the command again tomorrow"),
+        (false, true) => return None,
+    };
+    (count > 0).then(|| MissingEvidence {
+        message: format!(
+            "the metrics count {} since {since} that the log does not have",
+            some(count, "call")
+        ),
+        cause: None,
+        hint: Some(hint.to_owned()),
+        denied: false,
+    })
 }
 
 /// `1 call`, `2 calls`.
@@ -319,6 +358,10 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
                     .to_owned(),
             );
         }
+        if window.is_early() {
+            let last = date(window.today() - 1);
+            notes.push(format!("it is shortly after midnight (UTC): days are counted up to {last}"));
+        }
         let not_yet = evidence.metrics.as_ref().map_or(0, |metrics| not_yet(metrics, rows, window));
         if not_yet > 0 {
             notes.push(format!(
@@ -338,7 +381,7 @@ fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, wind
     if refused > 0 && verdict.passes() {
         let were = if refused == 1 { "was" } else { "were" };
         notes.push(format!(
-            "{} without a caller's name {were} refused (401 or 403), which is no use of a key",
+            "{} without a caller's name {were} refused (401), which is no use of a key",
             some(refused, "call")
         ));
     }

@@ -1,7 +1,7 @@
 //! The request log of accounts in Azure Monitor: the query, and what its answer says.
 //!
 //! The log has no field for how a call was authenticated. It names the caller of a call with a token (`objectId`, and `callerObjectId` in
-//! newer records), and nobody for a call with a key. Newer calls have two records with the same correlation id, one of them nearly empty,
+//! newer records), and none for a call with a key. Newer calls have two records with the same correlation id, one of them nearly empty,
 //! so records are put together to calls first. Fields are looked for in the text of a record: Azure has moved them before.
 //!
 //! The query goes to the account or its resource group through Azure Resource Manager, which looks in every workspace that has logs of it.
@@ -32,7 +32,9 @@ AzureDiagnostics
     Status = toint(column_ifexists("ResultSignature", "")),
     Address = tostring(column_ifexists("CallerIPAddress", "")),
     Correlation = tolower(tostring(column_ifexists("CorrelationId", ""))),
-    Bag = strcat(tostring(column_ifexists("properties_s", "")), " ", tostring(column_ifexists("AdditionalFields", dynamic(null)))),
+    Bag = replace_string(
+        strcat(tostring(column_ifexists("properties_s", "")), " ", tostring(column_ifexists("AdditionalFields", dynamic(null)))),
+        "00000000-0000-0000-0000-000000000000", ""),
     Column = coalesce(tostring(column_ifexists("callerObjectId_g", guid(null))), tostring(column_ifexists("objectId_g", guid(null))))
 | extend
     Caller = tolower(coalesce(extract(guid, 1, Bag), Column)),
@@ -47,26 +49,30 @@ AzureDiagnostics
 | where Time >= since and Time < until
 | extend Day = startofday(Time)
 | extend
-    AtMidnight = Time - Day < 1m or Day + 1d - Time <= 1m,
+    AtBegin = Time - Day < 1m,
+    AtEnd = Day + 1d - Time <= 1m,
     How = case(
         isnotempty(Caller), "token",
         isnull(Status), "unclear",
-        Status == 401 or Status == 403, "refused",
+        Status == 401, "refused",
         Status between (200 .. 299), "key",
-        "unclear")
+        "unclear"),
+    Refused = case(isnull(Status), 0, Status == 401 or Status == 403, 1, 0)
 | summarize
-    Calls = count(), WithoutField = countif(HasField == 0), AtMidnight = countif(AtMidnight),
+    Calls = count(), WithoutField = countif(HasField == 0), AtBegin = countif(AtBegin), AtEnd = countif(AtEnd),
     First = min(Time), Last = max(Time),
     Deployments = make_set_if(Deployment, isnotempty(Deployment), 64),
     Addresses = make_set_if(Address, isnotempty(Address), 64),
     Callers = make_set_if(Caller, isnotempty(Caller), 64)
-    by Account, Day, Operation, How
-| order by Account asc, Day asc, Operation asc, How asc"#;
+    by Account, Day, Operation, How, Refused
+| order by Account asc, Day asc, Operation asc, How asc, Refused asc"#;
 
 /// Operations of models of Azure OpenAI, in lower case: their records name who called, and the metrics count them. From samples and public
 /// queries; the list is not complete.
 const MODELS: [&str; 4] =
     ["chatcompletions_create", "completions_create", "embeddings_create", "imagegenerations_create"];
+/// More calls than this are no count: sums of all days have to fit too.
+const MOST_CALLS: u64 = 1_000_000_000_000_000;
 /// The code for a table or column that does not exist, or that the caller may not see.
 const NO_TABLE: &str = "SEM0100";
 /// The code for a workspace that refuses queries from public networks.
@@ -108,12 +114,16 @@ pub(crate) struct LoggedCalls {
     pub operation: String,
     /// How they were authenticated.
     pub how: CallKind,
+    /// Whether they were refused (401, 403), which those of a caller with a name may be too.
+    pub is_refused: bool,
     /// How many.
     pub calls: u64,
     /// How many of them have a record without a field for the caller.
     pub without_field: u64,
-    /// How many of them were made within a minute of midnight, so that a metric may count them on the day before or after.
-    pub at_midnight: u64,
+    /// How many of them were made in the first minute of the day, so that a metric may count them on the day before.
+    pub at_begin: u64,
+    /// How many of them were made in the last minute of the day, so that a metric may count them on the day after.
+    pub at_end: u64,
     /// The first one.
     pub first: Timestamp,
     /// The last one.
@@ -188,7 +198,7 @@ fn rows(body: &Value, account: &ResourceId) -> Option<Vec<LoggedCalls>> {
         let cell = |name: &str| cells.get(*columns.get(name)?);
         let text = |name: &str| cell(name)?.as_str().map(str::to_owned);
         let time = |name: &str| text(name)?.parse::<Timestamp>().ok();
-        let number = |name: &str| cell(name)?.as_u64();
+        let number = |name: &str| cell(name)?.as_u64().filter(|count| *count < MOST_CALLS);
         if !text("account")?.eq_ignore_ascii_case(account.as_str()) {
             continue;
         }
@@ -201,9 +211,11 @@ fn rows(body: &Value, account: &ResourceId) -> Option<Vec<LoggedCalls>> {
                 "refused" => CallKind::Refused,
                 _ => CallKind::Unclear,
             },
+            is_refused: number("refused")? > 0,
             calls: number("calls")?,
             without_field: number("withoutfield")?,
-            at_midnight: number("atmidnight")?,
+            at_begin: number("atbegin")?,
+            at_end: number("atend")?,
             first: time("first")?,
             last: time("last")?,
             deployments: set(cell("deployments")?)?,
@@ -298,8 +310,8 @@ pub(super) fn completed(log: RequestLog, other: RequestLog) -> RequestLog {
         |rows: &[LoggedCalls]| rows.iter().any(|row| matches!(row.how, CallKind::Key | CallKind::Unclear));
     match (log, other) {
         (RequestLog::Read { mut rows, flaws }, RequestLog::Read { rows: more, .. }) => {
-            let of = |row: &LoggedCalls| (row.day, row.operation.clone(), row.how);
-            let known: BTreeSet<(Day, String, CallKind)> = rows.iter().map(of).collect();
+            let of = |row: &LoggedCalls| (row.day, row.operation.clone(), row.how, row.is_refused);
+            let known: BTreeSet<(Day, String, CallKind, bool)> = rows.iter().map(of).collect();
             rows.extend(more.into_iter().filter(|row| !known.contains(&of(row))));
             RequestLog::Read { rows, flaws }
         }

@@ -4,7 +4,8 @@
 //! belongs to all services. Whether a call is in one of them or in several is not documented. So where more than one counts, they are asked
 //! for each API: of one API the largest counts, and the APIs are added. What a metric assigns to no API is added too, so that no call can
 //! hide behind another one; a call may be counted twice instead. A metric may name Azure OpenAI without a version, which is then any of
-//! those that others name. No day has fewer calls than `SuccessfulCalls` counts, which also matters where only keys can succeed.
+//! those that others name. No day has fewer calls than `SuccessfulCalls` counts, which also matters where only keys can succeed. How many of the
+//! calls were refused is known where the metrics that tell calls apart by status count as many as any other.
 //! <https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-cognitiveservices-accounts-metrics>
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +20,15 @@ use crate::text::query::encoded;
 
 /// Metrics that count calls, each with all calls that it knows.
 const CALLS: [&str; 3] = ["AzureOpenAIRequests", "ModelRequests", "TotalCalls"];
+/// The first so many of them tell calls apart by status.
+const WITH_STATUS: usize = 2;
 /// The metric that counts calls that succeeded.
 const SUCCESSFUL: &str = "SuccessfulCalls";
 /// The dimension by which metrics are told apart.
 const API: &str = "ApiName";
+/// The dimension of the status of calls, and that of refused ones.
+const STATUS: &str = "StatusCode";
+const REFUSED: [&str; 2] = ["401", "403"];
 /// Azure OpenAI without a version. APIs and versions of it begin with this.
 const OPENAI: &str = "openai";
 /// Words of its names that tell no API and no version apart.
@@ -38,6 +44,8 @@ pub(crate) struct Metrics {
     pub calls: BTreeMap<Day, u64>,
     /// Those that certainly succeeded.
     pub successful: BTreeMap<Day, u64>,
+    /// Those that were certainly refused, and are among the others.
+    pub refused: BTreeMap<Day, u64>,
     /// Whether calls may be counted twice, since Azure did not say which API each metric counts.
     pub may_be_twice: bool,
 }
@@ -63,31 +71,49 @@ impl MetricCounts {
         self.calls.iter().filter(|days| !days.is_empty()).count() > 1
     }
 
+    /// Whether a metric names Azure OpenAI without a version on days that differ in their numbers: an equal number of another metric is no
+    /// chance then.
+    fn varies(by_api: Option<&ByApi>) -> bool {
+        let mut found: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+        for ((metric, _), apis) in by_api.into_iter().flatten() {
+            found.entry(*metric).or_default().extend(apis.get(OPENAI).filter(|count| **count > 0));
+        }
+        found.values().all(|counts| counts.len() != 1)
+    }
+
     /// The calls of each day, told apart by API if that is known: otherwise the metrics are added.
-    pub(super) fn told_apart(self, by_api: Option<&ByApi>) -> Metrics {
-        let overlap = self.overlap();
+    pub(super) fn told_apart(self, by_api: Option<&ByApi>, by_status: Option<&RefusedCalls>) -> Metrics {
+        let (overlap, varies) = (self.overlap(), Self::varies(by_api));
         let mut may_be_twice = false;
         let all = self.calls.iter().chain([&self.successful]);
         let days: BTreeSet<Day> = all.flat_map(BTreeMap::keys).copied().collect();
-        let mut calls = BTreeMap::new();
+        let (mut calls, mut refused) = (BTreeMap::new(), BTreeMap::new());
         for day in days {
+            if let Some(count) = by_status.and_then(|known| self.refused(known, by_api, day)) {
+                refused.insert(day, count);
+            }
             let mut largest: BTreeMap<&str, u64> = BTreeMap::new();
-            // What one metric counts of Azure OpenAI at most, with and without a version.
-            let (mut openai, mut of_no_api) = (0, 0);
+            // What one metric counts of Azure OpenAI at most, without a version, and with and without; what each counts with one.
+            let (mut without, mut both, mut of_no_api) = (0, 0, 0);
+            let mut with = BTreeSet::new();
             for (metric, all) in self.calls.iter().enumerate() {
                 let mut rest = all.get(&day).copied().unwrap_or_default();
-                let mut versions = 0;
+                let (mut versions, mut nameless) = (0, 0);
                 for (api, count) in by_api.and_then(|known| known.get(&(metric, day))).into_iter().flatten() {
                     rest = rest.saturating_sub(*count);
+                    if api == OPENAI {
+                        nameless = *count;
+                        continue;
+                    }
                     if api.starts_with(OPENAI) {
                         versions += count;
                     }
-                    if api != OPENAI {
-                        let most = largest.entry(api).or_default();
-                        *most = (*most).max(*count);
-                    }
+                    let most = largest.entry(api).or_default();
+                    *most = (*most).max(*count);
                 }
-                openai = openai.max(versions);
+                without = without.max(nameless);
+                both = both.max(versions + nameless);
+                with.insert(versions);
                 of_no_api += rest;
             }
             may_be_twice |= overlap && of_no_api > 0;
@@ -95,11 +121,43 @@ impl MetricCounts {
                 largest.into_iter().partition(|(api, _)| api.starts_with(OPENAI));
             let sum = |parts: Vec<(&str, u64)>| parts.into_iter().map(|(_, count)| count).sum::<u64>();
             let succeeded = self.successful.get(&day).copied().unwrap_or_default();
-            calls.insert(day, (sum(others) + sum(versions).max(openai) + of_no_api).max(succeeded));
+            let versions = sum(versions);
+            // Fewer calls without a version may be others than those with one.
+            let are_others = versions > 0
+                && (1..=versions).contains(&without)
+                && !(varies && (without == versions || with.contains(&without)));
+            may_be_twice |= are_others;
+            let openai = both.max(versions + if are_others { without } else { 0 });
+            calls.insert(day, (sum(others) + openai + of_no_api).max(succeeded));
         }
-        Metrics { calls, successful: self.successful, may_be_twice }
+        Metrics { calls, successful: self.successful, refused, may_be_twice }
+    }
+
+    /// How many of the calls of a day were refused: what each metric with a status counts at least. `None` if another metric counts more
+    /// calls of an API than they do, since those may be other calls than refused ones.
+    fn refused(&self, by_status: &RefusedCalls, by_api: Option<&ByApi>, day: Day) -> Option<u64> {
+        let counts = |metric: usize| self.calls[metric].get(&day).is_some_and(|calls| *calls > 0);
+        let of_apis = |metric: usize| {
+            let mut apis: BTreeMap<&str, u64> = BTreeMap::new();
+            for (api, count) in by_api.and_then(|known| known.get(&(metric, day))).into_iter().flatten() {
+                *apis.entry(if api.starts_with(OPENAI) { OPENAI } else { api }).or_default() += count;
+            }
+            apis
+        };
+        let with: Vec<usize> = (0..WITH_STATUS).filter(|metric| counts(*metric)).collect();
+        let most = |api: &str| with.iter().filter_map(|metric| of_apis(*metric).get(api).copied()).max();
+        let is_more = |metric: usize| {
+            of_apis(metric).into_iter().any(|(api, count)| most(api).is_some_and(|most| count > most))
+        };
+        if (WITH_STATUS..CALLS.len()).any(is_more) {
+            return None;
+        }
+        with.iter().map(|metric| by_status.get(&(*metric, day)).copied().unwrap_or_default()).min()
     }
 }
+
+/// The calls of each metric (by its place) on each day that were refused.
+pub(super) type RefusedCalls = BTreeMap<(usize, Day), u64>;
 
 /// The calls of each metric (by its place) on each day, by API.
 pub(super) type ByApi = BTreeMap<(usize, Day), BTreeMap<String, u64>>;
@@ -132,8 +190,16 @@ pub(super) fn queries(account: &ResourceId, window: Window) -> Vec<Query> {
 
 /// The queries that tell the metrics of an account apart by API.
 pub(super) fn queries_by_api(account: &ResourceId, window: Window) -> Vec<Query> {
-    let filter = encoded(&format!("{API} eq '*'"));
-    asked(account, window, &CALLS.join(","), &format!("&$filter={filter}&top={MOST_SERIES}"))
+    asked(account, window, &CALLS.join(","), &split_by(API))
+}
+
+/// The queries that tell refused calls of an account apart.
+pub(super) fn queries_by_status(account: &ResourceId, window: Window) -> Vec<Query> {
+    asked(account, window, &CALLS[..WITH_STATUS].join(","), &split_by(STATUS))
+}
+
+fn split_by(dimension: &str) -> String {
+    format!("&$filter={}&top={MOST_SERIES}", encoded(&format!("{dimension} eq '*'")))
 }
 
 /// Reads the answers. `None` if one of them does not have every metric of its days: what is missing is not zero.
@@ -142,11 +208,11 @@ pub(super) fn read<'a>(answers: impl IntoIterator<Item = &'a Value>, window: Win
     for (answer, span) in answers.into_iter().zip(spans(window)) {
         covers(answer, span, window).then_some(())?;
         for (metric, name) in CALLS.iter().enumerate() {
-            for (_, day, count) in series(answer, name)? {
+            for (day, count) in all(answer, name)? {
                 *counts.calls[metric].entry(day).or_default() += count;
             }
         }
-        for (_, day, count) in series(answer, SUCCESSFUL)? {
+        for (day, count) in all(answer, SUCCESSFUL)? {
             *counts.successful.entry(day).or_default() += count;
         }
     }
@@ -160,14 +226,37 @@ pub(super) fn read_by_api<'a>(answers: impl IntoIterator<Item = &'a Value>) -> O
     let mut by_api = ByApi::new();
     for answer in answers {
         for (metric, name) in CALLS.iter().enumerate() {
-            for (api, day, count) in series(answer, name)? {
-                if let Some(api) = api {
+            for (series, day, count) in series(answer, name)? {
+                if let Some(api) = api(series) {
                     *by_api.entry((metric, day)).or_default().entry(api).or_default() += count;
                 }
             }
         }
     }
     Some(by_api)
+}
+
+/// Reads the answers by status.
+pub(super) fn read_by_status<'a>(answers: impl IntoIterator<Item = &'a Value>) -> Option<RefusedCalls> {
+    let mut refused = RefusedCalls::new();
+    for answer in answers {
+        for (metric, name) in CALLS[..WITH_STATUS].iter().enumerate() {
+            for (series, day, count) in series(answer, name)? {
+                let Some(status) = dimension(series, STATUS) else {
+                    if count > 0 {
+                        return None;
+                    }
+                    continue;
+                };
+                // Only codes tell which calls were refused.
+                status.parse::<u16>().ok()?;
+                if REFUSED.contains(&status) {
+                    *refused.entry((metric, day)).or_default() += count;
+                }
+            }
+        }
+    }
+    Some(refused)
 }
 
 /// Whether an answer is about the days that were asked about, as far as it says so. Days that have not begun may be left out.
@@ -180,8 +269,13 @@ fn covers(answer: &Value, (first, end): (Day, Day), window: Window) -> bool {
     at(from).is_some_and(|from| from <= begin(first)) && at(to).is_some_and(|to| to >= end)
 }
 
-/// The numbers of a metric, each with its API, if one is named, and its day. No series, and no number for a day, mean no call.
-fn series(answer: &Value, name: &str) -> Option<Vec<(Option<String>, Day, u64)>> {
+/// The numbers of a metric, each with its day.
+fn all(answer: &Value, name: &str) -> Option<impl Iterator<Item = (Day, u64)>> {
+    Some(series(answer, name)?.into_iter().map(|(_, day, count)| (day, count)))
+}
+
+/// The numbers of a metric, each with its series and its day. No series, and no number for a day, mean no call.
+fn series<'a>(answer: &'a Value, name: &str) -> Option<Vec<(&'a Value, Day, u64)>> {
     let metric = answer["value"].as_array()?.iter().find(|metric| {
         metric["name"]["value"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
     })?;
@@ -191,14 +285,13 @@ fn series(answer: &Value, name: &str) -> Option<Vec<(Option<String>, Day, u64)>>
     }
     let mut numbers = Vec::new();
     for series in metric["timeseries"].as_array()? {
-        let api = api(series);
         for point in series["data"].as_array().into_iter().flatten() {
             let at: Timestamp = point["timeStamp"].as_str()?.parse().ok()?;
             let count = match &point["total"] {
                 Value::Null => 0,
                 total => whole(total.as_f64()?)?,
             };
-            numbers.push((api.clone(), at.as_second().div_euclid(DAY), count));
+            numbers.push((series, at.as_second().div_euclid(DAY), count));
         }
     }
     Some(numbers)
@@ -206,10 +299,7 @@ fn series(answer: &Value, name: &str) -> Option<Vec<(Option<String>, Day, u64)>>
 
 /// The API of a series, in lower case; of Azure OpenAI only what tells its APIs and versions apart, since not every metric names them alike.
 fn api(series: &Value) -> Option<String> {
-    let values = series["metadatavalues"].as_array()?;
-    let is_api =
-        |value: &&Value| value["name"]["value"].as_str().is_some_and(|name| name.eq_ignore_ascii_case(API));
-    let name = values.iter().find(is_api)?["value"].as_str()?.trim().to_lowercase();
+    let name = dimension(series, API)?.to_lowercase();
     if name.contains(OPENAI) {
         let words = name.split(|letter: char| !letter.is_alphanumeric());
         let words = words.map(|word| word.trim_start_matches("azure").trim_start_matches(OPENAI));
@@ -219,10 +309,19 @@ fn api(series: &Value) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// What a dimension is for a series.
+fn dimension<'a>(series: &'a Value, name: &str) -> Option<&'a str> {
+    let is = |value: &&Value| {
+        value["name"]["value"].as_str().is_some_and(|found| found.eq_ignore_ascii_case(name))
+    };
+    Some(series["metadatavalues"].as_array()?.iter().find(is)?["value"].as_str()?.trim())
+}
+
 /// A count, which Azure writes with a decimal point.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just before")]
 fn whole(count: f64) -> Option<u64> {
-    (0.0..1e18).contains(&count).then_some(count.ceil() as u64)
+    // What all days and metrics count together has to fit too.
+    (0.0..1e15).contains(&count).then_some(count.ceil() as u64)
 }
 
 #[cfg(test)]
@@ -258,21 +357,24 @@ mod tests {
         ]})
     }
 
-    /// Series of a metric by API, on the first day.
+    /// Series of a metric by API; on the second day twice as many.
     fn split(name: &str, apis: &[(&str, u64)]) -> Value {
-        let series = |(api, count): &(&str, u64)| json!({"metadatavalues": [{"name": {"value": "apiname"}, "value": api}], "data": points(&[json!(count)])});
+        let series = |(api, count): &(&str, u64)| json!({"metadatavalues": [{"name": {"value": "apiname"}, "value": api}], "data": points(&[json!(count), json!(2 * count)])});
         json!({"name": {"value": name}, "timeseries": apis.iter().map(series).collect::<Vec<_>>()})
     }
 
     /// The calls of the first day, by metrics that count so many, told apart like this.
     fn told(counts: [u64; 3], apis: [&[(&str, u64)]; 3]) -> u64 {
-        let mut value: Vec<Value> =
-            CALLS.iter().zip(counts).map(|(name, count)| metric(name, &[json!(count)])).collect();
+        let mut value: Vec<Value> = CALLS
+            .iter()
+            .zip(counts)
+            .map(|(name, count)| metric(name, &[json!(count), json!(2 * count)]))
+            .collect();
         value.push(metric(SUCCESSFUL, &[]));
         let counts = read([&json!({"value": value})], window()).unwrap();
         let split: Vec<Value> = CALLS.iter().zip(apis).map(|(name, apis)| split(name, apis)).collect();
         let by_api = read_by_api([&json!({"value": split})]).unwrap();
-        counts.told_apart(Some(&by_api)).calls.get(&first()).copied().unwrap_or_default()
+        counts.told_apart(Some(&by_api), None).calls.get(&first()).copied().unwrap_or_default()
     }
 
     #[test]
@@ -296,7 +398,10 @@ mod tests {
             ([10, 10, 0], [&[(openai, 10)], &[("Anthropic", 10)], &[]], 20),
             ([10, 14, 0], [&[(openai, 10)], &[(openai, 10), ("Anthropic", 4)], &[]], 14),
             // What no API is named for may be calls of any.
-            ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("Azure OpenAI", 7), ("", 3)]], 13),
+            ([10, 10, 10], [&[(openai, 10)], &[(openai, 10)], &[("Azure OpenAI", 7), ("", 3)]], 20),
+            // Fewer calls than those with a version are others.
+            ([10, 4, 0], [&[(openai, 10)], &[("OpenAI", 4)], &[]], 14),
+            ([10, 14, 0], [&[(openai, 10)], &[("OpenAI", 14)], &[]], 14),
             ([10, 10, 10], [&[(openai, 10)], &[], &[]], 30),
             ([10, 0, 0], [&[], &[], &[]], 10),
         ] {
@@ -306,7 +411,7 @@ mod tests {
 
     #[test]
     fn metrics_that_cannot_be_told_apart_are_added() {
-        let found = read([&answer()], window()).unwrap().told_apart(None);
+        let found = read([&answer()], window()).unwrap().told_apart(None, None);
         assert_eq!(found.calls, BTreeMap::from([(first(), 7)]));
         assert_eq!(found.successful, BTreeMap::from([(first(), 1)]));
         assert!(found.may_be_twice);
@@ -314,7 +419,7 @@ mod tests {
         one["value"][1]["timeseries"] = json!([]);
         let one = read([&one], window()).unwrap();
         assert!(!one.overlap());
-        assert_eq!(one.told_apart(None).calls, BTreeMap::from([(first(), 3)]));
+        assert_eq!(one.told_apart(None, None).calls, BTreeMap::from([(first(), 3)]));
     }
 
     #[test]
@@ -323,7 +428,7 @@ mod tests {
             let mut value: Vec<Value> =
                 CALLS.iter().zip([calls, 0, 0]).map(|(name, count)| metric(name, &[json!(count)])).collect();
             value.push(metric(SUCCESSFUL, &[json!(successful)]));
-            read([&json!({"value": value})], window()).unwrap().told_apart(None).total()
+            read([&json!({"value": value})], window()).unwrap().told_apart(None, None).total()
         };
         assert_eq!([counts(5, 3), counts(5, 8), counts(0, 2)], [5, 8, 2]);
     }

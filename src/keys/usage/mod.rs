@@ -1,7 +1,7 @@
 //! Who still uses API keys of accounts: what is asked, and what the answers prove.
 //!
 //! Pure. No log of Azure says whether a call was made with a key. The request log (`log`) names callers with a token, so a call that
-//! succeeded without a name was made with a key. Metrics (`metrics`) count all calls: they prove that nobody called, or that the log is
+//! succeeded without a name was made with a key. Metrics (`metrics`) count all calls: they prove that there was no call, or that the log is
 //! incomplete. Diagnostic settings (`settings`) say where the log goes. `fetched` reads from the activity log who listed keys, which is no
 //! use. `queries` says what is still to be asked, `evidence` reads the answers, and `judge` is the only place that draws a conclusion.
 //!
@@ -97,6 +97,11 @@ impl Window {
         self.now.as_second().saturating_sub(LATE).div_euclid(DAY)
     }
 
+    /// Whether yesterday is not judged yet.
+    fn is_early(self) -> bool {
+        self.today() < self.last()
+    }
+
     /// The day of the newest calls.
     fn last(self) -> Day {
         self.now.as_second().div_euclid(DAY)
@@ -119,7 +124,8 @@ impl Window {
 }
 
 /// The begin of a day.
-fn begin(day: Day) -> Timestamp {
+#[must_use]
+pub(crate) fn begin(day: Day) -> Timestamp {
     Timestamp::from_second(day.saturating_mul(DAY)).unwrap_or_default()
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Accounts, address_of, id_of, key, shape};
+use super::{Accounts, DEFAULT_KIND, address_of, existing, key, shape};
+use crate::id::ResourceId;
 use crate::kinds::desired::{Desired, collect_spans};
 use crate::kinds::shape::long_identity;
 use crate::spec::Loaded;
@@ -17,11 +18,8 @@ use crate::text::source::Span;
 pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
     let spec = &loaded.spec;
     // Those of a retired stack only say where it may own something.
-    let accounts = spec.accounts.iter().enumerate().filter(|_| !loaded.is_retired());
-    let accounts = accounts.filter(|(_, account)| !account.existing);
-    let one = |(index, account)| {
+    let one = |(index, id, account): (usize, ResourceId, &Account)| {
         let pointer = format!("/accounts/{index}");
-        let id = id_of(spec, account);
         let (declared, spans) = fields(loaded, &pointer);
         let mut defaults = defaults(account, loaded.neighbours.projects_in.contains(&id));
         defaults.retain(|name, _| !declared.contains_key(name));
@@ -45,7 +43,7 @@ pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
             resend: false,
         }
     };
-    accounts.map(one).collect()
+    existing::own(loaded).map(one).collect()
 }
 
 /// The fields of an account in a spec, including its file's `location`, with their positions.
@@ -76,7 +74,7 @@ fn fields(loaded: &Loaded, pointer: &str) -> (Map<String, Value>, BTreeMap<Strin
 fn defaults(account: &Account, others_have_projects: bool) -> Map<String, Value> {
     let mut defaults = Map::new();
     let mut set = |name: &str, value: Value| drop(defaults.insert(name.to_owned(), value));
-    set("kind", json!("AIServices"));
+    set("kind", json!(DEFAULT_KIND));
     set("sku", json!("S0"));
     set("customSubDomainName", json!(account.name));
     set("disableLocalAuth", json!(true));

@@ -1,4 +1,4 @@
-//! Accounts that a spec takes as given (`existing: true`): another stack or nobody owns them. Pure.
+//! Accounts that a spec takes as given (`existing: true`): another stack owns them, or none does. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,15 +11,41 @@ use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::Reading as _;
 use crate::snapshot::{Body, Snapshot};
-use crate::spec::model::Spec;
+use crate::spec::model::{Account, Spec};
 use crate::spec::{Loaded, Neighbours, OwnedAccount, unselected};
 use crate::text::json::escape;
 use crate::text::source::Span;
 
-/// The accounts that a spec takes as given.
+/// An account in a spec, with its index there.
+type DeclaredAccount<'s> = (usize, ResourceId, &'s Account);
+
+fn entries(loaded: &Loaded, are: impl Fn(&Account) -> bool) -> impl Iterator<Item = DeclaredAccount<'_>> {
+    let accounts = loaded.spec.accounts.iter().enumerate().filter(move |(_, account)| are(account));
+    accounts.map(|(index, account)| (index, id_of(&loaded.spec, account), account))
+}
+
+/// The accounts that a stack declares itself.
+pub(crate) fn own(loaded: &Loaded) -> impl Iterator<Item = DeclaredAccount<'_>> {
+    entries(loaded, |account| !account.existing && !loaded.is_retired())
+}
+
+/// The accounts that a stack takes as given, unless it is retired.
+fn taken(loaded: &Loaded) -> impl Iterator<Item = DeclaredAccount<'_>> {
+    entries(loaded, |account| account.existing && !loaded.is_retired())
+}
+
+/// Stacks and what they say of accounts of their own.
+pub(crate) type Owners<'s> = BTreeMap<ResourceId, (&'s Loaded, &'s Account)>;
+
+/// The stacks that declare accounts themselves, and what they say there: that counts, whoever else takes the account as given.
+pub(crate) fn owners(stacks: &[Loaded]) -> Owners<'_> {
+    let of = |loaded| own(loaded).map(move |(_, id, account)| (id, (loaded, account)));
+    stacks.iter().flat_map(of).collect()
+}
+
+/// The accounts that a spec takes as given, also that of a retired stack.
 pub(crate) fn given(loaded: &Loaded) -> BTreeSet<ResourceId> {
-    let existing = loaded.spec.accounts.iter().filter(|account| account.existing);
-    existing.map(|account| id_of(&loaded.spec, account)).collect()
+    entries(loaded, |account| account.existing).map(|(_, id, _)| id).collect()
 }
 
 /// The groups of a stack but for those that it names only to find accounts that it takes as given.
@@ -29,54 +55,49 @@ pub(crate) fn own_groups(spec: &Spec) -> BTreeSet<ResourceId> {
     groups.map(|group| ResourceId::resource_group(&spec.subscription, group)).collect()
 }
 
-/// Tells each stack what others of the run say about accounts that one makes and another takes as given.
+/// Tells each stack what others say about accounts that one makes and another takes as given.
 pub(crate) fn introduce(stacks: &mut [Loaded]) {
-    let (mut wanted, mut projects_in) = (BTreeSet::new(), BTreeSet::new());
-    for loaded in stacks.iter_mut() {
-        loaded.neighbours = Arc::default();
-        if loaded.is_retired() {
-            continue;
-        }
-        for account in loaded.spec.accounts.iter().filter(|account| account.existing) {
-            let id = id_of(&loaded.spec, account);
-            if account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
-                projects_in.insert(id.clone());
-            }
-            wanted.insert(id);
-        }
-    }
-    if wanted.is_empty() {
-        return;
-    }
-    let mut owned = BTreeMap::new();
-    for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-        for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
-            let id = id_of(&loaded.spec, account);
-            if wanted.contains(&id) {
-                let (identity, allows_projects) =
-                    (account.identity.clone(), account.allow_project_management);
-                owned.insert(id, OwnedAccount { identity, allows_projects });
-            }
-        }
-    }
-    let neighbours = Arc::new(Neighbours { owned, projects_in });
+    let neighbours = Arc::new(neighbours(stacks));
     for loaded in stacks {
         loaded.neighbours = Arc::clone(&neighbours);
     }
 }
 
+fn neighbours(stacks: &[Loaded]) -> Neighbours {
+    let mut neighbours = Neighbours::default();
+    let mut wanted = BTreeSet::new();
+    // Projects of stacks that are not selected come with their own run, and an account is made only once.
+    for (_, id, account) in stacks.iter().chain(unselected(stacks)).flat_map(taken) {
+        if account.projects.as_ref().is_some_and(|projects| !projects.is_empty()) {
+            neighbours.projects_in.insert(id.clone());
+        }
+        wanted.insert(id);
+    }
+    if wanted.is_empty() {
+        return neighbours;
+    }
+    // This run does nothing for a stack that is not selected: of its accounts only what is live counts.
+    for (_, id, account) in stacks.iter().flat_map(own).filter(|(_, id, _)| wanted.contains(id)) {
+        let found = OwnedAccount {
+            kind: account.kind.clone(),
+            identity: account.identity.clone(),
+            allows_projects: account.allow_project_management,
+        };
+        neighbours.owned.insert(id, found);
+    }
+    neighbours
+}
+
 /// By account that no stack of a run, selected or not, declares itself: a stack that takes it as given.
 pub(crate) fn takers(stacks: &[Loaded]) -> BTreeMap<ResourceId, &str> {
-    let all = || stacks.iter().chain(unselected(stacks)).filter(|loaded| !loaded.is_retired());
+    let all = || stacks.iter().chain(unselected(stacks));
     let mut takers: BTreeMap<ResourceId, &str> = BTreeMap::new();
     for loaded in all() {
-        takers.extend(given(loaded).into_iter().map(|id| (id, loaded.spec.stack.as_str())));
+        takers.extend(taken(loaded).map(|(_, id, _)| (id, loaded.spec.stack.as_str())));
     }
     if !takers.is_empty() {
-        for loaded in all() {
-            for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
-                takers.remove(&id_of(&loaded.spec, account));
-            }
+        for (_, id, _) in all().flat_map(own) {
+            takers.remove(&id);
         }
     }
     takers
@@ -99,9 +120,8 @@ pub(crate) fn live_given(stacks: &[Loaded], snapshot: &Snapshot) -> (Vec<GivenAc
         return (live, findings);
     }
     let known = Accounts.inventory(stacks, snapshot);
-    for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-        for (index, account) in loaded.spec.accounts.iter().enumerate().filter(|(_, each)| each.existing) {
-            let id = id_of(&loaded.spec, account);
+    for loaded in stacks {
+        for (index, id, account) in taken(loaded) {
             if !open.remove(&id) {
                 continue;
             }
@@ -142,9 +162,9 @@ pub(super) fn keys_on(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
 /// Reports accounts that a file names twice, of which it takes one as given: such a line would speak for the other.
 fn twice(loaded: &Loaded, findings: &mut Vec<Finding>) {
     let mut seen: BTreeMap<ResourceId, (Span, bool)> = BTreeMap::new();
-    for (index, account) in loaded.spec.accounts.iter().enumerate() {
+    for (index, id, account) in entries(loaded, |_| true) {
         let span = loaded.document.value_span(&format!("/accounts/{index}/name"));
-        let Some((first, given)) = seen.insert(id_of(&loaded.spec, account), (span, account.existing)) else {
+        let Some((first, given)) = seen.insert(id, (span, account.existing)) else {
             continue;
         };
         // Two of its own are found with those of other files.
@@ -163,10 +183,8 @@ pub(super) fn taken_as_given(stacks: &[Loaded]) -> BTreeSet<ResourceId> {
     if all.is_empty() {
         return all;
     }
-    for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-        for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
-            all.remove(&id_of(&loaded.spec, account));
-        }
+    for (_, id, _) in stacks.iter().flat_map(own) {
+        all.remove(&id);
     }
     all
 }
@@ -179,16 +197,21 @@ pub(crate) fn missing(stacks: &[Loaded], snapshot: &Snapshot) -> (BTreeMap<Key, 
         return (gone, findings);
     }
     let known = Accounts.inventory(stacks, snapshot);
-    for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-        for (index, account) in loaded.spec.accounts.iter().enumerate().filter(|(_, each)| each.existing) {
-            let id = id_of(&loaded.spec, account);
+    for loaded in stacks {
+        for (index, id, account) in taken(loaded) {
             if snapshot.resource(&id).is_some() || known.gap(&id).is_some() || !open.contains(&id) {
                 continue;
             }
             let message = format!("account {} does not exist", account.name);
             let span = loaded.document.value_span(&format!("/accounts/{index}/name"));
             let finding = Finding::error(Code::AccountMissing, message.clone()).at(span);
-            let hint = "`existing: true` takes it as given: correct its name or resource group, or remove that line to create it";
+            let hint = match owners(unselected(stacks)).get(&id) {
+                Some((Loaded { spec, .. }, _)) => {
+                    let stack = &spec.stack;
+                    format!("stack `{stack}` declares it and is not selected: apply that stack first, or add `--select {stack}`")
+                }
+                None => "`existing: true` takes it as given: correct its name or resource group, or let its owner create it first; only if it is to belong to this stack, remove that line".to_owned(),
+            };
             findings.push(finding.hint(hint));
             gone.insert(key(&id), message);
         }
@@ -203,7 +226,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
     }
     twice(loaded, findings);
     let not_fields = shape::not_fields();
-    for (index, account) in loaded.spec.accounts.iter().enumerate().filter(|(_, each)| each.existing) {
+    for (index, _, account) in entries(loaded, |account| account.existing) {
         let pointer = format!("/accounts/{index}");
         let written = loaded.document.tree.pointer(&pointer).and_then(Value::as_object).into_iter().flatten();
         let own = |name: &str| {

@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 use crate::body::AccountBody;
+use crate::rbac;
+
+/// The kind of an account whose spec names none.
+pub(crate) const DEFAULT_KIND: &str = "AIServices";
 
 /// Whether models can be deployed to a live account.
 pub(crate) fn serves_models(body: &Value) -> bool {
-    body["kind"]
-        .as_str()
-        .is_some_and(|kind| ["AIServices", "OpenAI"].iter().any(|each| each.eq_ignore_ascii_case(kind)))
+    body["kind"].as_str().is_some_and(rbac::serves_models)
 }
 
 /// Whether accounts of a kind can have projects, if their settings allow it:

@@ -8,11 +8,12 @@ mod near;
 pub(super) mod remains;
 mod rules;
 mod shape;
+mod upgrade;
 
 pub(crate) use existing::{given, own_groups};
 pub(super) use holds::holds_connections;
 pub(in crate::kinds) use holds::may_hold_projects;
-pub(crate) use holds::{holds_projects, serves_models};
+pub(crate) use holds::{DEFAULT_KIND, holds_projects, serves_models};
 use listings::lists;
 pub(crate) use listings::{listings, one};
 pub(super) use near::{in_retired, with_own_grants};
@@ -41,6 +42,8 @@ use crate::spec::model::{Account, KeyUsage, OnSoftDeleted, Spec};
 use crate::spec::structure::Fields;
 
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
+/// The action that shows accounts.
+pub(crate) const READ: &str = "Microsoft.CognitiveServices/accounts/read";
 /// The api-version of accounts and their children.
 pub(crate) const API: &str = crate::arm::NEWEST;
 /// The resource provider of groups accepts any of its versions; this one is available in every cloud.
@@ -138,7 +141,6 @@ pub(crate) fn group_query(group: &ResourceId) -> Query {
 }
 
 const NEVER: Mutability = Mutability::Never("Azure fixes it when the account is created");
-const KIND: Mutability = Mutability::Never("Azure fixes it when the account is created");
 /// <https://github.com/hashicorp/terraform-provider-azurerm/issues/30689>
 const STORAGE: Mutability =
     Mutability::Never("Azure attaches storage of one's own only while it creates the account");
@@ -146,7 +148,7 @@ const ONCE: Mutability =
     Mutability::OnceSet("clients use it in their URLs, and Azure does not change it once it is set");
 const FIELDS: &[Field] = &[
     Field::new("location", Compare::Location).change(NEVER),
-    Field::new("kind", Compare::IgnoreCase).change(KIND),
+    Field::new("kind", Compare::IgnoreCase).change(upgrade::KIND),
     Field::new("customSubDomainName", Compare::IgnoreCase).change(ONCE),
     Field::new("disableLocalAuth", Compare::Equal)
         .absent("false")
@@ -286,17 +288,14 @@ impl Reading for Accounts {
         let mut queries = Vec::new();
         // Only accounts to be created need to know whether their group exists and whether a deleted account holds the name.
         let live = survey.inventory(self);
-        for loaded in stacks.iter().filter(|loaded| !loaded.is_retired()) {
-            for account in loaded.spec.accounts.iter().filter(|account| !account.existing) {
-                let id = id_of(&loaded.spec, account);
-                if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
-                    continue;
-                }
-                queries.push(remains::query(&ResourceId::subscription(&loaded.spec.subscription)));
-                if let Some(group) = id.group().filter(|group| snapshot.get(&list(group)).is_none()) {
-                    queries.push(group_query(&group));
-                }
+        for (_, id, _) in stacks.iter().flat_map(existing::own) {
+            if live.items.contains_key(&key(&id)) || live.gap(&id).is_some() {
+                continue;
             }
+            let subscription = id.subscription_id().map(ResourceId::subscription);
+            queries.extend(subscription.as_ref().map(remains::query));
+            let group = id.group().filter(|group| snapshot.get(&list(group)).is_none());
+            queries.extend(group.as_ref().map(group_query));
         }
         queries
     }
@@ -387,7 +386,8 @@ impl Comparing for Accounts {
     }
 
     fn weigh(&self, desired: &Desired, body: &Value, fields: &mut Vec<FieldChange>) -> Vec<Finding> {
-        rules::bypass_of(desired, body, fields).into_iter().collect()
+        let bypass = rules::bypass_of(desired, body, fields);
+        bypass.into_iter().chain(upgrade::weigh(desired, body, fields)).collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {
@@ -446,7 +446,7 @@ impl Wording for Accounts {
         format!("account {}", body["name"].as_str().unwrap_or("without name"))
     }
 
-    fn told(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, _change: &PlannedChange, _roles: &Catalogue) -> String {
         format!("account {}", id.name())
     }
 

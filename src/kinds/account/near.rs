@@ -10,8 +10,8 @@ use crate::id::ResourceId;
 use crate::kinds::role_assignment::RoleAssignments;
 use crate::kinds::{Comparing as _, Live, Reading as _, UndeclaredVerdict, placed};
 use crate::snapshot::Snapshot;
+use crate::spec::Loaded;
 use crate::spec::model::Prune;
-use crate::spec::{Loaded, unselected};
 
 /// The live accounts in the groups of retired stacks.
 pub(in crate::kinds) fn in_retired(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
@@ -24,11 +24,11 @@ pub(in crate::kinds) fn in_retired(stacks: &[Loaded], snapshot: &Snapshot) -> Ve
     Accounts.inventory(&retired, snapshot).items.into_values().filter(is_there).collect()
 }
 
-/// The live accounts in the groups of stacks that no spec declares, and on or in which the stack gave roles.
+/// The live accounts in the groups of stacks that no spec of the run declares, and on or in which the stack gave roles. Stacks that are
+/// not selected may declare them: what is in them is not read for that.
 pub(in crate::kinds) fn with_own_grants(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks
         .iter()
-        .chain(unselected(stacks))
         .flat_map(|loaded| loaded.spec.accounts.iter().map(|account| id_of(&loaded.spec, account)))
         .collect();
     let owners: BTreeMap<&str, BTreeSet<ResourceId>> = stacks

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::remains;
+use super::{DEFAULT_KIND, remains};
 use crate::body::AccountBody;
 use crate::finding::{Code, Finding};
 use crate::id::ResourceId;
@@ -230,7 +230,7 @@ impl AccountCheck<'_> {
     }
 
     fn kind_and_sku(&mut self) {
-        let kind = self.account.kind.as_deref().unwrap_or("AIServices");
+        let kind = self.account.kind.as_deref().unwrap_or(DEFAULT_KIND);
         let Some((_, skus)) = KINDS.iter().find(|(known, _)| *known == kind) else {
             let names = KINDS.iter().map(|(known, _)| *known);
             let message = format!("this version does not know the account kind `{kind}`");
@@ -339,43 +339,8 @@ impl AccountCheck<'_> {
     }
 
     fn ids(&mut self) {
-        let mut ids: Vec<(String, &str, &str)> = Vec::new();
-        if let Some(Identity::Each(parts)) = &self.account.identity {
-            for (index, id) in parts.user_assigned.iter().flatten().enumerate() {
-                ids.push((format!("/identity/userAssigned/{index}"), id, "userAssignedIdentities"));
-            }
-        }
-        let monitor = self.account.rai_monitor_config.as_ref();
-        if let Some(id) = monitor.and_then(|monitor| monitor.adx_storage_resource_id.as_ref()) {
-            ids.push(("/raiMonitorConfig/adxStorageResourceId".to_owned(), id, "storageAccounts"));
-        }
-        let workspace = self.account.aml_workspace.as_ref();
-        if let Some(id) = workspace.and_then(|workspace| workspace.resource_id.as_ref()) {
-            ids.push(("/amlWorkspace/resourceId".to_owned(), id, "workspaces"));
-        }
-        for (index, storage) in self.account.user_owned_storage.iter().flatten().enumerate() {
-            ids.push((
-                format!("/userOwnedStorage/{index}/resourceId"),
-                &storage.resource_id,
-                "storageAccounts",
-            ));
-        }
-        for (index, injection) in self.account.network_injections.iter().flatten().enumerate() {
-            if let Some(subnet) = &injection.subnet_arm_id {
-                ids.push((format!("/networkInjections/{index}/subnetArmId"), subnet, "subnets"));
-            }
-        }
-        for (index, rule) in self
-            .account
-            .network_acls
-            .iter()
-            .flat_map(|acls| acls.virtual_network_rules.iter().flatten())
-            .enumerate()
-        {
-            ids.push((format!("/networkAcls/virtualNetworkRules/{index}/id"), &rule.id, "subnets"));
-        }
         let mut seen: BTreeMap<(String, ResourceId), Span> = BTreeMap::new();
-        for (below, id, collection) in ids {
+        for (below, id, collection) in ids_in(self.account) {
             match ResourceId::declared(id) {
                 Ok(parsed) if parsed.segment_after(collection).is_some() => {
                     let list = below.split('/').take(3).collect::<Vec<_>>().join("/");
@@ -433,7 +398,7 @@ impl AccountCheck<'_> {
                 );
             }
         }
-        let kind = self.account.kind.as_deref().unwrap_or("AIServices");
+        let kind = self.account.kind.as_deref().unwrap_or(DEFAULT_KIND);
         if let (Some(_), Some(problem)) = (acls.bypass, no_bypass(kind)) {
             self.report("/networkAcls/bypass", Code::InvalidValue, problem, NO_BYPASS);
         }
@@ -454,4 +419,38 @@ const GROUP_NAMES: &str = "1 to 90 letters, digits, `_`, `-`, `.`, `(` and `)`, 
 /// Whether it has the form of a region's name.
 pub(crate) fn is_location(name: &str) -> bool {
     !name.trim().is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == ' ')
+}
+
+/// The resource ids in an account's fields, with pointers below it, and the collection in which each must be.
+fn ids_in(account: &Account) -> Vec<(String, &str, &'static str)> {
+    let identities = match &account.identity {
+        Some(Identity::Each(parts)) => parts.user_assigned.as_deref().unwrap_or_default(),
+        _ => &[],
+    };
+    let storage = account.user_owned_storage.iter().flatten();
+    let injections = account.network_injections.iter().flatten();
+    let rules = account.network_acls.iter().flat_map(|acls| acls.virtual_network_rules.iter().flatten());
+    let mut ids: Vec<(String, &str, &str)> = Vec::new();
+    for (index, id) in identities.iter().enumerate() {
+        ids.push((format!("/identity/userAssigned/{index}"), id, "userAssignedIdentities"));
+    }
+    if let Some(id) = account.rai_monitor_config.as_ref().and_then(|it| it.adx_storage_resource_id.as_ref()) {
+        ids.push(("/raiMonitorConfig/adxStorageResourceId".to_owned(), id, "storageAccounts"));
+    }
+    if let Some(id) = account.aml_workspace.as_ref().and_then(|workspace| workspace.resource_id.as_ref()) {
+        ids.push(("/amlWorkspace/resourceId".to_owned(), id, "workspaces"));
+    }
+    for (index, storage) in storage.enumerate() {
+        let pointer = format!("/userOwnedStorage/{index}/resourceId");
+        ids.push((pointer, &storage.resource_id, "storageAccounts"));
+    }
+    for (index, injection) in injections.enumerate() {
+        if let Some(subnet) = &injection.subnet_arm_id {
+            ids.push((format!("/networkInjections/{index}/subnetArmId"), subnet, "subnets"));
+        }
+    }
+    for (index, rule) in rules.enumerate() {
+        ids.push((format!("/networkAcls/virtualNetworkRules/{index}/id"), &rule.id, "subnets"));
+    }
+    ids
 }

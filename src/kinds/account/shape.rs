@@ -154,7 +154,7 @@ pub(super) fn to_spec(body: &Value) -> Value {
         }
         put("networkAcls", &Value::Object(acls));
     }
-    // Members that are secrets are always shown as null, and others that nobody set.
+    // Members that are secrets are always shown as null, and so are others that were never set.
     let mut api = properties["apiProperties"].as_object().cloned().unwrap_or_default();
     api.retain(|name, value| !value.is_null() && API_PROPERTIES.contains(&name.as_str()));
     if !api.is_empty() {

@@ -21,7 +21,7 @@ use crate::kinds::desired::Desired;
 use crate::snapshot::{Answer, Query, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Connection, MetadataValue, Spec, Workspace};
-use crate::spec::secrets::{is_telling, untold};
+use crate::spec::secrets::{reveals_secret, without_secrets};
 use crate::spec::structure::Fields;
 use crate::text::json::member;
 
@@ -291,12 +291,12 @@ impl Comparing for Connections {
         let mut spec = shape::members(&body["properties"], SAME);
         for name in ["target", "tokenUrl", "audience"] {
             if let Some(Value::String(target)) = spec.get_mut(name) {
-                *target = untold("target", target);
+                *target = without_secrets("target", target);
             }
         }
         for (name, value) in spec.get_mut("metadata").and_then(Value::as_object_mut).into_iter().flatten() {
             if let Value::String(text) = value {
-                *text = untold(name, text);
+                *text = without_secrets(name, text);
             }
         }
         Value::Object(spec)
@@ -329,7 +329,7 @@ impl Writing for Connections {
             .filter_map(|name| Some(("target", patch.get(name)?)));
         let metadata = patch.get("metadata").and_then(Value::as_object).into_iter().flatten();
         let mut texts = target.chain(metadata.map(|(name, value)| (name.as_str(), value)));
-        let found = texts.find(|(name, value)| value.as_str().is_some_and(|text| is_telling(name, text)));
+        let found = texts.find(|(name, value)| value.as_str().is_some_and(|text| reveals_secret(name, text)));
         found.map(|_| "a secret stands in `target` or `metadata` as plain text".to_owned())
     }
 }

@@ -9,7 +9,7 @@ use crate::finding::{Code, Finding};
 use crate::kinds::rules;
 use crate::spec::Loaded;
 use crate::spec::model::{Connection, ConnectionAuthType, MetadataValue};
-use crate::spec::secrets::is_telling;
+use crate::spec::secrets::reveals_secret;
 use crate::text::json::escape;
 use crate::text::source::Span;
 
@@ -95,7 +95,7 @@ fn check_open_fields(loaded: &Loaded, pointer: &str, connection: &Connection, fi
         };
         Some((name.as_str(), format!("/metadata/{}", escape(name)), text))
     });
-    for (_, below, _) in addresses.chain(entries).filter(|(name, _, value)| is_telling(name, value)) {
+    for (_, below, _) in addresses.chain(entries).filter(|(name, _, value)| reveals_secret(name, value)) {
         let field = if below.starts_with("/metadata") {
             "metadata"
         } else {

@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use super::account_of;
+use super::named;
+use super::own::Misnamed;
+use crate::document::Property;
 use crate::finding::{Code, Finding};
 use crate::principals::Form;
 use crate::spec::Loaded;
 use crate::spec::late::{LateReference, LateSubject};
 use crate::spec::model::Principal;
 use crate::text::json::escape;
-use crate::text::names::nearest;
 
 /// Checks the references of a file.
 pub(in crate::kinds) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
@@ -46,30 +47,29 @@ fn walk(loaded: &Loaded, value: &Value, pointer: &mut String, findings: &mut Vec
 
 /// What is wrong with a reference, and what to do.
 fn problem(loaded: &Loaded, reference: &LateReference<'_>, pointer: &str) -> Option<(String, String)> {
-    let accounts = &loaded.spec.accounts;
     let (account, project) = match reference.subject {
         LateSubject::Principal => return principal_problem(loaded, pointer),
         LateSubject::Account(name) => (name, None),
         LateSubject::Project { account, project } => (account, Some(project)),
     };
-    let hint = |near: Option<&str>, noun: &str| match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("name {noun} of this file"),
-    };
-    let Some(found) = account_of(loaded, account) else {
-        let near = nearest(account, accounts.iter().map(|each| each.name.as_str()));
-        return Some((
-            format!("this file must declare exactly one account `{account}`"),
-            hint(near, "an account"),
-        ));
-    };
-    let name = project?;
-    let names = || found.projects.iter().flatten().map(|each| each.name.as_str());
-    if names().any(|each| each.eq_ignore_ascii_case(name)) {
-        return None;
+    match named(&loaded.spec, reference)? {
+        Err(wrong) => {
+            let hint = match wrong {
+                Misnamed::Account(Some(near)) | Misnamed::Project(Some(near)) => {
+                    format!("did you mean `{near}`?")
+                }
+                Misnamed::Account(None) => "name an account of this file".to_owned(),
+                Misnamed::Several => "name an account whose name stands only once in this file".to_owned(),
+                Misnamed::Project(None) => "name a project of this file".to_owned(),
+            };
+            Some((wrong.message(account, project), hint))
+        }
+        Ok(own) if reference.property == Property::PrincipalId => {
+            let message = own.without_identity()?;
+            Some((message, "declare `identity: SystemAssigned` for it".to_owned()))
+        }
+        Ok(_) => None,
     }
-    let message = format!("account `{account}` declares no project `{name}`");
-    Some((message, hint(nearest(name, names()), "a project")))
 }
 
 /// Why the principals of an assignment have no workspace id.

@@ -4,23 +4,24 @@
 //! hole. A value that Azure does not show leaves the declaration unknown.
 
 mod check;
+pub(in crate::kinds) mod own;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{account, project};
 use crate::document::{Property, dotted_path};
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::{Desired, Hole};
-use crate::principals::{IdentityHolder, identity_of, own_principal};
+use crate::principals::own_principal;
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::late::{LateReference, LateSubject};
-use crate::spec::model::Account;
+use crate::spec::model::Spec;
 use crate::text::source::Span;
 
 pub(super) use check::check;
+use own::{Misnamed, OwnResource};
 
 /// A value, or where it will come from.
 enum Late {
@@ -134,10 +135,13 @@ fn walk(value: &Value, path: &mut Vec<String>, outside: bool, visit: &mut dyn Fn
     }
 }
 
-/// The account of a file that a reference names.
-fn account_of<'s>(loaded: &'s Loaded, name: &str) -> Option<&'s Account> {
-    let mut named = loaded.spec.accounts.iter().filter(|each| each.name.eq_ignore_ascii_case(name));
-    named.next().filter(|_| named.next().is_none())
+/// What a reference names; `None` for the principal of an assignment.
+fn named<'s>(spec: &'s Spec, reference: &LateReference<'_>) -> Option<Result<OwnResource<'s>, Misnamed<'s>>> {
+    match reference.subject {
+        LateSubject::Account(name) => Some(own::account_named(spec, name)),
+        LateSubject::Project { account, project } => Some(own::project_named(spec, account, project)),
+        LateSubject::Principal => None,
+    }
 }
 
 fn value_of(
@@ -146,45 +150,25 @@ fn value_of(
     snapshot: &Snapshot,
     span: Span,
 ) -> Result<Late, Open> {
-    let refused = |message: String| Open::refused(Finding::error(Code::MalformedReference, message).at(span));
-    let nobody = || refused(format!("`{}` names nothing that this file declares", reference.source));
-    let (identity, holder, kind, key, subdomain) = match reference.subject {
-        LateSubject::Account(name) => {
-            let account = account_of(loaded, name).ok_or_else(nobody)?;
-            let id = account::id_of(&loaded.spec, account);
-            let identity =
-                IdentityHolder { noun: "account", name: &account.name, identity: account.identity.as_ref() };
-            (identity, id.clone(), "accounts", account::key(&id), account.custom_sub_domain_name.as_deref())
-        }
-        LateSubject::Project { account, project: name } => {
-            let account = account_of(loaded, account).ok_or_else(nobody)?;
-            let mut projects = account.projects.iter().flatten();
-            let found = projects.find(|each| each.name.eq_ignore_ascii_case(name)).ok_or_else(nobody)?;
-            let id = account::id_of(&loaded.spec, account).child("projects", &found.name);
-            let identity =
-                IdentityHolder { noun: "project", name: &found.name, identity: found.identity.as_ref() };
-            (identity, id.clone(), "projects", project::key(&id), None)
-        }
-        LateSubject::Principal => return Err(nobody()),
+    let Some(Ok(own)) = named(&loaded.spec, reference) else {
+        let message = format!("`{}` names nothing that this file declares", reference.source);
+        return Err(Open::refused(Finding::error(Code::MalformedReference, message).at(span)));
     };
-    let Some(body) = snapshot.resource(&holder) else { return Ok(Late::Later { holder, kind, key }) };
-    // What the same plan changes is read once it is done.
-    let is_changed = match reference.property {
-        Property::PrincipalId => matches!(identity_of(identity, &holder, snapshot, span), Ok(None)),
-        // The first subdomain gives the account another endpoint.
-        Property::Endpoint => {
-            subdomain.is_some_and(|name| !name.is_empty())
-                && body["properties"]["customSubDomainName"].as_str().is_none_or(str::is_empty)
-        }
-        Property::WorkspaceId => false,
-    };
-    if is_changed {
-        return Ok(Late::Later { holder, kind, key });
+    let later = || Late::Later { holder: own.id.clone(), kind: own.kind, key: own.key.clone() };
+    if reference.property == Property::PrincipalId {
+        let known = own.principal(loaded, snapshot, span)?;
+        return Ok(known.map_or_else(later, |known| Late::Known(known.id.to_string())));
     }
-    let IdentityHolder { noun, name, .. } = identity;
+    let Some(body) = snapshot.resource(&own.id) else { return Ok(later()) };
+    // The first subdomain, which the same plan may give the account, makes another endpoint.
+    let declared = own.account.custom_sub_domain_name.as_deref().filter(|name| !name.is_empty());
+    let has_one = body["properties"]["customSubDomainName"].as_str().is_some_and(|name| !name.is_empty());
+    if reference.property == Property::Endpoint && declared.is_some() && !has_one {
+        return Ok(later());
+    }
     value_in(body, reference.property).map(Late::Known).ok_or_else(|| {
         let what = reference.property.as_str();
-        let message = format!("Azure does not show `{what}` of {noun} `{name}`");
+        let message = format!("Azure does not show `{what}` of {} `{}`", own.noun(), own.name());
         let finding = Finding::error(Code::UnknownState, message).at(span);
         Open::unknown(finding.hint(format!("retry once Azure shows it; `{}` needs it", reference.source)))
     })

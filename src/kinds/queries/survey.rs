@@ -59,7 +59,13 @@ impl<'a> Survey<'a> {
         self.desired.get_or_init(|| resolved(self.stacks, self.snapshot))
     }
 
-    /// The same, for whoever asks no more than what is live afterwards.
+    /// What they declare of one kind.
+    pub(in crate::kinds) fn desired_of(&self, kind: &dyn Kind) -> impl Iterator<Item = &Desired> {
+        let name = kind.name();
+        self.desired().iter().filter(move |each| each.kind.name() == name)
+    }
+
+    /// The same as [`Self::desired`], for whoever asks no more than what is live afterwards.
     #[must_use]
     pub fn take_desired(&mut self) -> Vec<Desired> {
         self.desired.take().unwrap_or_else(|| resolved(self.stacks, self.snapshot))

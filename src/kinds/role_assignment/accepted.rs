@@ -1,7 +1,7 @@
 //! What a spec accepts without declaring it: assignments `expected` until a day, and those of another team (`coManagedBy`).
 //!
 //! Pure. A role matches by its current or former name or its GUID; a live assignment's role is always known, so no name needs to be looked
-//! up. An expectation for a principal that cannot be resolved matches nobody.
+//! up. An expectation for a principal that cannot be resolved matches nothing.
 
 use jiff::civil::Date;
 use uuid::Uuid;

@@ -11,14 +11,15 @@ use super::grants::Holders;
 use super::{DELEGATED, DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::body::AssignmentBody;
 use crate::document::Property;
-use crate::finding::{Code, Finding, Open};
+use crate::finding::Open;
 use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::connection::PointedTo;
 use crate::kinds::desired::{Desired, Hole, collect_spans};
+use crate::kinds::late::own::{self, OwnResource};
 use crate::kinds::{Survey, account, capability_host, project};
-use crate::principals::{self, Form, IdentityHolder, Resolved};
+use crate::principals::{self, Form, Resolved};
 use crate::snapshot::Snapshot;
-use crate::spec::model::{Account, Identity, Project, Spec};
+use crate::spec::model::{Account, Identity, PrincipalType, Project, Spec};
 use crate::spec::{Loaded, late};
 use crate::text::source::Span;
 
@@ -168,11 +169,16 @@ fn assignment(
         // An unresolved role comes first.
         open: role.open.clone().or(holder.open),
         holes: holder.holes,
-        unproven: match form {
-            Form::Id(id, _) if loaded.lock.is_none() => Some(*id),
-            _ => None,
-        },
+        unproven: unproven_id(loaded, form),
         resend: false,
+    }
+}
+
+/// An object id that nothing has verified: with a lock file it needs no query.
+pub(in crate::kinds) fn unproven_id(loaded: &Loaded, form: &Form<'_>) -> Option<(Uuid, PrincipalType)> {
+    match form {
+        Form::Id(id, kind) if loaded.lock.is_none() => Some((*id, *kind)),
+        _ => None,
     }
 }
 
@@ -185,21 +191,12 @@ fn hosts(spec: &Spec, declared: &Map<String, Value>) -> Vec<Key> {
 /// The capability hosts of the project whose workspace id a reference means.
 pub(in crate::kinds) fn hosts_of(spec: &Spec, reference: &late::LateReference<'_>) -> Vec<Key> {
     let late::LateSubject::Project { account, project } = reference.subject else { return Vec::new() };
-    let found = project_at(spec, account, project).filter(|_| reference.property == Property::WorkspaceId);
-    found.map_or_else(Vec::new, |(id, _, project)| capability_host::of_project(&id, project).collect())
-}
-
-/// The project of a file with a name, its id and its account.
-fn project_at<'s>(
-    spec: &'s Spec,
-    account: &str,
-    project: &str,
-) -> Option<(ResourceId, &'s Account, &'s Project)> {
-    let mut accounts = spec.accounts.iter().filter(|each| each.name.eq_ignore_ascii_case(account));
-    let account = accounts.next().filter(|_| accounts.next().is_none())?;
-    let mut projects = account.projects.iter().flatten();
-    let found = projects.find(|each| each.name.eq_ignore_ascii_case(project))?;
-    Some((account::id_of(spec, account).child("projects", &found.name), account, found))
+    if reference.property != Property::WorkspaceId {
+        return Vec::new();
+    }
+    let found = own::project_named(spec, account, project).ok();
+    let hosts = |own: OwnResource<'_>| Some(capability_host::of_project(&own.id, own.project?).collect());
+    found.and_then(hosts).unwrap_or_default()
 }
 
 /// The assignments of the identities of a project that apply to one of these targets: what needs the targets comes after them. Those that
@@ -260,12 +257,10 @@ pub(super) fn lists(loaded: &Loaded) -> Vec<Option<ResourceId>> {
     let projects = super::undeclared::of_projects(loaded).map(|(id, _)| id);
     let scopes = loaded.spec.role_assignments.iter().filter_map(|each| {
         let scope = scope_of(&loaded.spec, &each.scope)?;
-        (each.principals.is_empty() || !held.contains(&scope)).then_some(scope)
+        (each.assignment.principals.is_empty() || !held.contains(&scope)).then_some(scope)
     });
     complete(loaded).chain(projects).chain(scopes).map(Some).chain(own.map(|_| None)).collect()
 }
-
-const NOWHERE: &str = "does not exist";
 
 /// What a principal in a spec resolves to.
 pub(in crate::kinds) enum Who {
@@ -276,54 +271,20 @@ pub(in crate::kinds) enum Who {
 
 /// What a principal resolves to: from the file, or from the answers of Azure and the directory.
 pub(in crate::kinds) fn who(form: &Form<'_>, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Who {
-    let spec = &loaded.spec;
-    let own = match form {
-        Form::AccountIdentity(name) => {
-            let mut named = spec.accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
-            named.next().map(|account| {
-                let id = account::id_of(spec, account);
-                let key = account::key(&id);
-                // Another stack of the run may make it.
-                let owner = loaded.neighbours.owned.get(&id).filter(|_| account.existing);
-                let identity = owner.map_or(&account.identity, |owner| &owner.identity).as_ref();
-                let holder = IdentityHolder { noun: "account", name: &account.name, identity };
-                let never = match owner {
-                    Some(_) => super::rules::has_no_identity(identity)
-                        .then_some("is declared without an identity of its own"),
-                    None => account.existing.then_some(NOWHERE),
-                };
-                (holder, id, "accounts", key, never)
-            })
-        }
+    let named = match form {
+        Form::AccountIdentity(name) => own::account_named(&loaded.spec, name).ok(),
         Form::ProjectIdentity(path) => path
             .split_once('/')
-            .and_then(|(account, project)| project_at(spec, account, project))
-            .map(|(id, account, project)| {
-                let key = project::key(&id);
-                let holder = IdentityHolder {
-                    noun: "project",
-                    name: &project.name,
-                    identity: project.identity.as_ref(),
-                };
-                let parent = account::id_of(spec, account);
-                let is_nowhere = account.existing
-                    && snapshot.resource(&parent).is_none()
-                    && !loaded.neighbours.owned.contains_key(&parent);
-                (holder, id, "projects", key, is_nowhere.then_some(NOWHERE))
-            }),
+            .and_then(|(account, project)| own::project_named(&loaded.spec, account, project).ok()),
         _ => None,
     };
-    let Some((holder, id, kind, key, never)) = own else {
+    let Some(own) = named else {
         let known = principals::resolve(form, loaded.lock.as_ref(), snapshot, span);
         return known.map_or_else(Who::Open, Who::Known);
     };
-    match principals::identity_of(holder, &id, snapshot, span) {
+    match own.principal(loaded, snapshot, span) {
         Ok(Some(known)) => Who::Known(known),
-        Ok(None) if let Some(why) = never.filter(|_| snapshot.resource(&id).is_none()) => {
-            let message = format!("{} `{}` {why}", holder.noun, holder.name);
-            Who::Open(Open::refused(Finding::error(Code::PrincipalNotFound, message).at(span)))
-        }
-        Ok(None) => Who::Later(Hole::of_principal(id, kind, key)),
+        Ok(None) => Who::Later(Hole::of_principal(own.id, own.kind, own.key)),
         Err(open) => Who::Open(open),
     }
 }
@@ -356,8 +317,8 @@ pub(super) fn unproven(survey: &Survey<'_>) -> BTreeSet<Uuid> {
     let live = survey.inventory(&RoleAssignments);
     let has_role = |each: &Desired| each.declared.contains_key("roleDefinitionId");
     let is_new = |each: &Desired| !live.items.contains_key(&each.key) && live.gap(&each.scope).is_none();
-    let declared = survey.desired().iter().filter(|each| each.kind.is_grant() && has_role(each));
-    declared.filter_map(|each| each.unproven.filter(|_| is_new(each))).collect()
+    let declared = survey.desired_of(&RoleAssignments).filter(|each| has_role(each));
+    declared.filter_map(|each| Some(each.unproven.filter(|_| is_new(each))?.0)).collect()
 }
 
 /// The id of a role definition as assignments at a scope refer to it.

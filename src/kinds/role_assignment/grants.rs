@@ -12,7 +12,9 @@ use crate::kinds::desired::Desired;
 use crate::kinds::{self, project, sql_role_assignment};
 use crate::principals;
 use crate::snapshot::{Query, Snapshot};
-use crate::spec::model::{Account, DeclaredScope, Principal, Project, RoleAssignment, Spec};
+use crate::spec::model::{
+    Account, DeclaredScope, Principal, Project, RoleAssignment, ScopedRoleAssignment, Spec,
+};
 use crate::spec::{self, Loaded};
 
 /// A declared assignment before its principals are expanded, from anywhere in the spec.
@@ -32,7 +34,33 @@ pub(super) struct DeclaredGrant<'a> {
     pub(super) explicit_version: bool,
 }
 
-impl DeclaredGrant<'_> {
+impl<'a> DeclaredGrant<'a> {
+    /// The one at a position in a list: that of an account, of a project in it, or the file's own.
+    fn new(
+        scope: ResourceId,
+        account: Option<(usize, &'a Account)>,
+        project: Option<(usize, &'a Project)>,
+        index: usize,
+        assignment: &'a RoleAssignment,
+    ) -> Self {
+        Self {
+            account,
+            project,
+            index,
+            written: "",
+            scope,
+            role: &assignment.role,
+            principals: &assignment.principals,
+            conditional: assignment.condition.is_some(),
+            explicit_version: assignment.condition_version.is_some(),
+        }
+    }
+
+    /// The account that has it in its list, or has the project that does.
+    pub(super) fn account(&self) -> Option<&'a Account> {
+        self.account.map(|(_, account)| account)
+    }
+
     /// Its JSON pointer.
     pub(super) fn pointer(&self) -> String {
         let index = self.index;
@@ -105,55 +133,43 @@ pub(super) fn scope_of(spec: &Spec, scope: &DeclaredScope) -> Option<ResourceId>
 /// Every declared assignment of a spec, except those whose scope is invalid (a rule reports them).
 pub(super) fn grants(spec: &Spec) -> impl Iterator<Item = DeclaredGrant<'_>> {
     let nested = spec.accounts.iter().enumerate().flat_map(move |(at, account)| {
+        let holder = Some((at, account));
         let own = (!account.role_assignments.is_empty()).then(|| id_of(spec, account));
         let own = own.into_iter().flat_map(move |scope| {
             let each = account.role_assignments.iter().enumerate();
-            each.map(move |(index, said)| nested(scope.clone(), (at, account), None, index, said))
+            each.map(move |(index, said)| DeclaredGrant::new(scope.clone(), holder, None, index, said))
         });
-        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(number, project)| {
+        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(at, project)| {
             let scope = id_of(spec, account).child("projects", &project.name);
             let each = project.role_assignments.iter().enumerate();
             each.map(move |(index, said)| {
-                nested(scope.clone(), (at, account), Some((number, project)), index, said)
+                DeclaredGrant::new(scope.clone(), holder, Some((at, project)), index, said)
             })
         });
         own.chain(projects)
     });
-    let scoped = spec.role_assignments.iter().enumerate().filter_map(move |(index, assignment)| {
-        Some(DeclaredGrant {
-            account: None,
-            project: None,
-            index,
-            written: assignment.scope.as_str(),
-            scope: scope_of(spec, &assignment.scope)?,
-            role: &assignment.role,
-            principals: &assignment.principals,
-            conditional: assignment.condition.is_some(),
-            explicit_version: assignment.condition_version.is_some(),
-        })
+    let scoped = spec.role_assignments.iter().enumerate().filter_map(move |(index, entry)| {
+        let ScopedRoleAssignment { scope: written, assignment } = entry;
+        let grant = DeclaredGrant::new(scope_of(spec, written)?, None, None, index, assignment);
+        Some(DeclaredGrant { written: written.as_str(), ..grant })
     });
     nested.chain(scoped)
 }
 
-/// An assignment in the list of an account or of a project in it.
-fn nested<'a>(
-    scope: ResourceId,
-    account: (usize, &'a Account),
-    project: Option<(usize, &'a Project)>,
-    index: usize,
-    assignment: &'a RoleAssignment,
-) -> DeclaredGrant<'a> {
-    DeclaredGrant {
-        account: Some(account),
-        project,
-        index,
-        written: "",
-        scope,
-        role: &assignment.role,
-        principals: &assignment.principals,
-        conditional: assignment.condition.is_some(),
-        explicit_version: assignment.condition_version.is_some(),
+/// Every declared assignment with its pointer, even if its scope is invalid: those of accounts and projects first, then the file's.
+pub(super) fn assignments(spec: &Spec) -> impl Iterator<Item = (String, &RoleAssignment)> {
+    fn of(holder: String, list: &[RoleAssignment]) -> impl Iterator<Item = (String, &RoleAssignment)> {
+        let pointer = move |index| format!("{holder}/roleAssignments/{index}");
+        list.iter().enumerate().map(move |(index, assignment)| (pointer(index), assignment))
     }
+    let nested = spec.accounts.iter().enumerate().flat_map(|(at, account)| {
+        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(nested, project)| {
+            of(format!("/accounts/{at}/projects/{nested}"), &project.role_assignments)
+        });
+        of(format!("/accounts/{at}"), &account.role_assignments).chain(projects)
+    });
+    let scoped = spec.role_assignments.iter().enumerate();
+    nested.chain(scoped.map(|(index, each)| (format!("/roleAssignments/{index}"), &each.assignment)))
 }
 
 /// Every principal of a spec, with its pointer.
@@ -233,10 +249,10 @@ pub(crate) fn holders(beside: &[Desired]) -> Vec<GivenBeside> {
     let holder = |each: &Desired| {
         let text = |name: &str| each.declared.get(name).and_then(Value::as_str);
         let principal = text("principalId").map(comparable);
-        // Whoever is not in the directory is nobody; whoever could not be looked up may be an identity, unless it is a person or a group.
+        // A principal that is not in the directory has no identity; one that could not be looked up may be an identity, unless it is a person or a group.
         let may_be =
             matches!(each.open, Some(Open::Unknown(_))) && text("principalType") == Some("ServicePrincipal");
-        let (scope, stack) = (each.scope.clone(), each.stack.clone());
+        let (scope, stack) = (each.kind.applies_to(&each.id), each.stack.clone());
         (principal.is_some() || may_be).then_some(GivenBeside { principal, scope, stack })
     };
     beside.iter().filter(|each| each.kind.is_grant()).filter_map(holder).collect()

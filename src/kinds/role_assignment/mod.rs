@@ -3,6 +3,7 @@
 //! Two assignments with the same scope, principal and role are the same, whatever their GUIDs.
 
 mod accepted;
+pub(crate) mod caller;
 mod conditions;
 mod declared;
 pub(crate) mod denial;
@@ -24,12 +25,13 @@ mod undeclared;
 mod unread;
 
 pub(crate) use declared::is_named_by_keyless;
-pub(super) use declared::{Who, complete, hosts_of, needed_by_project, who};
-use grants::{DeclaredGrant, grants, scope_of};
+pub(super) use declared::{Who, complete, hosts_of, needed_by_project, unproven_id, who};
+use grants::{DeclaredGrant, assignments, grants, scope_of};
 pub use grants::{GivenBeside, principals_of};
 pub(crate) use grants::{declared_roles, holders, principal_queries};
 pub(crate) use listing::{list, lists, scopes_of};
 use listing::{list_at, watched};
+pub(super) use orphans::{Gone, orphaned, principal, strangers};
 pub(crate) use placed::{Assignments, Placed};
 pub(crate) use planned::scope_name;
 pub(crate) use roles::{definitions, spelled, unjudged, unknown_roles};
@@ -37,7 +39,7 @@ pub(super) use rules::principal_problem;
 pub use schedules::Unscheduled;
 pub(crate) use schedules::{Doubt, at as schedule_instances, open as schedules, terms};
 pub(crate) use temporary::{going, review};
-pub(crate) use unread::{UnreadAssignments, unread};
+pub(crate) use unread::{UnreadAssignments, gaps_in, unread};
 
 use mark::{marked, split_mark};
 
@@ -48,7 +50,7 @@ use serde_json::{Map, Value, json};
 use super::account::groups_of;
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Granting, Inventory, Kind, Live,
-    Mutability, Passing, Reading, Survey, UndeclaredVerdict, Wording, Writing, merge,
+    Mutability, Passing, Reading, Survey, UndeclaredVerdict, Wording, Writing, merge, sql_role_assignment,
 };
 use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
@@ -57,7 +59,7 @@ use crate::id::{Key, ResourceId, comparable, trailing_guid};
 use crate::kinds::desired::Desired;
 use crate::principals::{self, Names};
 use crate::rbac::Catalogue;
-use crate::snapshot::{Answer, Body, Query, Refusal, Snapshot};
+use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::structure::Fields;
 use crate::text::json::member;
@@ -95,26 +97,6 @@ pub(crate) fn gaps_near<'g>(gaps: &'g [Gap], scope: &ResourceId) -> impl Iterato
     let subscription = scope.subscription_id().map(ResourceId::subscription);
     let reaches = move |gap: &&Gap| gap.scope.contains(scope) || Some(&gap.scope) == subscription.as_ref();
     gaps.iter().filter(reaches).map(|gap| &gap.refusal)
-}
-
-/// Why the one list of a subscription shows less of what reaches accounts than there is, for each of them.
-#[must_use]
-pub(crate) fn gaps_in<'a>(
-    subscription: &ResourceId,
-    accounts: impl Iterator<Item = &'a ResourceId>,
-    snapshot: &Snapshot,
-) -> Vec<Vec<Refusal>> {
-    let query = list(subscription);
-    let refused = snapshot.get(&query).and_then(Answer::refusal);
-    let is_read = |body: &Value| {
-        super::placed(body).is_some_and(|id| !super::contradicts(&id, body)) && identity(body).is_some()
-    };
-    let strange: Vec<&Body> = snapshot.items(&query).filter(|body| !is_read(body)).collect();
-    let around = |account: &ResourceId| {
-        let near = strange.iter().filter(|body| super::perhaps_in(body, [account]).next().is_some());
-        refused.cloned().into_iter().chain(near.map(|body| super::unplaced(&query, body))).collect()
-    };
-    accounts.map(around).collect()
 }
 
 /// A field of the API.
@@ -196,9 +178,7 @@ impl Declaring for RoleAssignments {
     }
 
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
-        let declared = desired.declared.get("principalType").and_then(Value::as_str).unwrap_or_default();
-        let finding = desired.unproven.and_then(|id| principals::prove(id, declared, snapshot, desired.span));
-        finding.into_iter().collect()
+        desired.disproof(snapshot).into_iter().collect()
     }
 }
 
@@ -218,7 +198,8 @@ impl Reading for RoleAssignments {
         queries.extend(temporary::queries(survey, &doubtful));
         queries.extend(undeclared::projects(&strange, survey.snapshot));
         queries.extend(orphans::strangers(survey.stacks, &strange));
-        let doubtful = orphans::doubtful(survey);
+        let mut doubtful = orphans::doubtful(survey);
+        doubtful.extend(sql_role_assignment::doubtful(survey));
         queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
         queries
     }
@@ -391,8 +372,18 @@ impl Wording for RoleAssignments {
         format!("role assignment {role} -> {who} on {scope}")
     }
 
-    fn told(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
-        planned::told(id, change, roles)
+    fn mark_place(&self, stack: &str) -> Option<String> {
+        Some(format!("`[keyless:{stack}]` from the end of its description"))
+    }
+
+    fn role(&self, body: &Value, roles: &Catalogue) -> Option<String> {
+        let said = AssignmentBody::of(body);
+        let written = said.role_definition_id()?;
+        Some(said.role().map_or_else(|| written.to_owned(), |role| roles.display_name(role)))
+    }
+
+    fn planned_title(&self, id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
+        planned::title(id, change, roles)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Pure. The directory is queried only for a reason: an object id that would get its first role, or an undeclared assignment. The others
 //! are then included, since a batch holds many. A lock file makes that unnecessary except for strangers: those that would be drift are
-//! queried one by one. If the directory does not answer, it is not known whether they are drift.
+//! queried one by one. If the directory does not answer, it is not known whether they are drift. Roles of Cosmos DB are asked about in the
+//! same way, and in the same batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use super::{RoleAssignments, declared};
 use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::id::Key;
-use crate::kinds::{Called, Live, Survey, Wording as _};
+use crate::kinds::{Called, Inventory, Live, Survey};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
 use crate::spec::Loaded;
@@ -33,7 +34,10 @@ pub(super) fn doubtful(survey: &Survey<'_>) -> BTreeSet<Uuid> {
 }
 
 /// The queries for undeclared assignments that would be drift, if a lock file makes the others unnecessary.
-pub(super) fn strangers<'a>(stacks: &[Loaded], strange: &'a [&Live]) -> impl Iterator<Item = Query> + 'a {
+pub(in crate::kinds) fn strangers<'a>(
+    stacks: &[Loaded],
+    strange: &'a [&Live],
+) -> impl Iterator<Item = Query> + 'a {
     let asked = strange.iter().filter(move |live| can_be_asked_about(live));
     let locked = is_locked(stacks);
     asked.filter(move |_| locked).filter_map(|live| principal(live).map(principals::existence))
@@ -45,7 +49,7 @@ fn is_locked(stacks: &[Loaded]) -> bool {
 
 /// The principals that the directory does not know, as far as it was queried.
 #[derive(Debug)]
-pub(super) struct Gone<'a> {
+pub(in crate::kinds) struct Gone<'a> {
     locked: bool,
     known: Option<BTreeSet<Uuid>>,
     absent: BTreeSet<Uuid>,
@@ -53,7 +57,7 @@ pub(super) struct Gone<'a> {
 }
 
 impl<'a> Gone<'a> {
-    pub(super) fn of(stacks: &[Loaded], snapshot: &'a Snapshot) -> Self {
+    pub(in crate::kinds) fn of(stacks: &[Loaded], snapshot: &'a Snapshot) -> Self {
         let locked = is_locked(stacks);
         // With a lock file not all principals were queried.
         let known = known(snapshot).filter(|_| !locked);
@@ -61,14 +65,14 @@ impl<'a> Gone<'a> {
     }
 
     /// Whether the principal of an undeclared assignment no longer exists.
-    pub(super) fn has(&self, live: &Live) -> bool {
+    pub(in crate::kinds) fn has(&self, live: &Live) -> bool {
         let unknown = |id: &Uuid| self.known.as_ref().is_some_and(|known| !known.contains(id));
         can_be_asked_about(live)
             && principal(live).is_some_and(|id| self.absent.contains(&id) || unknown(&id))
     }
 
     /// Why it is not known whether that principal exists.
-    pub(super) fn unread(&self, live: &Live) -> Option<&'a Refusal> {
+    pub(in crate::kinds) fn unread(&self, live: &Live) -> Option<&'a Refusal> {
         let id = principal(live).filter(|_| can_be_asked_about(live))?;
         let query =
             if self.locked { principals::existence(id) } else { principals::objects(&BTreeSet::new()) };
@@ -92,36 +96,47 @@ fn can_be_asked_about(live: &Live) -> bool {
     kind.is_none_or(|kind| !kind.eq_ignore_ascii_case("ForeignGroup"))
 }
 
-pub(super) fn principal(live: &Live) -> Option<Uuid> {
+pub(in crate::kinds) fn principal(live: &Live) -> Option<Uuid> {
     AssignmentBody::of(&live.body).principal()
 }
 
 pub(super) fn remarks(survey: &Survey<'_>) -> Vec<Finding> {
+    let delete = |live: &Live| format!("az role assignment delete --ids {}", live.id);
+    orphaned(survey, survey.inventory(&RoleAssignments), || doubtful(survey), delete)
+}
+
+/// The notes about assignments of one kind whose principal is gone: of those that were asked about, as `asked` says.
+pub(in crate::kinds) fn orphaned(
+    survey: &Survey<'_>,
+    live: &Inventory,
+    asked: impl FnOnce() -> BTreeSet<Uuid>,
+    delete: impl Fn(&Live) -> String,
+) -> Vec<Finding> {
     let Survey { stacks, snapshot, .. } = *survey;
     let (known, gone) = (known(snapshot), principals::gone(snapshot));
     // The directory was not asked, or knows all: what is declared is not gone through once more.
     if known.is_none() && gone.is_empty() {
         return Vec::new();
     }
-    let asked = doubtful(survey);
+    let asked = asked();
     let names = principals::known_names(stacks, snapshot);
     let called = Called { roles: snapshot.roles(), names: &names };
     let declared: BTreeMap<&Key, Span> =
         survey.desired().iter().map(|desired| (&desired.key, desired.span)).collect();
     let mut findings = Vec::new();
-    for live in survey.inventory(&RoleAssignments).all() {
+    for live in live.all() {
         let unknown =
             |id: &Uuid| asked.contains(id) && known.as_ref().is_some_and(|known| !known.contains(id));
         let is_gone = principal(live).is_some_and(|id| gone.contains(&id) || unknown(&id));
         if !is_gone || !can_be_asked_about(live) {
             continue;
         }
-        let title = RoleAssignments.title(&live.body, &called);
+        let title = live.kind.title(&live.body, &called);
         let message = format!("{title} is orphaned: its principal no longer exists");
         let note = Finding::note(Code::OrphanedAssignment, message);
         findings.push(match declared.get(&live.key) {
             Some(span) => note.at(*span).hint("remove the line; object ids are never reused"),
-            None => note.hint(format!("delete it: az role assignment delete --ids {}", live.id)),
+            None => note.hint(format!("delete it: {}", delete(live))),
         });
     }
     findings

@@ -13,7 +13,7 @@ use crate::rbac::Catalogue;
 use crate::rbac::condition::Condition;
 
 /// The role, principal and scope of a planned assignment; for an existing one only its name and scope.
-pub(super) fn told(id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
+pub(super) fn title(id: &ResourceId, change: &PlannedChange, roles: &Catalogue) -> String {
     let patch = change.patch();
     let scope = scope_name(&id.scope());
     let Some(definition) = patch.get("roleDefinitionId").and_then(Value::as_str) else {

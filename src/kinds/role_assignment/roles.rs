@@ -11,11 +11,11 @@ use super::{API, DeclaredGrant, grants};
 use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding, Open};
 use crate::id::{ResourceId, trailing_guid};
-use crate::kinds::Inventory;
+use crate::kinds::{Inventory, account};
 use crate::rbac::{self, Catalogue, Named, Role};
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::Spec;
+use crate::spec::model::{Account, Spec};
 use crate::text::names::{nearest, very_like};
 use crate::text::source::Span;
 
@@ -137,7 +137,7 @@ fn named(name: &str, bodies: &[Body], holder: &ResourceId, span: Span) -> Result
     // Azure lists over a thousand roles, and a spec may name one many times: only those that count are parsed.
     match Catalogue::of(bodies.iter().filter(is_called)).by_name(name) {
         Named::One(id) => Ok(id),
-        Named::Nobody => {
+        Named::Unknown => {
             let hint = match nearest(name, Catalogue::of(bodies.iter()).names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "list them: az role definition list --query [].roleName; a custom role can be assigned only below its assignable scopes".to_owned(),
@@ -208,12 +208,43 @@ pub(super) fn remarks(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Finding> {
     findings
 }
 
+/// The kind of the account on which a role is given, as a spec of the run declares it.
+fn kind_of<'s>(loaded: &'s Loaded, grant: &DeclaredGrant<'s>, id: &ResourceId) -> Option<&'s str> {
+    let spec = &loaded.spec;
+    let is_it =
+        |each: &&Account| each.name.eq_ignore_ascii_case(id.name()) && account::id_of(spec, each) == *id;
+    let declared = grant.account().or_else(|| spec.accounts.iter().find(is_it))?;
+    let made = if declared.existing {
+        loaded.neighbours.owned.get(id)?.kind.as_deref()
+    } else {
+        declared.kind.as_deref()
+    };
+    Some(made.unwrap_or(account::DEFAULT_KIND))
+}
+
 fn without_inference(loaded: &Loaded, grant: &DeclaredGrant<'_>, role: &Role) -> Option<Finding> {
-    let on_account = grant.scope.segment_after("accounts").is_some();
+    let kind = kind_of(loaded, grant, &grant.scope.up_to("accounts")?);
+    let lets_in = match kind {
+        Some(kind) if kind.eq_ignore_ascii_case("OpenAI") => role.gives_inference(),
+        // Such an account may serve speech, language and vision beside models.
+        Some(kind) if rbac::serves_models(kind) => role.serves_anything(),
+        Some(kind) => role.serves(Some(kind)),
+        None => role.serves_anything(),
+    };
+    if lets_in {
+        return None;
+    }
     let span = loaded.document.value_span(&format!("{}/role", grant.pointer()));
-    (on_account && !role.gives_inference()).then(|| {
-        Finding::note(Code::RoleWithoutInference, format!("`{}` does not let anyone call models", role.name))
-            .at(span)
-            .hint("`Cognitive Services User` and `Cognitive Services OpenAI User` do")
-    })
+    let (what, roles) = match rbac::service(kind) {
+        None => ("models".to_owned(), vec!["Cognitive Services User", "Cognitive Services OpenAI User"]),
+        Some(service) => {
+            let what = format!("an account of kind `{}`", kind.unwrap_or_default());
+            (what, service.roles().collect())
+        }
+    };
+    let message = format!("`{}` does not let anyone call {what}", role.name);
+    let roles: Vec<String> = roles.into_iter().map(|role| format!("`{role}`")).collect();
+    let do_so = if roles.len() == 1 { "does" } else { "do" };
+    let note = Finding::note(Code::RoleWithoutInference, message).at(span);
+    Some(note.hint(format!("{} {do_so}", roles.join(" and "))))
 }

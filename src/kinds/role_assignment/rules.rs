@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{DESCRIPTION_LIMIT, DeclaredGrant, accepted, conditions, grants, key, marked, roles, scope_of};
+use super::{
+    DESCRIPTION_LIMIT, DeclaredGrant, accepted, assignments, conditions, grants, key, marked, roles, scope_of,
+};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
+use crate::kinds::late::own::{self, Misnamed, OwnResource};
 use crate::principals::{Form, IDENTITY_TYPE, is_object_id};
 use crate::rbac;
 use crate::spec::Loaded;
-use crate::spec::model::{Identity, IdentityType, Principal, RoleAssignment, Spec};
+use crate::spec::model::{Principal, RoleAssignment};
 use crate::text::names::{listed, nearest};
 use crate::text::source::Span;
 
@@ -22,9 +25,9 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
             findings.push(scope_problem(loaded, index, assignment.scope.as_str()));
         }
     }
-    for texts in texts_of(spec) {
-        texts.check(loaded, findings);
-        findings.extend(conditions::check(loaded, &texts.pointer));
+    for (pointer, assignment) in assignments(spec) {
+        texts(loaded, &pointer, assignment, findings);
+        findings.extend(conditions::check(loaded, &pointer));
     }
     let mut seen: BTreeMap<Key, Span> = BTreeMap::new();
     for grant in grants(spec) {
@@ -78,57 +81,23 @@ fn scope_problem(loaded: &Loaded, index: usize, scope: &str) -> Finding {
 }
 
 /// The texts of a declared assignment, which are checked even if its scope is invalid.
-struct Texts<'a> {
-    pointer: String,
-    description: Option<&'a str>,
-    conditional: bool,
-    version: Option<&'a str>,
-}
-
-/// The texts of each declared assignment: those of accounts and projects first, then the file's.
-fn texts_of(spec: &Spec) -> impl Iterator<Item = Texts<'_>> {
-    fn of(holder: String, list: &[RoleAssignment]) -> impl Iterator<Item = Texts<'_>> {
-        list.iter().enumerate().map(move |(index, assignment)| Texts {
-            pointer: format!("{holder}/roleAssignments/{index}"),
-            description: assignment.description.as_deref(),
-            conditional: assignment.condition.is_some(),
-            version: assignment.condition_version.as_deref(),
-        })
+fn texts(loaded: &Loaded, pointer: &str, assignment: &RoleAssignment, findings: &mut Vec<Finding>) {
+    let span = |name: &str| loaded.document.value_span(&format!("{pointer}/{name}"));
+    if let Some(text) = &assignment.description {
+        description(loaded, text, span("description"), findings);
     }
-    let nested = spec.accounts.iter().enumerate().flat_map(|(at, account)| {
-        let projects = account.projects.iter().flatten().enumerate().flat_map(move |(nested, project)| {
-            of(format!("/accounts/{at}/projects/{nested}"), &project.role_assignments)
-        });
-        of(format!("/accounts/{at}"), &account.role_assignments).chain(projects)
-    });
-    let scoped = spec.role_assignments.iter().enumerate().map(|(index, assignment)| Texts {
-        pointer: format!("/roleAssignments/{index}"),
-        description: assignment.description.as_deref(),
-        conditional: assignment.condition.is_some(),
-        version: assignment.condition_version.as_deref(),
-    });
-    nested.chain(scoped)
-}
-
-impl Texts<'_> {
-    fn check(&self, loaded: &Loaded, findings: &mut Vec<Finding>) {
-        let span = |name: &str| loaded.document.value_span(&format!("{}/{name}", self.pointer));
-        if let Some(text) = self.description {
-            description(loaded, text, span("description"), findings);
-        }
-        let error =
-            |message: String| Finding::error(Code::ConditionVersion, message).at(span("conditionVersion"));
-        match self.version {
-            Some("2.0") if !self.conditional => findings.push(
-                error("conditionVersion is set without a condition".to_owned())
-                    .hint("add `condition`, or remove the line"),
-            ),
-            None | Some("2.0") => {}
-            Some(version) => findings.push(
-                error(format!("Azure does not accept condition version `{version}`"))
-                    .hint("write \"2.0\", or remove the line"),
-            ),
-        }
+    let error =
+        |message: String| Finding::error(Code::ConditionVersion, message).at(span("conditionVersion"));
+    match assignment.condition_version.as_deref() {
+        Some("2.0") if assignment.condition.is_none() => findings.push(
+            error("conditionVersion is set without a condition".to_owned())
+                .hint("add `condition`, or remove the line"),
+        ),
+        None | Some("2.0") => {}
+        Some(version) => findings.push(
+            error(format!("Azure does not accept condition version `{version}`"))
+                .hint("write \"2.0\", or remove the line"),
+        ),
     }
 }
 
@@ -246,8 +215,20 @@ fn name_problem(loaded: &Loaded, at: &str, principal: &Principal) -> Option<Find
             resource_problem(loaded, at, id, Some("Microsoft.CognitiveServices/accounts/projects"))
         }
         Principal { resource_identity: Some(id), .. } => resource_problem(loaded, at, id, None),
-        Principal { account_identity: Some(name), .. } => account_problem(loaded, at, name),
-        Principal { project_identity: Some(path), .. } => project_problem(loaded, at, path),
+        Principal { account_identity: Some(name), .. } => {
+            own_problem(span, own::account_named(&loaded.spec, name), (name, None))
+        }
+        Principal { project_identity: Some(path), .. } => match path.split_once('/') {
+            Some((account, name)) => {
+                let found = own::project_named(&loaded.spec, account, name);
+                own_problem(span, found, (account, Some(name)))
+            }
+            None => error(
+                Code::InvalidValue,
+                format!("`{path}` is not a project"),
+                "write ACCOUNT/PROJECT, of this file, or the project's resource id",
+            ),
+        },
         Principal { me: Some(false), .. } => error(
             Code::InvalidValue,
             "`me: false` does not name a principal".to_owned(),
@@ -276,72 +257,26 @@ fn resource_problem(loaded: &Loaded, at: &str, id: &str, wanted: Option<&str>) -
     }
 }
 
-/// Why a project's own identity cannot be a principal, if so.
-fn project_problem(loaded: &Loaded, at: &str, path: &str) -> Option<Finding> {
-    let error = |message: String, hint: String| {
-        let span = loaded.document.value_span(at);
-        Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
-    };
-    let Some((account, name)) = path.split_once('/') else {
-        let hint = "write ACCOUNT/PROJECT, of this file, or the project's resource id".to_owned();
-        return error(format!("`{path}` is not a project"), hint);
-    };
-    let mut named = loaded.spec.accounts.iter().filter(|each| each.name.eq_ignore_ascii_case(account));
-    let (Some(found), None) = (named.next(), named.next()) else {
-        return account_problem(loaded, at, account).or_else(|| {
-            let hint = "write the identity's object id: `{id: …, type: ServicePrincipal}`".to_owned();
-            error(format!("this file declares several accounts `{account}`"), hint)
-        });
-    };
-    let projects = || found.projects.iter().flatten();
-    let Some(project) = projects().find(|each| each.name.eq_ignore_ascii_case(name)) else {
-        let hint = match nearest(name, projects().map(|each| each.name.as_str())) {
-            Some(near) => format!("did you mean `{account}/{near}`?"),
-            None => "name a project of this file, or write its resource id".to_owned(),
-        };
-        return error(format!("account `{account}` declares no project `{name}`"), hint);
-    };
-    has_no_identity(project.identity.as_ref()).then(|| {
-        let message = format!("project `{path}` is declared without an identity of its own");
-        let hint = "declare `identity: SystemAssigned` for it";
-        Finding::error(Code::InvalidValue, message).at(loaded.document.value_span(at)).hint(hint)
-    })
-}
-
-/// Why an account's own identity cannot be a principal, if so.
-fn account_problem(loaded: &Loaded, at: &str, name: &str) -> Option<Finding> {
-    let span = loaded.document.value_span(at);
-    let accounts = &loaded.spec.accounts;
-    let mut named = accounts.iter().filter(|account| account.name.eq_ignore_ascii_case(name));
-    match (named.next(), named.next()) {
-        (None, _) => {
-            let names = accounts.iter().map(|account| account.name.as_str());
-            let hint = match nearest(name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "name an account of this file".to_owned(),
+/// Why the own identity of an account or a project of this file cannot be a principal, if so.
+fn own_problem(
+    span: Span,
+    found: Result<OwnResource<'_>, Misnamed<'_>>,
+    (account, project): (&str, Option<&str>),
+) -> Option<Finding> {
+    let (message, hint) = match found {
+        Ok(own) => (own.without_identity()?, "declare `identity: SystemAssigned` for it".to_owned()),
+        Err(wrong) => {
+            let hint = match wrong {
+                Misnamed::Account(Some(near)) => format!("did you mean `{near}`?"),
+                Misnamed::Account(None) => "name an account of this file".to_owned(),
+                Misnamed::Several => {
+                    "write the identity's object id: `{id: …, type: ServicePrincipal}`".to_owned()
+                }
+                Misnamed::Project(Some(near)) => format!("did you mean `{account}/{near}`?"),
+                Misnamed::Project(None) => "name a project of this file, or write its resource id".to_owned(),
             };
-            let message = format!("this file declares no account `{name}`");
-            Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
+            (wrong.message(account, project), hint)
         }
-        (Some(_), Some(_)) => {
-            let message = format!("this file declares several accounts `{name}`");
-            let hint = "write the identity's object id: `{id: …, type: ServicePrincipal}`";
-            Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
-        }
-        (Some(account), None) if has_no_identity(account.identity.as_ref()) => {
-            let message = format!("account `{name}` is declared without an identity of its own");
-            let hint = "declare `identity: SystemAssigned` for it";
-            Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
-        }
-        (Some(_), None) => None,
-    }
-}
-
-/// Whether a spec says that there is no system-assigned identity.
-pub(super) fn has_no_identity(identity: Option<&Identity>) -> bool {
-    match identity {
-        Some(Identity::Type(kind)) => *kind == IdentityType::None,
-        Some(Identity::Each(parts)) => parts.system_assigned == Some(false),
-        None => false,
-    }
+    };
+    Some(Finding::error(Code::InvalidValue, message).at(span).hint(hint))
 }

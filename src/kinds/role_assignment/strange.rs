@@ -23,8 +23,8 @@ pub(super) fn near<'a>(
     let texts = [AssignmentBody::of(body).scope(), body["id"].as_str().map(at)];
     // Contradictory or missing texts place it nowhere.
     let stands = |scope: &ResourceId| {
-        let told = texts.into_iter().flatten().map(|text| scope.beside(text));
-        told.max().unwrap_or(Beside::Unclear)
+        let places = texts.into_iter().flatten().map(|text| scope.beside(text));
+        places.max().unwrap_or(Beside::Unclear)
     };
     let holds = |scope: &ResourceId| scope.up_to("accounts").is_some() || (groups.contains(scope) && power());
     let scopes: BTreeSet<&ResourceId> = watched.chain(groups).collect();

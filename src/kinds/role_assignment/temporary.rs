@@ -155,7 +155,7 @@ pub(super) fn remarks(survey: &Survey<'_>) -> Vec<Finding> {
     let called = Called { roles: snapshot.roles(), names: &names };
     let terms = snapshot.terms();
     let counts = |live: &Live| !lasts(live) || terms.ending(&live.id).is_some();
-    let mut told: BTreeSet<&ResourceId> = BTreeSet::new();
+    let mut seen: BTreeSet<&ResourceId> = BTreeSet::new();
     for (live, desired) in meant(survey, counts) {
         let title = || RoleAssignments.title(&live.body, &called);
         let ending = terms.ending(&live.id);
@@ -173,7 +173,7 @@ pub(super) fn remarks(survey: &Survey<'_>) -> Vec<Finding> {
             continue;
         }
         let stands_in = passing(live, snapshot).is_none() || live.id == desired.id;
-        if let Some(term) = ending.filter(|_| stands_in && told.insert(&live.id)) {
+        if let Some(term) = ending.filter(|_| stands_in && seen.insert(&live.id)) {
             findings.push(until(term, &title(), live, snapshot).at(desired.span));
         }
     }

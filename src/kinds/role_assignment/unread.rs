@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{TYPE, identity, list};
 use crate::body::AssignmentBody;
 use crate::id::{ResourceId, comparable};
-use crate::kinds::{placed, unplaced};
-use crate::snapshot::{Answer, Snapshot};
+use crate::kinds::{contradicts, perhaps_in, placed, unplaced};
+use crate::snapshot::{Answer, Body, Refusal, Snapshot};
 
 /// Role assignments that are not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,4 +50,23 @@ pub(crate) fn unread(snapshot: &Snapshot) -> Vec<UnreadAssignments> {
 
 fn principal(body: &Value) -> Option<String> {
     AssignmentBody::of(body).principal_id().map(comparable)
+}
+
+/// Why the one list of a subscription shows less of what reaches accounts than there is, for each of them.
+#[must_use]
+pub(crate) fn gaps_in<'a>(
+    subscription: &ResourceId,
+    accounts: impl Iterator<Item = &'a ResourceId>,
+    snapshot: &Snapshot,
+) -> Vec<Vec<Refusal>> {
+    let query = list(subscription);
+    let refused = snapshot.get(&query).and_then(Answer::refusal);
+    let is_read =
+        |body: &Value| placed(body).is_some_and(|id| !contradicts(&id, body)) && identity(body).is_some();
+    let strange: Vec<&Body> = snapshot.items(&query).filter(|body| !is_read(body)).collect();
+    let around = |account: &ResourceId| {
+        let near = strange.iter().filter(|body| perhaps_in(body, [account]).next().is_some());
+        refused.cloned().into_iter().chain(near.map(|body| unplaced(&query, body))).collect()
+    };
+    accounts.map(around).collect()
 }

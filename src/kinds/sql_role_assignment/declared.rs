@@ -87,7 +87,7 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 adopt: false,
                 open,
                 holes,
-                unproven: None,
+                unproven: role_assignment::unproven_id(loaded, &form),
                 resend: false,
             });
         }

@@ -7,6 +7,7 @@
 mod databases;
 mod declared;
 mod exported;
+mod holders;
 mod roles;
 mod rules;
 
@@ -16,12 +17,15 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 pub(crate) use exported::sql_roles;
+pub(super) use holders::doubtful;
 
-use super::undeclared::{UndeclaredVerdict, Weight};
+use super::role_assignment::Gone;
+use super::undeclared::UndeclaredVerdict;
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Inventory, Kind, Live, Mutability,
     Reading, Section, Survey, Wording, Writing, children, merge,
 };
+use crate::body::AssignmentBody;
 use crate::document::{Action, PlannedChange};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId, arm_guid, comparable, hyphenated_guid, trailing_guid};
@@ -77,8 +81,12 @@ impl Described for SqlRoleAssignments {
 }
 
 impl Kind for SqlRoleAssignments {
-    fn takes_principal(&self) -> bool {
+    fn is_grant(&self) -> bool {
         true
+    }
+
+    fn applies_to(&self, id: &ResourceId) -> ResourceId {
+        id.parent().unwrap_or_else(|| id.clone())
     }
 
     fn named_by(
@@ -201,12 +209,30 @@ impl Declaring for SqlRoleAssignments {
     fn obstacles(&self, desired: &Desired, _loaded: &Loaded, snapshot: &Snapshot) -> Vec<Finding> {
         let Some(database) = desired.id.parent() else { return Vec::new() };
         let Some(Answer::Absent { .. }) = snapshot.get(&children::list(self, &database)) else {
-            return roles::missing(desired, &database, snapshot).into_iter().collect();
+            let role = roles::missing(desired, &database, snapshot);
+            return role.into_iter().chain(desired.disproof(snapshot)).collect();
         };
         let message = format!("Cosmos DB account `{}` does not exist", database.name());
         let hint = "correct the id: az cosmosdb list --query [].id; keyless does not create such accounts";
         vec![Finding::error(Code::AccountMissing, message).at(desired.span).hint(hint)]
     }
+}
+
+/// A place in an account, for comparison.
+type SqlPlace = (ResourceId, String);
+
+/// The places at which a declared list is complete.
+fn lists(stacks: &[Loaded], snapshot: &Snapshot) -> BTreeMap<SqlPlace, Span> {
+    let mut lists = BTreeMap::new();
+    for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
+        let span = loaded.document.key_span(&format!("/{LIST}"));
+        for (index, each, database) in declared(&loaded.spec) {
+            let scope = declared::scope(loaded, snapshot, index, each, &database);
+            let scope = comparable_scope(&database, &scope);
+            lists.entry((database, scope)).or_insert(span);
+        }
+    }
+    lists
 }
 
 /// The accounts that these specs name.
@@ -223,7 +249,13 @@ impl Reading for SqlRoleAssignments {
     }
 
     fn follow_ups(&self, survey: &Survey<'_>) -> Vec<Query> {
-        roles::queries(survey.stacks, survey.inventory(self), survey.snapshot)
+        let mut queries = roles::queries(survey.stacks, survey.inventory(self), survey.snapshot);
+        queries.extend(holders::queries(survey));
+        queries
+    }
+
+    fn remarks(&self, survey: &Survey<'_>) -> Vec<Finding> {
+        holders::remarks(survey)
     }
 
     fn declares_list_in(&self, scope: &ResourceId, stacks: &[Loaded]) -> bool {
@@ -281,27 +313,9 @@ impl Comparing for SqlRoleAssignments {
         snapshot: &Snapshot,
         _roles: &Catalogue,
     ) -> Vec<UndeclaredVerdict> {
-        let mut lists: BTreeMap<(ResourceId, String), Span> = BTreeMap::new();
-        for loaded in stacks.iter().filter(|loaded| loaded.spec.unmanaged == Unmanaged::Fail) {
-            let span = loaded.document.key_span(&format!("/{LIST}"));
-            for (index, each, database) in declared(&loaded.spec) {
-                let scope = declared::scope(loaded, snapshot, index, each, &database);
-                let scope = comparable_scope(&database, &scope);
-                lists.entry((database, scope)).or_insert(span);
-            }
-        }
-        let verdict = |live: &&Live| {
-            let at = identity(&live.id, &live.body);
-            let at = at.map(|(database, scope, ..)| {
-                let scope = comparable_scope(&database, &scope);
-                (database, scope)
-            });
-            match at.and_then(|at| lists.get(&at)) {
-                Some(span) => UndeclaredVerdict { weight: Weight::Drift(*span), note: None },
-                None => UndeclaredVerdict::listed(None),
-            }
-        };
-        live.iter().map(verdict).collect()
+        let lists = lists(stacks, snapshot);
+        let gone = Gone::of(stacks, snapshot);
+        live.iter().map(|live| holders::verdict(live, &lists, &gone)).collect()
     }
 
     fn to_spec(&self, body: &Value) -> Value {
@@ -364,6 +378,14 @@ impl Writing for SqlRoleAssignments {
 }
 
 impl Wording for SqlRoleAssignments {
+    fn mark_place(&self, _stack: &str) -> Option<String> {
+        None
+    }
+
+    fn role(&self, body: &Value, _roles: &Catalogue) -> Option<String> {
+        AssignmentBody::of(body).role().map(role_name)
+    }
+
     fn title(&self, body: &Value, called: &Called<'_>) -> String {
         let id = body["id"].as_str().and_then(|id| ResourceId::parse(id).ok());
         let Some((database, scope, principal, role)) = id.as_ref().and_then(|id| identity(id, body)) else {
@@ -375,7 +397,7 @@ impl Wording for SqlRoleAssignments {
         format!("{} {} -> {who} on {on}", self.noun(), role_name(role))
     }
 
-    fn told(&self, id: &ResourceId, change: &PlannedChange, _roles: &Catalogue) -> String {
+    fn planned_title(&self, id: &ResourceId, change: &PlannedChange, _roles: &Catalogue) -> String {
         let patch = change.patch();
         let text = |name: &str| patch.get(name).and_then(Value::as_str);
         let database = id.parent().unwrap_or_else(ResourceId::root);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{BUILT_IN, DATABASES, LIST, key, role_of};
+use super::databases::database_of;
+use super::{BUILT_IN, LIST, key, role_of};
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::role_assignment::principal_problem;
@@ -19,9 +20,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Vec<Finding>) {
         let pointer = format!("/{LIST}/{index}");
         let at = |field: &str| loaded.document.value_span(&format!("{pointer}/{field}"));
         let database = ResourceId::declared(&entry.database_account).ok();
-        let is_database =
-            |id: &ResourceId| id.resource_type().is_some_and(|found| found.eq_ignore_ascii_case(DATABASES));
-        if !database.as_ref().is_some_and(is_database) {
+        if database.as_ref().is_none_or(|id| database_of(id).as_ref() != Some(id)) {
             let message = format!("`{}` is not the id of a Cosmos DB account", entry.database_account);
             let hint = "az cosmosdb list --query [].id";
             findings.push(Finding::error(Code::InvalidId, message).at(at("databaseAccount")).hint(hint));

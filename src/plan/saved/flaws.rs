@@ -66,12 +66,10 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
 
 /// The target's type must be that of its kind, directly in its group.
 fn of_target(kind: &dyn Kind, id: &ResourceId) -> Option<String> {
-    let fits = if kind.is_grant() {
-        hyphenated_guid(id.name()).is_some()
-    } else {
-        id.group().is_some_and(|group| group == id.scope())
-    };
-    (!kinds::is_of(kind, id) || !fits).then(|| format!("the id is not one of kind `{}`", kind.name()))
+    let is_named = !kind.is_grant() || hyphenated_guid(id.name()).is_some();
+    let is_placed = kind.granting().is_some() || id.group().is_some_and(|group| group == id.scope());
+    (!kinds::is_of(kind, id) || !is_named || !is_placed)
+        .then(|| format!("the id is not one of kind `{}`", kind.name()))
 }
 
 /// Each action must have what it needs and nothing that belongs to another action.

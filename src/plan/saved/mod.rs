@@ -17,7 +17,8 @@ pub use hearsay::{Hearsay, leave_out_idle};
 
 use crate::diff::{field, field_changes};
 use crate::document::{
-    Action, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary, dotted_path,
+    Action, FieldEntry, FindingEntry, Mark, PLAN_VERSION, Plan, PlannedChange, StepAction, Summary,
+    dotted_path,
 };
 use crate::finding::{Code, Severity, bounded};
 use crate::id::ResourceId;
@@ -85,6 +86,8 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         let id = plan.changes[index].id.clone();
         return Err(SavedError::Flaw { place: index + 1, id, flaw });
     }
+    // A file may claim more than it shows.
+    plan.known = plan.known.max(plan.judged());
     plan.steps = steps::steps(&plan.changes);
     if steps::are_circular(&plan.steps) {
         return Err(SavedError::Circle);
@@ -100,7 +103,7 @@ pub fn parse(text: &str) -> Result<Plan, SavedError> {
         }
         change.unverified = true;
     }
-    apart::tell(&mut plan.changes);
+    apart::distinguish(&mut plan.changes);
     Ok(plan)
 }
 
@@ -146,8 +149,8 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
 /// Deletes of the plan that a new plan would not make, with the reason.
 #[must_use]
 pub fn spared(plan: &Plan, why: &[(usize, String)]) -> Vec<FindingEntry> {
-    let told = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
-    told.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
+    let stale = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));
+    stale.map(|(change, why)| finding(Code::GuardStale, change, why)).collect()
 }
 
 /// Completes a plan from unchanged live state: earlier field values and titles are read from there. Resources with a mark of a stack other
@@ -198,7 +201,7 @@ pub fn confront(plan: &mut Plan, now: &World) -> Vec<FindingEntry> {
         };
         findings.push(finding(Code::ForeignMark, change, &why));
     }
-    apart::tell(&mut plan.changes);
+    apart::distinguish(&mut plan.changes);
     findings
 }
 
@@ -218,7 +221,11 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
             Some(now) => format!("the specs and Azure now require something else{}", unlike(change, now)),
             None => "the specs and Azure no longer require that".to_owned(),
         };
-        findings.push(finding(Code::GuardStale, change, &why));
+        let mut stale = finding(Code::GuardStale, change, &why);
+        if !new.contains_key(id) && is_rotation(change) {
+            stale.hint = Some("the plan was made with `--rotate`: pass the same `--rotate` here".to_owned());
+        }
+        findings.push(stale);
     }
     for (id, index) in &new {
         if !old.contains_key(id) {
@@ -230,6 +237,17 @@ pub fn differing(saved: &Plan, fresh: &Plan) -> Vec<FindingEntry> {
         }
     }
     findings
+}
+
+/// Whether a change writes only what Azure never shows, which nothing but `--rotate` asks for.
+fn is_rotation(change: &PlannedChange) -> bool {
+    let Some(kind) = kinds::by_name(&change.kind).filter(|_| change.action == Action::Update) else {
+        return false;
+    };
+    let is_unshown = |entry: &FieldEntry| {
+        field(kind, &entry.path).is_some_and(|field| field.compare.hides(&serde_json::Value::Null))
+    };
+    !change.fields.is_empty() && change.fields.iter().all(is_unshown)
 }
 
 /// Whether two changes write the same.

@@ -13,7 +13,7 @@ use crate::plan::held::serves;
 /// What a spec declares, as far as the file shows.
 struct DeclaredInFile<'a> {
     change: &'a PlannedChange,
-    grant: bool,
+    kind: &'static dyn Kind,
     /// What it is on or in; the file does not say that for an assignment whose principal or role is not resolved.
     on: Option<ResourceId>,
 }
@@ -34,7 +34,8 @@ pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
     let all = declared(changes);
     let missing: Vec<&DeclaredInFile<'_>> =
         all.iter().filter(|each| matches!(each.change.action, Action::Refused | Action::Unknown)).collect();
-    let grants: Vec<&DeclaredInFile<'_>> = missing.iter().filter(|each| each.grant).copied().collect();
+    let grants: Vec<&DeclaredInFile<'_>> =
+        missing.iter().filter(|each| each.kind.is_grant()).copied().collect();
     let holders: BTreeSet<&ResourceId> =
         deletes.iter().filter(|(_, _, kind, _)| !kind.is_grant()).map(|(.., id)| id).collect();
     let mut users: BTreeMap<&ResourceId, &PlannedChange> = BTreeMap::new();
@@ -43,9 +44,11 @@ pub(super) fn find(changes: &[PlannedChange]) -> Option<(usize, String)> {
         users.extend(around.filter_map(|id| Some((*holders.get(&id)?, each.change))));
     }
     deletes.iter().find_map(|(index, change, kind, id)| {
-        let near =
-            |each: &&&DeclaredInFile<'_>| each.on.as_ref().is_none_or(|on| on.may_overlap(&id.scope()));
-        let grant = grants.iter().find(near).filter(|_| kind.is_grant());
+        let place = kind.applies_to(id);
+        let may_replace = |each: &&&DeclaredInFile<'_>| {
+            each.kind.name() == kind.name() && each.on.as_ref().is_none_or(|on| on.may_overlap(&place))
+        };
+        let grant = grants.iter().find(may_replace);
         let other =
             || missing.iter().find(|each| each.change.stack == change.stack).filter(|_| serves(*kind));
         let user = users.get(id);
@@ -71,10 +74,9 @@ fn declared(changes: &[PlannedChange]) -> Vec<DeclaredInFile<'_>> {
         change.stack.is_some() && change.action != Action::Delete && change.address != change.id
     };
     let declared = changes.iter().filter(is_declared).filter_map(|change| {
-        let grant = kinds::by_name(&change.kind)?.is_grant();
-        let id = ResourceId::parse(&change.id).ok();
-        let on = id.and_then(|id| if grant { Some(id.scope()) } else { id.parent() });
-        Some(DeclaredInFile { change, grant, on })
+        let kind = kinds::by_name(&change.kind)?;
+        let on = ResourceId::parse(&change.id).ok().and_then(|id| kind.stands_on(&id));
+        Some(DeclaredInFile { change, kind, on })
     });
     declared.collect()
 }

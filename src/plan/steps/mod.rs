@@ -206,8 +206,10 @@ fn is_before(other: &DraftStep, late: &DraftStep) -> bool {
     // Among revoked assignments, only those on or in the deleted resource are deleted before it.
     let before =
         if other.step.last { other.grant && !late.grant && late.target.contains(&other.scope) } else { true };
+    // A role of Cosmos DB replaces no role of Azure, and the other way round.
+    let gives = other.grant && (!late.grant || other.step.kind == late.step.kind);
     let stands_on_it = late.step.last && other.rank > late.rank && other.step.lane == late.step.lane;
-    stands_on_it || (before && overlapping && (other.grant || other.target == late.target))
+    stands_on_it || (before && overlapping && (gives || other.target == late.target))
 }
 
 /// Whether a step comes before one that needs a role for an identity: other writes of the same resource, and a role assignment that may be
@@ -226,7 +228,7 @@ fn entrusted(draft: &mut DraftStep, changes: &[PlannedChange]) -> Option<DraftSt
     let trust = kinds::by_name(&draft.step.kind)?.trust(&draft.step.patch)?;
     let given = |change: &PlannedChange| {
         change.action == Action::Create
-            && kinds::by_name(&change.kind).is_some_and(Kind::is_grant)
+            && kinds::by_name(&change.kind).is_some_and(|kind| kind.granting().is_some())
             && ResourceId::parse(&change.id).is_ok_and(|id| trust.is_given_at(&id.scope()))
     };
     if !trust.own && !changes.iter().any(given) {
@@ -263,7 +265,7 @@ pub(super) fn are_circular(steps: &[Step]) -> bool {
 /// The ids that a change waits for if this plan creates them: its parent or scope, and what its fields refer to.
 pub(super) fn stands_on(kind: &dyn Kind, id: &ResourceId, change: &PlannedChange) -> Vec<ResourceId> {
     let mut ids = kind.names(id, &change.patch());
-    let mut above = if kind.is_grant() { Some(id.scope()) } else { id.parent() };
+    let mut above = kind.stands_on(id);
     while let Some(id) = above {
         above = id.parent();
         ids.push(id);
@@ -367,7 +369,7 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<DraftStep> {
         yields: false,
         source: change.source.clone(),
     };
-    let scope = if kind.is_grant() { target.scope() } else { target.clone() };
+    let scope = kind.applies_to(&target);
     let rank = KINDS.iter().position(|each| each.name() == kind.name()).unwrap_or_default();
     let (grant, callable) = (kind.is_grant(), kind.is_callable());
     Some(DraftStep {
@@ -386,6 +388,6 @@ fn undivided((index, change): (usize, &PlannedChange)) -> Option<DraftStep> {
 
 /// The provider allows one write at a time per account and its children; role assignments belong to another provider.
 fn lane(kind: &dyn Kind, target: &ResourceId) -> String {
-    let whole = if kind.is_grant() { target.clone() } else { target.tracked() };
+    let whole = if kind.granting().is_some() { target.clone() } else { target.tracked() };
     whole.as_str().to_ascii_lowercase()
 }

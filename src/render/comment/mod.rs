@@ -14,14 +14,20 @@ use super::markdown::{self, LONGEST};
 use super::summary::Side;
 use crate::document::access::Holder;
 use crate::document::report::Report;
-use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange};
-use crate::finding::Severity;
+use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange, dotted_path};
+use crate::finding::{Code, Severity};
+use crate::kinds;
+use crate::principals::called;
 
 /// What stands in the place of a target or name that replaces another.
 const ANOTHER: &str = "(another target)";
 const ANOTHER_USER: &str = "(another name)";
+/// What an element of the live value is that the spec does not have.
+const ONLY_LIVE: &str = "only live";
 /// The last line.
 const NOTE: &str = "\nIds are shortened; addresses, sign-in names and targets are left out. `--disclose` shows them, and the JSON report has them.\n";
+/// The line after it, where a flag would lift nothing as it stands.
+const FLAGS: &str = "\nA flag `--allow` is shortened here too and lifts nothing as it stands: the log of the run and the JSON report have it in full.\n";
 /// What describes a connection.
 const METADATA: &str = "metadata";
 
@@ -80,7 +86,7 @@ pub fn validation(command: &str, findings: &[FindingEntry]) -> String {
 
 /// A text that is short enough once it says what it withholds: words in the place of short addresses make it longer.
 fn fitted(withheld: &Withheld, text: impl Fn(usize) -> String) -> String {
-    let limit = LONGEST - NOTE.len();
+    let limit = LONGEST - NOTE.len() - FLAGS.len();
     let mut most = limit;
     for _ in 0..4 {
         let veiled = over(withheld, &text(most));
@@ -95,7 +101,9 @@ fn fitted(withheld: &Withheld, text: impl Fn(usize) -> String) -> String {
 }
 
 fn over(withheld: &Withheld, text: &str) -> String {
-    withheld.markdown(text) + NOTE
+    let veiled = withheld.markdown(text);
+    let lifts_nothing = text.lines().any(|line| line.contains("--allow ") && !veiled.contains(line));
+    veiled + NOTE + if lifts_nothing { FLAGS } else { "" }
 }
 
 /// The plan with words in the place of values that would be gone: how many ranges there are, and whether a target is another one.
@@ -105,7 +113,7 @@ fn counted(plan: &Plan, side: Side) -> Plan {
         let (old, new) = match side {
             Side::Plan => (None, OtherSide { value: before, only: "of them new" }),
             Side::Drift => (
-                Some(OtherSide { value: after, only: "only live" }),
+                Some(OtherSide { value: after, only: ONLY_LIVE }),
                 OtherSide { value: before, only: "only in the spec" },
             ),
         };
@@ -209,6 +217,8 @@ fn shown(sort: Sensitivity, value: &Value, beside: Option<OtherSide<'_>>) -> Val
         (Sensitivity::Hosts, Value::Array(hosts)) => count(hosts, beside, ["host", "hosts"]),
         (sort, Value::String(text)) => match sort.words(text) {
             Some([same, another]) => {
+                // Of two columns the second one has the other.
+                let beside = beside.filter(|beside| beside.only != ONLY_LIVE);
                 let is_other =
                     beside.and_then(|beside| beside.value.as_str()).is_some_and(|other| other != text);
                 Value::String(if is_other { another } else { same }.to_owned())
@@ -238,7 +248,8 @@ fn count(items: &[Value], beside: Option<OtherSide<'_>>, [one, many]: [&str; 2])
     Value::String(format!("{count} {noun}{}", only.unwrap_or_default()))
 }
 
-/// Names of people and targets of connections in a plan.
+/// Names of people and targets of connections in a plan. A value is withheld in its own cell; elsewhere only if it has the shape of a host,
+/// a URL or an id, and is nothing that the plan itself says: whoever writes a spec must not be able to blank words of a comment.
 pub(super) fn withheld(plan: &Plan) -> Withheld {
     let mut known = Vec::new();
     let changed = plan.access.iter();
@@ -246,39 +257,94 @@ pub(super) fn withheld(plan: &Plan) -> Withheld {
         changed.flat_map(|change| change.gains.iter().chain(&change.loses).chain(&change.restricted));
     for holder in holders.filter(|holder| is_person(holder)) {
         if let Some(name) = &holder.name {
-            known.push((name.clone(), USER.to_owned()));
+            // Only where it stands as a name: it may be any word.
+            let [said, veiled] = [name, USER].map(|name| called("User", "", Some(name)));
+            let start = |text: &str| text.rfind('(').map(|at| text[..=at].to_owned());
+            known.extend(start(&said).zip(start(&veiled)));
         }
     }
+    let mut found = Vec::new();
     for field in plan.changes.iter().flat_map(|change| change.fields.iter().chain(&change.omitted)) {
         for value in [&field.before, &field.after] {
-            targets(Sensitivity::of_field(field), value, &mut known);
+            targets(Sensitivity::of_field(field), value, &mut found);
         }
     }
+    // Unchanged connections are not among the changes.
+    let moved = plan.findings.iter().filter(|finding| finding.code == Code::GuardConnection);
+    moved.for_each(|finding| shaped(&finding.message, &mut found));
+    let own = own_words(plan);
+    let is_own = |text: &String| own.contains(&text.to_lowercase());
+    known.extend(found.into_iter().filter(|text| !is_own(text)).map(|text| (text, TARGET.to_owned())));
     Withheld::new(known)
+}
+
+/// What a plan itself calls things, in lower case: resources, files and fields.
+fn own_words(plan: &Plan) -> String {
+    let fields = |change: &PlannedChange| -> Vec<String> {
+        let all = change.fields.iter().chain(&change.omitted);
+        all.flat_map(|field| {
+            field.source.iter().map(|place| place.file.clone()).chain([dotted_path(&field.path)])
+        })
+        .collect()
+    };
+    let changes = plan.changes.iter().flat_map(|change| {
+        let names = [change.title.clone(), change.id.clone(), change.address.clone()];
+        names.into_iter().chain(change.source.iter().map(|place| place.file.clone())).chain(fields(change))
+    });
+    let places = plan.findings.iter().filter_map(|finding| finding.source.as_ref());
+    let known = kinds::KINDS.iter().flat_map(|kind| kind.fields()).map(|field| field.path.replace('/', "."));
+    let words = changes.chain(places.map(|place| place.file.clone())).chain(known);
+    let all = [OWN.to_owned()].into_iter().chain(words).collect::<Vec<_>>().join("\n");
+    all.to_lowercase()
+}
+
+/// Texts with dots that messages have, and pages that they name.
+const OWN: &str =
+    "Microsoft.CognitiveServices Microsoft.KeyVault learn.microsoft.com aka.ms azure.microsoft.com";
+
+/// The parts of a text that have the shape of a host, a URL or the id of a resource.
+fn shaped(text: &str, found: &mut Vec<String>) {
+    for word in text.split(|c: char| c.is_whitespace() || "`\"',;<>()[]{}".contains(c)) {
+        let word = word.trim_end_matches(['.', ':']);
+        let is_id = word.starts_with("/subscriptions/") || word.starts_with("/providers/");
+        if is_id || word.contains("://") {
+            found.push(word.to_owned());
+        }
+        if is_id {
+            continue;
+        }
+        let before = found.len();
+        let tokens = word.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
+        found.extend(
+            tokens.map(|token| token.trim_matches('.')).filter(|token| is_host(token)).map(str::to_owned),
+        );
+        // With its port and path.
+        if found.len() > before && word.starts_with(char::is_alphanumeric) {
+            found.push(word.to_owned());
+        }
+    }
+}
+
+/// Whether a text has the shape of a host: names with dots between them, the last of letters.
+fn is_host(text: &str) -> bool {
+    let Some((rest, last)) = text.rsplit_once('.') else { return false };
+    let is_top = last.len() > 1 && last.starts_with("xn--") || last.chars().all(char::is_alphabetic);
+    is_top && last.chars().count() > 1 && rest.split('.').all(|label| !label.is_empty())
 }
 
 fn is_person(holder: &Holder) -> bool {
     holder.kind == "User"
 }
 
-/// The texts of a value that are left out wherever they stand: of targets also their hosts.
-fn targets(sort: Sensitivity, value: &Value, known: &mut Vec<(String, String)>) {
+/// The parts of a value that are left out wherever they stand.
+fn targets(sort: Sensitivity, value: &Value, found: &mut Vec<String>) {
     match (sort, value) {
-        (sort, Value::String(text)) => {
-            let word = if sort == Sensitivity::Hosts {
-                Some(TARGET)
-            } else {
-                sort.words(text).map(|words| words[0])
-            };
-            let Some(word) = word else { return };
-            let (_, rest) = text.split_once("://").unwrap_or(("", text));
-            let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
-            known.extend([text.as_str(), host].map(|text| (text.to_owned(), word.to_owned())));
-        }
+        (Sensitivity::Plain | Sensitivity::Ranges, Value::String(_)) => {}
+        (_, Value::String(text)) => shaped(text, found),
         (sort, Value::Object(members)) => {
-            members.iter().for_each(|(member, value)| targets(sort.of(member), value, known));
+            members.iter().for_each(|(member, value)| targets(sort.of(member), value, found));
         }
-        (sort, Value::Array(items)) => items.iter().for_each(|item| targets(sort, item, known)),
+        (sort, Value::Array(items)) => items.iter().for_each(|item| targets(sort, item, found)),
         _ => {}
     }
 }
@@ -304,7 +370,8 @@ mod tests {
             assert_eq!(shown(Sensitivity::Plain, &before, None)["metadata"]["ApiType"], "Azure");
             let mut known = Vec::new();
             targets(Sensitivity::Plain, &before, &mut known);
-            assert!(known.iter().any(|(known, _)| known == text), "{known:?}");
+            // Without dots, a host is a word like any other.
+            assert!(known.iter().any(|known| known == text), "{known:?}");
         }
         for text in ["Azure", "2024-05-01", "my search_1"] {
             assert!(!may_lead_somewhere(text), "{text}");
@@ -372,8 +439,10 @@ mod tests {
         targets(Sensitivity::Plain, &value, &mut known);
         let text =
             "admin qna.corp one.corp.example shared token.corp scope.corp single; openid Azure eastus2";
+        let known = known.into_iter().map(|text| (text, TARGET.to_owned())).collect();
         let rest = Withheld::new(known).plain(text);
-        let withheld = [USER, TARGET, TARGET, USER, TARGET, TARGET, TARGET].join(" ");
+        // Single words are left out in their own cells only.
+        let withheld = ["admin", TARGET, TARGET, "shared", TARGET, TARGET, "single"].join(" ");
         assert_eq!(rest, format!("{withheld}; openid Azure eastus2"));
     }
 }

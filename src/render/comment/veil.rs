@@ -4,6 +4,8 @@
 
 use std::net::IpAddr;
 
+use url::Url;
+
 /// What stands in the place of an address, and so on.
 pub(in crate::render) const ADDRESS: &str = "(address withheld)";
 pub(in crate::render) const USER: &str = "(name withheld)";
@@ -81,11 +83,17 @@ impl Withheld {
     fn known(&self, text: &[Letter<'_>]) -> Option<(usize, String)> {
         let is_here = |known: &[char]| {
             text.len() >= known.len()
-                && text.get(known.len()).is_none_or(|next| !next.read.is_alphanumeric())
+                && (known.last().is_some_and(|last| !last.is_alphanumeric())
+                    || text.get(known.len()).is_none_or(|next| !next.read.is_alphanumeric()))
                 && known.iter().zip(text).all(|(known, letter)| letter.read.to_lowercase().eq([*known]))
         };
         let (known, word) = self.known.iter().find(|(known, _)| is_here(known))?;
-        Some((known.len(), word.clone()))
+        // A sign at the end only says where it stands, and stays as it is written.
+        let sign = known.last().filter(|last| !last.is_alphanumeric());
+        match sign.and_then(|sign| word.strip_suffix(*sign)) {
+            Some(word) => Some((known.len() - 1, word.to_owned())),
+            None => Some((known.len(), word.clone())),
+        }
     }
 }
 
@@ -144,9 +152,12 @@ fn url(text: &[Letter<'_>]) -> Option<(usize, String)> {
     }
     let length = scheme + run(behind, |c| !c.is_whitespace() && !"\"'<>|`,)]}".contains(c));
     let whole = read(&text[..length]);
-    let host =
-        whole.split("://").nth(1)?.split(['/', ':', '?', '#']).next()?.trim_end_matches('.').to_owned();
-    let word = if PAGES.contains(&host.as_str()) {
+    // The host is what a browser takes for it: `https://learn.microsoft.com:x@db.corp/` leads elsewhere.
+    let is_page = Url::parse(&whole).is_ok_and(|url| {
+        let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+        PAGES.contains(&host) && url.username().is_empty() && url.password().is_none() && url.port().is_none()
+    });
+    let word = if is_page {
         text[..length].iter().map(|letter| letter.written).collect()
     } else {
         TARGET.to_owned()
@@ -166,13 +177,15 @@ fn down_level_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
 /// A name with which somebody signs in: `alice@contoso.com`.
 fn sign_in_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
     let name = run(text, |c| c.is_alphanumeric() || "._%+'#$&!~^-".contains(c));
-    let domain =
-        text.get(name..).filter(|rest| name > 0 && rest.first().is_some_and(|next| next.read == '@'))?;
-    let length = run(&domain[1..], |c| c.is_alphanumeric() || ".-".contains(c));
-    let domain = read(&domain[1..=length]);
+    // As URLs encode it, the sign in the middle reads like a part of the name.
+    let encoded = (1..name).find(|at| read(&text[*at..text.len().min(at + 3)]) == "%40");
+    let is_at = text.get(name).is_some_and(|next| name > 0 && next.read == '@');
+    let (name, sign) = if is_at { (name, 1) } else { (encoded?, 3) };
+    let rest = &text[name + sign..];
+    let domain = read(&rest[..run(rest, |c| c.is_alphanumeric() || ".-".contains(c))]);
     let bare = domain.trim_end_matches(['.', '-']);
     let is_name = bare.contains('.') || bare.len() > 1 && bare.starts_with(char::is_alphabetic);
-    is_name.then(|| (name + 1 + bare.chars().count(), USER.to_owned()))
+    is_name.then(|| (name + sign + bare.chars().count(), USER.to_owned()))
 }
 
 /// Whether what stands before is the end of a letter as URLs encode it: `%2F`.
@@ -297,6 +310,9 @@ mod tests {
             ("10.0.0.1-10.0.0.9", "(address withheld)-(address withheld)"),
             ("https&#58;//a.search.windows.net/x?y=1 z", "(target withheld) z"),
             ("https://learn.microsoft.com/azure (a page)", "https://learn.microsoft.com/azure (a page)"),
+            ("https://aka.ms. https://AKA.ms/x", "https://aka.ms. https://AKA.ms/x"),
+            ("https://learn.microsoft.com:x@db.corp/a b", "(target withheld) b"),
+            ("https://aka.ms:8443/a https://aka.ms@db.corp", "(target withheld) (target withheld)"),
             (&format!("/subscriptions/{guid}/x"), "/subscriptions/0a1b2c3d…/x"),
             (&guid.replace('-', ""), "0a1b2c3d…"),
             ("at 2026-11-25T22:10:04Z", "at 2026-11-25T22:10:04Z"),
@@ -313,6 +329,7 @@ mod tests {
             (&format!("x{guid}, subscriptions%2F{guid}y"), "x0a1b2c3d…, subscriptions%2F0a1b2c3d…y"),
             ("v203.0.113.10 203.0.113.11_a", "v(address withheld) (address withheld)_a"),
             ("owner%3Dalice@contoso.com", "(name withheld)"),
+            ("u=alice%40contoso.com, 100%40", "u=(name withheld), 100%40"),
             ("by CORP\\\\alice.o, C:\\\\x", "by (name withheld), C:\\\\x"),
             ("gpt-4o 2024-08-06, 1.5 @team #7 a: :b", "gpt-4o 2024-08-06, 1.5 @team #7 a: :b"),
             ("`specs/a.yaml:7` & \\[x\\] ä", "`specs/a.yaml:7` & \\[x\\] ä"),

@@ -16,6 +16,7 @@ pub use plan::plan;
 use maud::{Markup, Render, html};
 
 use super::statement::Said;
+use super::steps::{self, Titles};
 use super::text;
 use crate::document::report::Report;
 use crate::document::{FindingEntry, Statement};
@@ -51,7 +52,8 @@ pub fn statement<T: Said>(document: &Statement<T>) -> String {
 #[must_use]
 pub fn report(report: &Report) -> String {
     let wide = Page::endless(true);
-    let steps: String = report.steps.iter().map(|step| text::outcome(step, wide)).collect();
+    let steps: String =
+        report.steps.iter().map(|step| steps::outcome(step, &Titles::default(), wide)).collect();
     HtmlPage {
         command: "apply",
         about: of_stacks(report.stacks.iter().map(String::as_str).collect(), report.environment.as_deref()),

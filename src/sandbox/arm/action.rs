@@ -83,7 +83,7 @@ mod tests {
             body: Vec::new(),
             id: String::new(),
             origin: String::new(),
-            caller: Caller::nobody(),
+            caller: Caller::without_token(),
         };
         of(&request).map(|action| (action.name, action.scope))
     }

@@ -1,6 +1,6 @@
 //! Subscriptions and resource groups.
 //!
-//! Unless strict, both exist on first use: reading a group that nobody created shows an empty
+//! Unless strict, both exist on first use: reading a group that was never created shows an empty
 //! one. A group that was deleted is gone until it is created again.
 
 use serde::Serialize;

@@ -16,7 +16,7 @@ use crate::sandbox::state::{DiagnosticSetting, ModelCall, Monitoring, World};
 
 /// SHA-256 of the one query that is answered, without its times. Whoever changes the query has to change what `logs` makes of the calls,
 /// and then this.
-const QUERY: &str = "7b957620b5364431b35a3b51af8a88114d3d843b8fa70bee97dea28bcbb1a1cc";
+const QUERY: &str = "4b3ba84cab5fd0e3d13f4ac1d0041c0a42e2dad9482d26ba21ef2e34255b1962";
 /// Microseconds in a day, and in a minute.
 const DAY: i64 = 24 * 3600 * 1_000_000;
 const MINUTE: i64 = 60 * 1_000_000;
@@ -24,14 +24,16 @@ const MINUTE: i64 = 60 * 1_000_000;
 const RETENTION: u32 = 30;
 /// How many calls are remembered.
 const MEMORY: usize = 20_000;
-const COLUMNS: [(&str, &str); 12] = [
+const COLUMNS: [(&str, &str); 14] = [
     ("Account", "string"),
     ("Day", "datetime"),
     ("Operation", "string"),
     ("How", "string"),
+    ("Refused", "long"),
     ("Calls", "long"),
     ("WithoutField", "long"),
-    ("AtMidnight", "long"),
+    ("AtBegin", "long"),
+    ("AtEnd", "long"),
     ("First", "datetime"),
     ("Last", "datetime"),
     ("Deployments", "dynamic"),
@@ -197,10 +199,15 @@ pub(crate) fn metrics(world: &World, request: &Request, account: &str) -> Result
     if request.query("interval") != Some("P1D") || request.query("aggregation") != Some("Total") {
         return Err(wrong("The sandbox has totals by day (interval=P1D, aggregation=Total)."));
     }
-    let by_api = match request.query("$filter") {
-        None => false,
-        Some("ApiName eq '*'") => true,
-        Some(_) => return Err(wrong("The sandbox tells metrics apart by API only (ApiName eq '*').")),
+    let split = match request.query("$filter") {
+        None => None,
+        Some("ApiName eq '*'") => Some("apiname"),
+        Some("StatusCode eq '*'") => Some("statuscode"),
+        Some(_) => {
+            return Err(wrong(
+                "The sandbox tells metrics apart by API or by status only (ApiName eq '*', StatusCode eq '*').",
+            ));
+        }
     };
     let how = world.state.monitoring.get(&account.to_lowercase()).cloned().unwrap_or_default();
     let is_model = |call: &ModelCall| call.operation.ends_with("_Create");
@@ -217,21 +224,31 @@ pub(crate) fn metrics(world: &World, request: &Request, account: &str) -> Result
             );
             return Err(wrong(&what));
         }
+        if split == Some("statuscode") && !["AzureOpenAIRequests", "ModelRequests"].contains(&name) {
+            let what = format!(
+                "Metric: {name} does not support requested dimension combination: statuscode, supported ones are: ApiName,OperationName,Region,RatelimitKey."
+            );
+            return Err(wrong(&what));
+        }
         let mut series: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
         for call in calls(world, account).filter(|call| (from..to).contains(&call.at) && !call.uncounted) {
             // Metrics do not count what reads a catalogue.
             if counts(call) && !call.operation.ends_with("_List") {
-                let api = if by_api && !how.nameless_metrics { api_of(call) } else { String::new() };
-                *series.entry(api).or_default().entry(call.at.div_euclid(DAY)).or_default() += 1;
+                let part = match split {
+                    Some("apiname") if !how.nameless_metrics => api_of(call),
+                    Some("statuscode") if !how.nameless_metrics => call.status.to_string(),
+                    _ => String::new(),
+                };
+                *series.entry(part).or_default().entry(call.at.div_euclid(DAY)).or_default() += 1;
             }
         }
         let series: Vec<Value> = series
             .iter()
-            .map(|(api, days)| {
+            .map(|(part, days)| {
                 let point = |day: i64| json!({"timeStamp": time(day * DAY), "total": days.get(&day).copied().unwrap_or_default()});
                 let data: Vec<Value> = (from.div_euclid(DAY)..(to + DAY - 1).div_euclid(DAY)).map(point).collect();
-                let named = json!({"name": {"value": "apiname", "localizedValue": "apiname"}, "value": api});
-                let of = if api.is_empty() { json!([]) } else { json!([named]) };
+                let named = json!({"name": {"value": split, "localizedValue": split}, "value": part});
+                let of = if part.is_empty() { json!([]) } else { json!([named]) };
                 json!({"metadatavalues": of, "data": data})
             })
             .collect();
@@ -412,31 +429,32 @@ fn calls_of(records: &[CallRecord<'_>]) -> Vec<ModelCall> {
 
 /// What the query makes of calls: one row for each day, operation and way of signing in.
 fn summarized(account: &str, calls: &[ModelCall]) -> Vec<Value> {
-    let mut groups: BTreeMap<(i64, &str, &str), Vec<&ModelCall>> = BTreeMap::new();
+    let mut groups: BTreeMap<(i64, &str, &str, bool), Vec<&ModelCall>> = BTreeMap::new();
     for call in calls {
         let how = match (&call.caller, call.status) {
             (Some(_), _) if !call.silent => "token",
-            (_, 401 | 403) => "refused",
+            (_, 401) => "refused",
             (_, 200..=299) => "key",
             _ => "unclear",
         };
-        groups.entry((call.at.div_euclid(DAY), &call.operation, how)).or_default().push(call);
+        let is_refused = matches!(call.status, 401 | 403);
+        groups.entry((call.at.div_euclid(DAY), &call.operation, how, is_refused)).or_default().push(call);
     }
-    let row = |((day, operation, how), calls): (&(i64, &str, &str), &Vec<&ModelCall>)| {
+    let row = |((day, operation, how, is_refused), calls): (&(i64, &str, &str, bool), &Vec<&ModelCall>)| {
         let set = |items: BTreeSet<&String>| Value::String(json!(items).to_string());
-        let border = |call: &&&ModelCall| {
-            let after = call.at.rem_euclid(DAY);
-            after < MINUTE || DAY - after <= MINUTE
-        };
+        let at_begin = |call: &&&ModelCall| call.at.rem_euclid(DAY) < MINUTE;
+        let at_end = |call: &&&ModelCall| DAY - call.at.rem_euclid(DAY) <= MINUTE;
         let callers = calls.iter().filter(|call| !call.silent).filter_map(|call| call.caller.as_ref());
         json!([
             account,
             time(day * DAY),
             operation,
             how,
+            u8::from(*is_refused),
             calls.len(),
             calls.iter().filter(|call| call.silent).count(),
-            calls.iter().filter(border).count(),
+            calls.iter().filter(at_begin).count(),
+            calls.iter().filter(at_end).count(),
             calls.iter().map(|call| call.at).min().map(time),
             calls.iter().map(|call| call.at).max().map(time),
             set(calls.iter().filter_map(|call| call.deployment.as_ref()).collect()),

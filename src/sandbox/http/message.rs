@@ -27,7 +27,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// The caller before a token was read.
-    pub(crate) fn nobody() -> Self {
+    pub(crate) fn without_token() -> Self {
         Self { object_id: String::new(), name: String::new(), kind: "User" }
     }
 }

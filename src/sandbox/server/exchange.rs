@@ -146,7 +146,7 @@ async fn answer(rim: &Rim, parts: &Parts, id: &str, origin: &str, body: &[u8]) -
         body: body.to_vec(),
         id: id.to_owned(),
         origin: origin.to_owned(),
-        caller: Caller::nobody(),
+        caller: Caller::without_token(),
     };
     match hit(rim, &request) {
         None => effect(rim, request).await.into(),

@@ -121,7 +121,8 @@ pub struct Account {
     pub existing: bool,
     /// Its region, if it differs from the file's. Cannot be changed later.
     pub location: Option<String>,
-    /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Cannot be changed later.
+    /// The kind of service, such as `AIServices` or `OpenAI`. On creation: `AIServices`. Only `OpenAI` can be changed later, to
+    /// `AIServices` and with `--allow upgrade`.
     pub kind: Option<String>,
     /// The pricing tier's name, as text or as `{name: S0}`. On creation: `S0`.
     pub sku: Option<Sku>,
@@ -381,25 +382,18 @@ pub struct RoleAssignment {
     pub delegated_managed_identity_resource_id: Option<String>,
 }
 
-/// One role for some principals, at a scope.
+/// One role for some principals, at a scope, which stays declared with `principals: []`: what the stack created there is revoked.
+// serde cannot refuse unknown fields beside a flattened struct; the schema does, before anything is deserialized.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+#[schemars(deny_unknown_fields)]
 pub struct ScopedRoleAssignment {
     /// `subscription`, `resourceGroup` (the file's), or a resource id.
     #[schemars(with = "String")]
     pub scope: DeclaredScope,
-    /// A role's name, former name or GUID; custom roles are looked up in the subscription.
-    pub role: String,
-    /// The principals that get it; `[]` means none: the scope stays declared, so that assignments that the stack created there are revoked.
-    pub principals: Vec<Principal>,
-    /// The reason, for readers of the assignment in the portal.
-    pub description: Option<String>,
-    /// A condition on the assignment. White space does not matter. If omitted, a live one stays, with a warning; `null` removes it.
-    pub condition: Option<String>,
-    /// Version of the condition's language: `2.0`, which is also the default.
-    pub condition_version: Option<String>,
-    /// Resource id of the delegated managed identity, for assignments across tenants.
-    pub delegated_managed_identity_resource_id: Option<String>,
+    /// What is assigned there.
+    #[serde(flatten)]
+    pub assignment: RoleAssignment,
 }
 
 /// One role of Cosmos DB for some principals. Such an assignment carries no mark: its name says which stack made it.

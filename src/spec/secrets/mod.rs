@@ -5,7 +5,7 @@
 //! secrets; `credentials` are always masked. Pure.
 
 mod extent;
-mod telling;
+mod revealing;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,8 +14,8 @@ use serde_json::Value;
 use url::Url;
 
 use extent::{SEARCHES, extent, masked};
-use telling::secrets_in;
-pub(crate) use telling::{is_telling, untold};
+use revealing::secrets_in;
+pub(crate) use revealing::{reveals_secret, without_secrets};
 
 use super::tree::{Children, Node, YamlDocument};
 use super::variables::{is_reference, secret_name};

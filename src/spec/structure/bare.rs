@@ -13,13 +13,14 @@ use crate::spec::tree::YamlDocument;
 use crate::text::json::escape;
 use crate::text::source::Span;
 
-/// Finds every field that is left empty and has no finding among `told`; no rule judges these any more.
-pub(in crate::spec) fn bare(document: &mut YamlDocument, told: &[Finding]) -> Vec<Finding> {
-    let told: BTreeSet<Span> = told.iter().filter_map(|finding| finding.span).collect();
+/// Finds every field that is left empty and has no finding among `reported`; no rule judges these any more.
+pub(in crate::spec) fn bare(document: &mut YamlDocument, reported: &[Finding]) -> Vec<Finding> {
+    let reported: BTreeSet<Span> = reported.iter().filter_map(|finding| finding.span).collect();
     let mut pointers = Vec::new();
     collect(document, &document.tree, &mut String::new(), &mut pointers);
-    pointers
-        .retain(|pointer| !document.reported.contains(pointer) && !told.contains(&document.span_of(pointer)));
+    pointers.retain(|pointer| {
+        !document.reported.contains(pointer) && !reported.contains(&document.span_of(pointer))
+    });
     let mut findings: Vec<Finding> =
         pointers.iter().filter_map(|pointer| finding(document, pointer)).collect();
     // Aliases repeat a value at the same position.

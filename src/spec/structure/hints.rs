@@ -84,6 +84,8 @@ pub(super) fn name_of_principal(pointer: &str) -> Option<&'static str> {
         "servicePrincipal" => Some("write the application's name or client id"),
         "managedIdentity" => Some("write the identity's resource id"),
         "accountIdentity" => Some("write the account's name"),
+        "projectIdentity" => Some("write ACCOUNT/PROJECT"),
+        "resourceIdentity" => Some("write the resource's id"),
         "id" => Some("write the object id"),
         _ => None,
     }
@@ -93,7 +95,7 @@ pub(super) fn name_of_principal(pointer: &str) -> Option<&'static str> {
 pub(super) fn example(pointer: &str) -> Option<&'static str> {
     match pointer.rsplit('/').next()? {
         "principals" => Some(
-            "write who gets the role, such as `- group: NAME`, `- user: NAME` or `- {id: GUID, type: ServicePrincipal}`; `[]` is nobody",
+            "write who gets the role, such as `- group: NAME`, `- user: NAME` or `- {id: GUID, type: ServicePrincipal}`; `[]` means none",
         ),
         "role" => Some(
             "write a role's name or GUID, such as `Cognitive Services User`, which lets its holder call models",

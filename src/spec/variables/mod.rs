@@ -151,7 +151,7 @@ struct Walk<'a> {
     added: usize,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Recursive: a document is at most 64 levels deep.
     fn value(&mut self, value: &mut Value) {
         match value {
@@ -206,88 +206,23 @@ impl Walk<'_> {
             }
         }
         if let [TextPart::Reference(source)] = parts[..] {
-            let name = inner(source);
-            let Some(variable) = self.outside.get(name, self.own) else {
-                self.unknown(source);
-                return None;
-            };
-            if variable.broken {
-                self.document.reported.insert(self.pointer.clone());
-                return None;
-            }
-            if !self.has_room(variable, source) {
-                return None;
-            }
-            let Variable { value, text, argument, origin, .. } = variable.clone();
-            if Self::names_secret(&self.pointer, &value) {
-                self.plain_secret(source);
-            }
-            self.document
-                .substituted
-                .insert(self.pointer.clone(), Substituted { name: name.to_owned(), text, argument, origin });
-            return Some(value);
+            return self.whole(source);
         }
-        let mut result = String::new();
         let refers = matches!(parts[..], [TextPart::Secret(_)]);
+        let mut result = String::new();
         for part in parts {
             match part {
                 TextPart::Text(text) => result.push_str(text),
-                TextPart::Reference(source) => match self.outside.get(inner(source), self.own) {
-                    None => self.unknown(source),
-                    Some(Variable { broken: true, .. }) => {
-                        self.document.reported.insert(self.pointer.clone());
-                    }
-                    Some(Variable { value: Value::Null, .. }) => {
-                        let message = format!("`{}` has no value to insert into text", short(source));
-                        let hint = "set a value for the variable; `\"\"` is the empty text";
-                        self.problem(Finding::error(Code::InvalidValue, message).hint(hint), source);
-                    }
-                    Some(Variable { value: value @ (Value::Array(_) | Value::Object(_)), .. }) => {
-                        let what = if value.is_array() { "a list" } else { "a mapping" };
-                        let message = format!("`{}` is {what}, and cannot stand in text", short(source));
-                        let hint = "write the reference alone, where a list or a mapping belongs";
-                        self.problem(Finding::error(Code::InvalidValue, message).hint(hint), source);
-                    }
-                    Some(variable) => result.push_str(&variable.text),
-                },
+                TextPart::Reference(source) => result.push_str(self.inserted(source).unwrap_or_default()),
                 TextPart::Secret(source) => {
-                    if !takes_secret(&self.pointer) {
-                        let message = format!("`{}` is in a field that is shown and compared", short(source));
-                        let hint = "secrets are only allowed in secret fields, such as `credentials.key` of connections";
-                        self.problem(
-                            Finding::error(Code::SecretOutsideSecretField, message).hint(hint),
-                            source,
-                        );
-                    }
+                    self.secret(source);
                     result.push_str(source);
                 }
                 TextPart::Late(source) => {
-                    if takes_late(&self.pointer) {
-                        *self.document.late.entry(self.pointer.clone()).or_default() += 1;
-                    } else {
-                        let message = format!(
-                            "`{}` is known only once the resource exists, and cannot stand here",
-                            short(source)
-                        );
-                        let hint = "such values belong in the fields of connections, in conditions, and in `scope` of `sqlRoleAssignments`";
-                        self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
-                        self.document.late.insert(self.pointer.clone(), LateReference::all(text).len());
-                    }
+                    self.late(source, text);
                     result.push_str(source);
                 }
-                // What follows may be the rest of a key.
-                TextPart::Malformed(source) if secrets::is_secret(&self.pointer) => {
-                    let message = "a secret contains `${` without a reference";
-                    let hint = "write only `${secret.NAME}`";
-                    self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
-                }
-                TextPart::Malformed(source) => {
-                    let message = format!("`{}` is not a reference", short(source));
-                    self.problem(
-                        Finding::error(Code::MalformedReference, message).hint(remedy(source)),
-                        source,
-                    );
-                }
+                TextPart::Malformed(source) => self.malformed(source),
             }
         }
         let result = Value::String(result);
@@ -295,6 +230,94 @@ impl Walk<'_> {
             self.plain_secret(text);
         }
         Some(result)
+    }
+
+    /// The value of a reference that stands alone: a list or a mapping too.
+    fn whole(&mut self, source: &str) -> Option<Value> {
+        let name = inner(source);
+        let Some(variable) = self.outside.get(name, self.own) else {
+            self.unknown(source);
+            return None;
+        };
+        if variable.broken {
+            self.document.reported.insert(self.pointer.clone());
+            return None;
+        }
+        if !self.has_room(variable, source) {
+            return None;
+        }
+        let Variable { value, text, argument, origin, .. } = variable.clone();
+        if Self::names_secret(&self.pointer, &value) {
+            self.plain_secret(source);
+        }
+        self.document
+            .substituted
+            .insert(self.pointer.clone(), Substituted { name: name.to_owned(), text, argument, origin });
+        Some(value)
+    }
+
+    /// What a reference inserts into text.
+    fn inserted(&mut self, source: &str) -> Option<&'a str> {
+        let Some(variable) = self.outside.get(inner(source), self.own) else {
+            self.unknown(source);
+            return None;
+        };
+        if variable.broken {
+            self.document.reported.insert(self.pointer.clone());
+            return None;
+        }
+        let (message, hint) = match &variable.value {
+            Value::Null => (
+                format!("`{}` has no value to insert into text", short(source)),
+                "set a value for the variable; `\"\"` is the empty text",
+            ),
+            Value::Array(_) => (
+                format!("`{}` is a list, and cannot stand in text", short(source)),
+                "write the reference alone, where a list or a mapping belongs",
+            ),
+            Value::Object(_) => (
+                format!("`{}` is a mapping, and cannot stand in text", short(source)),
+                "write the reference alone, where a list or a mapping belongs",
+            ),
+            _ => return Some(&variable.text),
+        };
+        self.problem(Finding::error(Code::InvalidValue, message).hint(hint), source);
+        None
+    }
+
+    /// Reports a reference to a secret where it would be shown.
+    fn secret(&mut self, source: &str) {
+        if takes_secret(&self.pointer) {
+            return;
+        }
+        let message = format!("`{}` is in a field that is shown and compared", short(source));
+        let hint = "secrets are only allowed in secret fields, such as `credentials.key` of connections";
+        self.problem(Finding::error(Code::SecretOutsideSecretField, message).hint(hint), source);
+    }
+
+    /// Counts a late value, or reports it where none may stand.
+    fn late(&mut self, source: &str, text: &str) {
+        if takes_late(&self.pointer) {
+            *self.document.late.entry(self.pointer.clone()).or_default() += 1;
+            return;
+        }
+        let message =
+            format!("`{}` is known only once the resource exists, and cannot stand here", short(source));
+        let hint = "such values belong in the fields of connections, in conditions, and in `scope` of `sqlRoleAssignments`";
+        self.problem(Finding::error(Code::MalformedReference, message).hint(hint), source);
+        self.document.late.insert(self.pointer.clone(), LateReference::all(text).len());
+    }
+
+    fn malformed(&mut self, source: &str) {
+        let finding = if secrets::is_secret(&self.pointer) {
+            // What follows may be the rest of a key.
+            Finding::error(Code::MalformedReference, "a secret contains `${` without a reference")
+                .hint("write only `${secret.NAME}`")
+        } else {
+            Finding::error(Code::MalformedReference, format!("`{}` is not a reference", short(source)))
+                .hint(remedy(source))
+        };
+        self.problem(finding, source);
     }
 
     /// Whether a value that is text alone would be taken for a reference to a secret where it stands. Recursive: a document is at most
@@ -391,10 +414,10 @@ pub(super) fn by_variable(findings: Vec<Finding>, sources: &Sources) -> Vec<Find
     let mut kept: Vec<Finding> = Vec::new();
     let mut first: BTreeMap<String, (usize, Vec<Span>)> = BTreeMap::new();
     for finding in findings {
-        let told = (finding.code == Code::UnknownVariable && finding.message.starts_with(NOWHERE))
+        let repeated = (finding.code == Code::UnknownVariable && finding.message.starts_with(NOWHERE))
             .then_some(finding.span)
             .flatten();
-        match (told, first.get_mut(&finding.message)) {
+        match (repeated, first.get_mut(&finding.message)) {
             (Some(span), Some((_, others))) => others.push(span),
             (Some(_), None) => {
                 first.insert(finding.message.clone(), (kept.len(), Vec::new()));
@@ -422,7 +445,7 @@ pub(super) fn by_variable(findings: Vec<Finding>, sources: &Sources) -> Vec<Find
     kept
 }
 
-/// What `--var` sets and no spec refers to: a mistyped name would else change nothing, and nobody would hear of it.
+/// What `--var` sets and no spec refers to: a mistyped name would otherwise be ignored.
 pub(super) fn unused(inputs: &VariableInputs, used: &BTreeSet<String>) -> Vec<Finding> {
     let given: BTreeSet<&str> = inputs.arguments.iter().map(|(name, _)| name.as_str()).collect();
     let idle = given.into_iter().filter(|name| !used.contains(*name));

@@ -4,6 +4,7 @@
 
 mod absent;
 mod access;
+mod access_formats;
 mod export;
 mod export_names;
 mod init;

@@ -192,7 +192,7 @@ impl World {
     fn used_keys(&self, since: u64) -> bool {
         let calls = self.calls.as_array().unwrap();
         calls.iter().any(|call| {
-            let refused = call["status"] == 401 || call["status"] == 403;
+            let refused = call["status"] == 401;
             call["caller"].is_null() && !refused && call["daysAgo"].as_u64().unwrap() <= since
         })
     }
@@ -247,13 +247,94 @@ fn worlds() -> Vec<World> {
             .but(json!({"twins": true})),
         World::of(
             &json!(
-                [tokens(), vec![json!({"daysAgo": 4, "status": 401}), json!({"daysAgo": 5, "status": 403})]]
+                [tokens(), vec![json!({"daysAgo": 4, "status": 401}), json!({"daysAgo": 5, "status": 401})]]
                     .concat()
             ),
             "noKeyCallSeen",
-            "were refused (401 or 403)",
+            "were refused (401)",
         ),
-        World::of(&and(tokens(), json!({"daysAgo": 4, "status": 403})), "cannotTell", "no other day shows"),
+        // The metrics count it by its status.
+        World::of(&and(tokens(), json!({"daysAgo": 4, "status": 401})), "noKeyCallSeen", "was refused (401)"),
+        World::of(
+            &and(tokens(), json!({"daysAgo": 4, "status": 403, "caller": BOB})),
+            "noKeyCallSeen",
+            "end of a month",
+        ),
+        // A valid key whose quota is used up is answered so too.
+        World::of(
+            &and(tokens(), json!({"daysAgo": 4, "status": 403})),
+            "callsWithoutName",
+            "neither succeeded",
+        ),
+        World::of(
+            &json!(
+                [
+                    tokens(),
+                    vec![
+                        json!({"daysAgo": 9, "status": 403, "caller": BOB, "counted": false}),
+                        json!({"daysAgo": 9, "logged": false}),
+                    ]
+                ]
+                .concat()
+            ),
+            "cannotTell",
+            "the metrics count 3 calls, and the log has 2",
+        ),
+        // Metrics that count a call on the other side of midnight, where nothing else shows it: yesterday, and on the first day.
+        World::of(
+            &json!(
+                [
+                    tokens(),
+                    vec![
+                        json!({"daysAgo": 1, "second": 86_390, "caller": BOB, "counted": false}),
+                        json!({"daysAgo": 0, "caller": BOB, "logged": false}),
+                        json!({"daysAgo": 1, "logged": false}),
+                    ]
+                ]
+                .concat()
+            ),
+            "cannotTell",
+            "within a minute of midnight",
+        ),
+        World::of(
+            &json!(
+                [
+                    tokens(),
+                    vec![
+                        json!({"daysAgo": 31, "second": 86_000, "caller": BOB, "logged": false}),
+                        json!({"daysAgo": 30, "second": 10, "caller": BOB, "counted": false}),
+                        json!({"daysAgo": 30, "logged": false}),
+                    ]
+                ]
+                .concat()
+            ),
+            "cannotTell",
+            "within a minute of midnight",
+        )
+        .but(json!({"retentionDays": 90})),
+        // The log has nothing of the only calls that there were.
+        World::of(
+            &json!([{"daysAgo": 0, "count": 500, "logged": false}, {"daysAgo": 0, "caller": BOB}]),
+            "cannotTell",
+            "the account was not called before",
+        ),
+        // Jobs that run equally often every night: one that the metrics leave out, and one with a key that the log does not have.
+        World::of(
+            &json!([
+                tokens(),
+                (1..=29)
+                    .flat_map(|ago| [
+                        json!({"daysAgo": ago, "operation": "Files_Upload", "caller": BOB, "counted": false}),
+                        json!({"daysAgo": ago, "logged": false}),
+                    ])
+                    .collect(),
+            ]
+            .concat()),
+            "cannotTell",
+            "no other day shows",
+        ),
+        // Tokens were taken, so keys are not all that works.
+        World::of(&json!(tokens()), "noKeyCallSeen", "").on(json!({"customSubDomainName": null})),
         World::of(&json!([{"daysAgo": 4, "caller": BOB}]), "noKeyCallSeen", "a gateway?"),
         World::of(
             &and(tokens(), json!({"daysAgo": 3, "operation": "Models_List", "caller": BOB})),
@@ -331,7 +412,7 @@ fn worlds() -> Vec<World> {
                 [
                     tokens(),
                     vec![
-                        json!({"daysAgo": 9, "status": 403, "counted": false}),
+                        json!({"daysAgo": 9, "status": 401, "counted": false}),
                         json!({"daysAgo": 9, "logged": false}),
                         json!({"daysAgo": 12, "status": 401}),
                     ]
@@ -549,6 +630,46 @@ fn the_period_has_limits() {
     folder.keyless("keys usage --days 18").exits(0).says(&["no key call seen in 18 of 18 days"]);
     folder.write("specs/a.yaml", spec.replace("18", "40"));
     folder.keyless("keys usage").exits(2).says(&["Looked at 40 days, since"]);
+}
+
+#[test]
+fn few_days_are_named_as_the_reason_and_huge_numbers_are_no_counts() {
+    let azure = live();
+    let folder = azure.folder();
+    let spec = accounts(&["chat"]).replace("- name: chat\n", "- name: chat\n    keyUsage: {quietDays: 35}\n");
+    folder.write("specs/a.yaml", &spec);
+    monitor(&azure, &account("chat"), &json!([{"daysAgo": 2, "caller": ALICE}]), None);
+    let run = folder.keyless("keys usage --days 7 --format json").exits(1);
+    assert!(run.json()["findings"].to_string().contains("ask for `--days 35`"), "{run}");
+    azure.spoil(
+        "GET",
+        "/metrics?",
+        Fault::Edit(|body| {
+            for metric in body["value"].as_array_mut().unwrap() {
+                let day = json!({"timeStamp": "2026-11-01T00:00:00Z", "total": 9.9e17});
+                metric["timeseries"] = json!([{"metadatavalues": [], "data": vec![day; 60]}]);
+            }
+        }),
+    );
+    let run = folder.keyless("keys usage --format json").exits(1);
+    assert!(run.stdout.contains("could not read the metrics"), "{run}");
+    azure.heal();
+    azure.spoil(
+        "POST",
+        "/logs?",
+        Fault::Edit(|body| {
+            let columns = body["tables"][0]["columns"].as_array().unwrap().clone();
+            let calls = columns.iter().position(|column| column["name"] == "Calls").unwrap();
+            let row = body["tables"][0]["rows"][0].clone();
+            let rows = body["tables"][0]["rows"].as_array_mut().unwrap();
+            rows.push(row);
+            for row in rows {
+                row[calls] = json!(u64::MAX - 1);
+            }
+        }),
+    );
+    let run = folder.keyless("keys usage --format json").exits(1);
+    assert!(run.stdout.contains("could not read the request log"), "{run}");
 }
 
 #[test]

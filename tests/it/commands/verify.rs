@@ -257,6 +257,31 @@ fn keys_stay_on_when_models_do_not_answer_a_token() {
 }
 
 #[test]
+fn all_that_keeps_keys_on_is_told_the_worst_first() {
+    let azure = live(false);
+    deploy(&azure, "alice", "OpenAI", "text-embedding-3-small", "1");
+    says(
+        &azure,
+        "POST",
+        "/openai/v1/embeddings",
+        403,
+        "403",
+        "Access denied due to Virtual Network/Firewall rules.",
+    );
+    let lacks = "The principal `x` lacks the required data action";
+    says(&azure, "POST", "/openai/v1/chat", 401, "PermissionDenied", lacks);
+    let folder = azure.folder();
+    folder.write("a.yaml", keys_off_spec());
+    let run = folder.keyless("apply a.yaml --yes --verify --verify-wait 0").exits(1);
+    let run = run.says(&[
+        "keys stay enabled: deployment gpt-4o of account chat: ",
+        "deployment alice of account chat: ",
+        "assign the caller a role",
+    ]);
+    assert!(!run.stdout.contains("or with `--allow-inconclusive`"), "that would not do\n{run}");
+}
+
+#[test]
 fn keys_go_off_after_tokens_are_proven_to_work_and_are_proven_to_be_refused() {
     let azure = live(false);
     answers(&azure, "/openai/v1", OK);

@@ -298,6 +298,9 @@ fn a_paused_model_lets_keys_go_off_if_that_is_allowed() {
         "`--allow-inconclusive`",
     ]);
     assert_eq!(off(), false);
-    folder.with_env("apply a.yaml --yes --verify --verify-wait 0 --allow-inconclusive", &env).exits(0);
+    let applied = folder.with_env("apply a.yaml --yes --verify --verify-wait 0 --allow-inconclusive", &env);
+    applied
+        .exits(0)
+        .says(&["not verified: deployment small of account chat", "\nverified: keys of account chat"]);
     assert_eq!(off(), true);
 }

@@ -20,14 +20,14 @@ use Where::{Here, In, Usage};
 /// Page, what only this block of it contains, where it runs.
 const BLOCKS: &[(&str, &str, Where)] = &[
     ("README.md", "--sandbox --yes", Here),
-    ("README.md", "az login", Usage("signs in to Azure; docs/migrate.md is the same against the sandbox")),
-    ("docs/bootstrap.md", "az account set", In("tests/clients.sh")),
-    ("docs/bootstrap.md", "identity() {", In("tests/clients.sh")),
-    ("docs/bootstrap.md", "az role definition create", In("tests/clients.sh")),
-    ("docs/bootstrap.md", "Monitoring Reader", In("tests/clients.sh")),
-    ("docs/bootstrap.md", "GIVES=", In("tests/clients.sh")),
+    ("README.md", "az login", Here),
+    ("docs/bootstrap.md", "az account set", In("tests/clients/bootstrap.sh")),
+    ("docs/bootstrap.md", "identity() {", In("tests/clients/bootstrap.sh")),
+    ("docs/bootstrap.md", "az role definition create", In("tests/clients/bootstrap.sh")),
+    ("docs/bootstrap.md", "Monitoring Reader", In("tests/clients/bootstrap.sh")),
+    ("docs/bootstrap.md", "GIVES=", In("tests/clients/bootstrap.sh")),
     ("docs/bootstrap.md", "--for apply", In("tests/it/signing/doctor.rs")),
-    ("docs/bootstrap.md", "of planner clientId", In("tests/clients.sh")),
+    ("docs/bootstrap.md", "of planner clientId", In("tests/clients/bootstrap.sh")),
     (
         "docs/commands.md",
         "Not evaluated:",
@@ -73,7 +73,7 @@ const BLOCKS: &[(&str, &str, Where)] = &[
     ),
     ("docs/sandbox.md", "until grep -q", Here),
     ("docs/sandbox.md", "curl -X PUT", Here),
-    ("docs/sandbox.md", "az cloud register", In("tests/clients/check.sh")),
+    ("docs/sandbox.md", "cloud register", In("tests/clients/check.sh")),
     ("docs/sandbox.md", "_sandbox/directory", Here),
     ("docs/sandbox.md", "roleAssignments", Here),
     ("docs/sandbox.md", "policies", Here),
@@ -126,7 +126,18 @@ fn every_block_of_commands_runs_somewhere_or_says_why_not() {
                 let is_run = sources.iter().any(|source| source.contains(page) && source.contains(part));
                 assert!(is_run, "{page}: no test takes the block with `{part}`");
             }
-            In(file) => assert!(root.join(file).is_file(), "{file}"),
+            // It takes the page, or types the command.
+            In(file) => {
+                let text = std::fs::read_to_string(root.join(file)).unwrap();
+                let code = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with(['#', '/']))
+                    .collect::<String>();
+                assert!(
+                    code.contains(page) || code.contains(part),
+                    "{file} runs nothing of {page}: `{part}`"
+                );
+            }
             Usage(why) => assert!(why.len() > 20, "{page}: `{part}`"),
         }
     }
@@ -192,8 +203,34 @@ fn an_export_is_a_spec_that_plans_no_change() {
         .map(|line| line.trim_start_matches("$ ").to_owned() + "\n")
         .collect();
     let script = script.replace("7f3b...", SUB).replace("rg-ai-prod", "rg");
-    let (code, stdout, stderr) = bash(&format!("set -e; mkdir specs\n{script}"), &folder, &variables);
+    let (code, stdout, stderr) = bash(&format!("set -e\n{script}"), &folder, &variables);
     assert!(code == 0 && stdout.contains("No changes"), "{stdout}{stderr}");
+}
+
+/// In a clone, where README leaves its reader, and in an empty folder.
+#[test]
+fn the_first_commands_on_azure_are_as_the_first_page_says() {
+    let cloud = Cloud::start();
+    let variables = signed_in(&cloud);
+    let path = format!("{}?api-version=2025-06-01", crate::common::account("chat"));
+    let account = json!({"location": "eastus2", "kind": "AIServices", "sku": {"name": "S0"}, "properties": {"customSubDomainName": "chat"}});
+    assert!(cloud.send("PUT", &path, Some(account)).status < 300);
+    let block = block("README.md", "az login");
+    let commands: Vec<&str> = block.lines().map(|line| line.strip_prefix("$ ").unwrap()).collect();
+    let script = commands.join("\n").replace("7f3b...", SUB).replace("rg-ai-prod", "rg");
+    // Nobody answers here.
+    let script = script.replace("keyless apply specs/ ", "keyless apply specs/ --yes ");
+    for is_clone in [true, false] {
+        let folder = Folder::new();
+        if is_clone {
+            folder.write("specs/quickstart.yaml", include_str!("../../../specs/quickstart.yaml"));
+        }
+        // Who is signed in already.
+        let (code, stdout, stderr) = bash(&format!("set -e\naz() {{ :; }}\n{script}"), &folder, &variables);
+        assert_eq!(code, 0, "{stdout}{stderr}");
+        assert!(stdout.contains("No changes; 1 unchanged"), "{stdout}{stderr}");
+        assert!(folder.path().join("estate/specs/ml-prod.yaml").is_file());
+    }
 }
 
 #[test]

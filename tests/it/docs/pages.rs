@@ -119,7 +119,7 @@ fn no_sentence_of_the_first_page_is_long() {
         }
     }
     for part in prose.split("\n\n") {
-        for sentence in part.split(['.', ':', '!', '?']) {
+        for sentence in part.split(['.', '!', '?']) {
             let words = sentence.split_whitespace().count();
             assert!(words <= 30, "{words} words: {sentence}");
         }
@@ -271,25 +271,41 @@ fn migrating_from_the_tutorials_template_changes_nothing_until_it_should() {
         let run = folder.keyless(command).exits(0);
         assert!(command.starts_with("export") || run.stdout.contains("No changes"), "{run}");
     }
-    // The steps of the page, one after the other.
     let exported = std::fs::read_to_string(folder.path().join("specs/ml.yaml")).unwrap();
     assert!(
         exported.contains("scope: resourceGroup") && exported.contains("disableLocalAuth: false"),
         "{exported}"
     );
-    let lines = format!("customSubDomainName: tutorial\ndisableLocalAuth: true\n{}", grants(&[ALICE]));
-    let on_the_group = format!(
-        "roleAssignments:\n  - scope: resourceGroup\n    role: Cognitive Services User\n    principals: [{{id: {ALICE}, type: User}}]\n"
+    // The steps of the page, one after the other: each changes the file and no more than it says.
+    let (accounts, on_the_group) = exported.split_at(exported.find("\nroleAssignments:").unwrap());
+    let step = |accounts: &str, group: &str, said: &str| {
+        folder.write("specs/ml.yaml", format!("{accounts}{group}"));
+        folder.keyless("apply specs/ --yes").exits(0).says(&[said]);
+    };
+    let copied = format!(
+        "    roleAssignments:\n      - role: Cognitive Services User\n        principals: [{{id: {ALICE}, type: User}}]\n"
     );
-    let with_group = one_account("ml", "tutorial", &lines).replace("accounts:\n", "adopt: true\naccounts:\n");
-    folder.write("specs/ml.yaml", format!("{with_group}{on_the_group}"));
-    folder.keyless("apply specs/ --yes").exits(0);
-    folder.write(
-        "specs/ml.yaml",
-        with_group + &on_the_group.split(" [").next().unwrap().replace("principals:", "principals: []\n"),
-    );
-    folder.keyless("apply specs/ --yes").exits(0).says(&["1 done"]);
-    assert!(azure.grants_at(&group).is_empty());
+    let accounts = format!("{}\n{copied}", accounts.trim_end());
+    step(&accounts, on_the_group, "1 done");
+    let accounts =
+        accounts.replace("    kind: AIServices", "    kind: AIServices\n    customSubDomainName: tutorial");
+    step(&accounts, on_the_group, "1 done");
+    let accounts = accounts.replace("disableLocalAuth: false", "disableLocalAuth: true");
+    step(&accounts, on_the_group, "1 done");
     assert_eq!(azure.get(&account("tutorial"))["properties"]["disableLocalAuth"], true);
+    let accounts = accounts.replace("\nstack: ml\n", "\nstack: ml\nadopt: true\n");
+    step(&accounts, on_the_group, " done");
+    assert_eq!(azure.grants_at(&group).len(), 1);
+    // As the page warns.
+    folder.write("specs/ml.yaml", &accounts);
+    folder.keyless("apply specs/ --yes").exits(3).says(&["guard-delete-list"]);
+    let page = std::fs::read_to_string(home().join("docs/migrate.md")).unwrap();
+    let empty = page
+        .split("by `")
+        .find_map(|rest| rest.split('`').next().filter(|list| list.ends_with("[]")))
+        .unwrap();
+    step(&accounts, &format!("\n{empty}\n"), "1 done");
+    assert!(azure.grants_at(&group).is_empty());
     assert_eq!(azure.grants_at(&account("tutorial")).len(), 1);
+    step(&accounts, "\n", "No changes");
 }

@@ -289,7 +289,7 @@ fn a_retry_after_of_307_seconds_is_honoured_to_the_millisecond_and_again() {
             panic!("turn {turn}: it gives up after {} s", (now - START) / 1000)
         };
         assert_eq!(until, Moment(now + 307_000));
-        assert_eq!(why, Why::Throttled { told: true });
+        assert_eq!(why, Why::Throttled { by_azure: true });
         now = until.0;
         next = exchange.step(Sent::Waited, until);
     }

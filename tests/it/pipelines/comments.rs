@@ -261,3 +261,44 @@ fn mistakes_in_specs_and_results_of_apply_leave_it_out_too() {
         .complains(&["`keyless access` cannot write `--report comment=FILE`", "use `markdown=FILE`"]);
     assert!(!folder.path().join("new.md").exists());
 }
+
+/// The flag of a refusal is cut like everything else, so a comment says where it is whole. What stands there lifts the guard as it was printed.
+#[test]
+fn a_comment_says_where_the_flag_is_that_lifts_a_guard() {
+    let azure = Azure::start();
+    let folder = world(&azure, &ROWS[0]);
+    let run = folder.keyless("plan specs --report comment=c.md").exits(3);
+    let text = std::fs::read_to_string(folder.path().join("c.md")).unwrap();
+    let said = "A flag `--allow` is shortened here too and lifts nothing as it stands";
+    assert!(text.contains("--allow") && text.contains(said), "{text}");
+    assert!(run.to_string().contains(&format!("/{BOB}'")), "the log has it in full: {run}");
+    folder.keyless("plan specs --report comment=c.md --disclose").exits(3);
+    let text = std::fs::read_to_string(folder.path().join("c.md")).unwrap();
+    assert!(text.contains(BOB) && !text.contains(said), "{text}");
+}
+
+/// Of two targets one is the other one, whichever side a reader begins with.
+#[test]
+fn a_target_that_was_changed_by_hand_is_another_in_one_column_only() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let with = |host: &str| {
+        format!(
+            "{}accounts:\n  - name: chat\n    connections:\n      - {{name: search, category: CognitiveSearch, target: \"https://{host}/\", authType: AAD, metadata: {{ResourceId: /subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Search/searchServices/s}}}}\n",
+            head("team-a")
+        )
+    };
+    folder.write("specs/a.yaml", with("one.corp.example"));
+    folder.keyless("apply specs --yes").exits(0);
+    folder.write("specs/a.yaml", with("two.corp.example"));
+    for command in ["plan", "drift"] {
+        folder.keyless(&format!("{command} specs --report comment=c.md"));
+        let text = std::fs::read_to_string(folder.path().join("c.md")).unwrap();
+        let line =
+            text.lines().find(|line| line.contains("(another target)")).unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            line.contains("(target withheld)") && line.matches("(another target)").count() == 1,
+            "{line}"
+        );
+    }
+}

@@ -48,6 +48,8 @@ fn repository<'a>(host: &'a Host, cloud: &Cloud, spec: &str) -> Repository<'a> {
         }),
         files: vec![("specs/ml.yaml".to_owned(), spec.to_owned())],
         arguments: "",
+        protects: true,
+        sets_up: false,
     }
 }
 
@@ -138,7 +140,7 @@ fn a_fork_and_dependabot_get_no_plan_and_the_job_says_so() {
     assert!(ran.job("plan").summary.contains("no plan"), "{}", ran.job("plan").summary);
     let ran = run(&repository, Event { actor: "dependabot[bot]", ..Event::pull_request("1111111111", NAME) });
     assert_eq!(ran.results(), ["plan: success", "comment: success"]);
-    assert!(ran.job("plan").log.contains("GitHub gives runs of Dependabot no identity."));
+    assert!(ran.job("plan").log.contains("Runs of Dependabot get no identity in Azure"));
     assert!(ran.job("comment").log.contains("Nothing to say"), "{}", ran.job("comment").log);
     assert_eq!(cloud.take_asked(), [""; 0], "nobody signed in");
 }
@@ -232,6 +234,85 @@ fn each_identity_can_do_its_own_job_only() {
         "{}",
         ran.job("apply").log
     );
+    // One that names the environment, and calls keyless itself: only the rule of the environment stops it, as docs/bootstrap.md says.
+    let asks_for_the_applier = "permissions: {}
+jobs:
+  mine:
+    environment: production
+    permissions: {contents: read, id-token: write}
+    steps:
+      - uses: actions/checkout@COMMIT
+      - run: keyless apply specs --yes
+        env:
+          KEYLESS_CREDENTIAL: github-oidc
+          AZURE_TENANT_ID: ${{ vars.AZURE_TENANT_ID }}
+          AZURE_CLIENT_ID: ${{ vars.APPLIER_CLIENT_ID }}
+";
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    for (protects, result, status) in [(true, "failure", 404), (false, "success", 200)] {
+        let repository = Repository { protects, ..self::repository(&host, &cloud, &spec(&[ALICE])) };
+        let event = Event::pull_request("1111111111", NAME);
+        let ran = Run::of(&repository, asks_for_the_applier, event).whole();
+        assert_eq!(ran.job("mine").result, result, "{}", ran.job("mine").log);
+        assert_eq!(ran.job("mine").log.contains("is not allowed to deploy to production"), protects);
+        assert_eq!(cloud.send("GET", &chat, None).status, status);
+    }
+}
+
+/// An applier that may give any role is found out before it writes anything.
+#[test]
+fn apply_checks_the_rights_of_its_identity_if_it_should() {
+    let (host, cloud) = (Host::start(), cloud());
+    let repository = repository(&host, &cloud, &spec(&[ALICE]));
+    let id = "client-id: ${{ vars.APPLIER_CLIENT_ID }}\n";
+    let checked = workflow().replace(id, &format!("{id}          check-rights: true\n"));
+    assert!(checked.contains("check-rights"));
+    let ran = Run::of(&repository, &checked, Event::push("1111111111")).whole();
+    assert_eq!(ran.results(), ["plan-main: success", "apply: failure"]);
+    let log = &ran.job("apply").log;
+    assert!(log.contains("BROKEN  delegation") && log.contains("too wide"), "{log}");
+    let chat = format!("{}?api-version=2025-06-01", account("chat"));
+    assert_eq!(cloud.send("GET", &chat, None).status, 404, "nothing was written");
+}
+
+/// keyless is built from the commit of the action or downloaded, and is what later steps run.
+#[test]
+fn setup_puts_keyless_on_the_path() {
+    let (host, cloud) = (Host::start(), cloud());
+    let folder = crate::common::Folder::new();
+    // As cargo would, a program that says what it was built from.
+    let cargo = "#!/bin/sh\nfor root; do :; done\nmkdir -p \"$root/bin\"\nprintf '#!/bin/sh\\necho built in %s\\n' \"$PWD\" >\"$root/bin/keyless\"\nchmod +x \"$root/bin/keyless\"\n";
+    folder.write("stubs/cargo", cargo);
+    folder.write("stubs/rustup", "#!/bin/sh\n");
+    folder.write("a/keyless", "#!/bin/sh\necho downloaded\n");
+    let make = "chmod +x stubs/* a/keyless && tar -czf a.tar.gz a && sha256sum a.tar.gz && cat a.tar.gz >stubs.tar.gz";
+    let (code, said) = super::others::bash(make, folder.path(), &[]);
+    assert_eq!(code, 0, "{said}");
+    let sum = said.split(' ').next().unwrap();
+    let archive = std::fs::read(folder.path().join("a.tar.gz")).unwrap();
+    host.with(|kept| kept.files.insert("/releases/a.tar.gz".to_owned(), archive));
+    let mut repository = Repository { sets_up: true, ..repository(&host, &cloud, "") };
+    repository.world.push(("STUBS".to_owned(), folder.path().join("stubs").display().to_string()));
+    let archive = format!("{{archive: \"{}/releases/a.tar.gz\", sha256: \"{sum}\"}}", host.url);
+    let built = format!("built in {}", env!("CARGO_MANIFEST_DIR"));
+    for (with, said) in [("{}", built.as_str()), ("{cache: \"false\"}", &built), (&archive, "downloaded")] {
+        let text = format!(
+            "permissions: {{}}\njobs:\n  one:\n    steps:\n      - run: echo \"$STUBS\" >>\"$GITHUB_PATH\"\n      - uses: ORG/keyless/deploy/github/setup@COMMIT\n        with: {with}\n      - run: keyless\n"
+        );
+        let ran = Run::of(&repository, &text, Event::push("1111111111")).whole();
+        let job = ran.job("one");
+        assert!(job.result == "success" && job.log.ends_with(&format!("{said}\n")), "{with}: {}", job.log);
+    }
+    let wrong = archive.replace(sum, &"0".repeat(64));
+    let text = format!(
+        "permissions: {{}}\njobs:\n  one:\n    steps:\n      - uses: ORG/keyless/deploy/github/setup@COMMIT\n        with: {wrong}\n      - run: keyless\n"
+    );
+    let ran = Run::of(&repository, &text, Event::push("1111111111")).whole();
+    assert!(
+        ran.job("one").result == "failure" && ran.job("one").log.contains("not 0000"),
+        "{}",
+        ran.job("one").log
+    );
 }
 
 fn drifts(cloud: &Cloud) {
@@ -269,6 +350,18 @@ fn drift_opens_one_issue_which_is_edited_and_closed() {
     let text = issue["body"].as_str().unwrap();
     assert!(text.starts_with("<!-- keyless drift: stack=ml-platform environment= -->\n"), "{text}");
     assert!(text.contains("**1 extra") && text.contains("created by"), "{text}");
+
+    // The job that the page has for chats, in the same workflow.
+    let page = std::fs::read_to_string(format!("{}/docs/pipelines.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let job = page.split("```yaml\n").find(|block| block.contains("deploy/github/notify@COMMIT")).unwrap();
+    let with_chat = format!("{}\n{}", workflow(), job.split("```").next().unwrap());
+    let mut hooked = self::repository(&host, &cloud, &spec(&[ALICE]));
+    hooked.vars["secrets"] = json!({"TEAMS_WEBHOOK": format!("{}/webhook/s3cret", host.url)});
+    let ran = Run::of(&hooked, &with_chat, Event::schedule("1111111111")).whole();
+    assert!(ran.results().contains(&"notify: success".to_owned()), "{}", ran.job("notify").log);
+    assert_eq!(ran.job("notify").log, "stack ml-platform: told teams\n");
+    let posted = host.with(|kept| kept.posted.remove(0)).to_string();
+    assert!(posted.contains("Drift: stack ml-platform") && posted.contains("created by"), "{posted}");
 
     // The same again: the issue is brought up to date, and nobody is told twice.
     let number = issue["number"].as_u64().unwrap();

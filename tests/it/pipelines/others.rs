@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::host::{BOT, Host, STRANGER};
 use super::runner::{search_path, yaml};
 use crate::common::cloud::{Cloud, TENANT};
-use crate::common::{ALICE, Folder, account, grants, one_account};
+use crate::common::{ALICE, BOB, Folder, account, grants, one_account};
 
 const GITLAB: &str = include_str!("../../../deploy/gitlab/keyless.gitlab-ci.yml");
 const AZURE: &str = include_str!("../../../deploy/azure-pipelines/keyless.yml");
@@ -48,9 +48,15 @@ fn assertion(name: &str) -> String {
 
 fn folder(cloud: &Cloud) -> Folder {
     let folder = cloud.folder(&[]);
-    let spec = one_account("ml-platform", "chat", &format!("disableLocalAuth: true\n{}", grants(&[ALICE])));
-    folder.write("specs/ml.yaml", spec);
+    let spec =
+        one_account("ml-platform", "chat", &format!("disableLocalAuth: true\n{}", grants(&["\"${who}\""])));
+    folder.write("specs/ml.yaml", format!("{spec}variables: {{who: {BOB}}}\n"));
     folder
+}
+
+/// More arguments of keyless, which a template takes one a line.
+fn arguments() -> String {
+    format!("--var\nwho={ALICE}")
 }
 
 /// A script of a job; (exit code, everything that it printed).
@@ -75,6 +81,11 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
         .replace("$[[ inputs.specs ]]", "specs")
         .replace("$[[ inputs.within ]]", "any")
         .replace("$[[ inputs.disclose ]]", "false")
+        .replace("$[[ inputs.name ]]", "keyless")
+        .replace("$[[ inputs.vars ]]", "")
+        .replace("$[[ inputs.accept-drift ]]", "false")
+        .replace("$[[ inputs.check-rights ]]", "false")
+        .replace("$[[ inputs.scripts ]]", "group/keyless")
         .replace("/tmp/keyless/", &format!("{ROOT}/"));
     let jobs = yaml(&filled);
     let project = folder.path().display().to_string();
@@ -85,6 +96,7 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
         ("CI_API_V4_URL", &api),
         ("CI_PROJECT_ID", "9"),
         ("CI_PROJECT_DIR", &project),
+        ("CI_SERVER_URL", "https://gitlab.test"),
         ("CI_MERGE_REQUEST_IID", "5"),
         ("CI_COMMIT_SHA", "1111111111"),
         ("CI_COMMIT_BRANCH", "main"),
@@ -98,11 +110,21 @@ fn gitlab(name: &str, identity: &str, host: &Host, cloud: &Cloud, folder: &Folde
     ]));
     // Whoever starts a pipeline by hand gives variables that go before those of a job.
     variables.extend(owned([("STACK", "theirs"), ("SPECS", "elsewhere"), ("SAVE", ""), ("NO_PLAN", "mine")]));
+    variables.extend(owned([
+        ("GITHUB_ACTIONS", "1"),
+        ("GITHUB_API_URL", "http://127.0.0.1:1"),
+        ("TF_BUILD", "True"),
+    ]));
+    variables.extend(owned([
+        ("KEYLESS_VAR_WHO", BOB),
+        ("KEYLESS_SELECT", "theirs"),
+        ("KEYLESS_CLOUD", "china"),
+    ]));
     let scripts = [&jobs[".keyless"]["before_script"], &jobs[name]["script"]];
     let lines: Vec<&str> =
         scripts.into_iter().flat_map(|lines| lines.as_array().unwrap()).filter_map(Value::as_str).collect();
     let lines: Vec<&str> = lines.into_iter().filter(|line| !line.starts_with("git ")).collect();
-    bash(&lines.join("\n"), folder.path(), &variables)
+    bash(&lines.join("\n").replace("$[[ inputs.arguments ]]", &arguments()), folder.path(), &variables)
 }
 
 #[test]
@@ -163,6 +185,121 @@ fn a_merge_request_of_gitlab_gets_a_plan_an_apply_and_an_issue_for_drift() {
     assert_eq!((&issue["state"], &issue["title"]), (&json!("closed"), &json!("Drift: stack ml-platform")));
 }
 
+/// What a job of GitLab begins with: scripts of the reviewed commit, and no variables of keyless from somebody else.
+#[test]
+fn a_job_of_gitlab_clones_the_scripts_and_drops_the_variables_of_others() {
+    let (_, jobs) = GITLAB.split_once("\n---\n").unwrap();
+    let jobs = yaml(jobs);
+    let lines = jobs[".$[[ inputs.name ]]"]["before_script"].as_array().unwrap();
+    let lines: Vec<&str> = lines.iter().filter_map(Value::as_str).collect();
+    let folder = Folder::new();
+    folder.write("stubs/git", "#!/bin/sh\necho \"git $*\"\n");
+    let path = folder.path().join("stubs").display().to_string();
+    let header = "-c http.extraHeader=Authorization:Basic Z2l0bGFiLWNpLXRva2VuOnRoZS1qb2I= ";
+    for (scripts, cloned) in [
+        (
+            "group/keyless",
+            format!("{header}clone --quiet --no-checkout https://gitlab.test/group/keyless.git"),
+        ),
+        ("https://example.test/k.git", "clone --quiet --no-checkout https://example.test/k.git".to_owned()),
+    ] {
+        let script =
+            lines.join("\n").replace("$[[ inputs.scripts ]]", scripts).replace("$[[ inputs.commit ]]", "abc");
+        let variables = owned([
+            ("CI_SERVER_URL", "https://gitlab.test"),
+            ("CI_JOB_TOKEN", "the-job"),
+            ("KEYLESS_IDENTITY", "identity"),
+            ("KEYLESS_SECRET_SEARCH", "secret\nKEYLESS_IDENTITY=x"),
+            ("KEYLESS_VAR_STAGE", "theirs"),
+            ("KEYLESS_ENV", "theirs"),
+            ("GITHUB_ACTIONS", "true"),
+            ("TF_BUILD", "True"),
+            ("JOB_COMPLETION_INDEX", "0"),
+        ]);
+        let (code, said) = bash(
+            &format!("chmod +x {path}/git; PATH={path}:$PATH\n{script}\nenv"),
+            folder.path(),
+            &variables,
+        );
+        assert_eq!(code, 0, "{said}");
+        assert!(
+            said.starts_with(&format!(
+                "git {cloned} /tmp/keyless\ngit -C /tmp/keyless checkout --quiet abc\n"
+            )),
+            "{said}"
+        );
+        assert!(
+            said.contains("KEYLESS_SECRET_SEARCH=secret\n") && said.contains("KEYLESS_IDENTITY=identity\n")
+        );
+        assert!(
+            !said.contains("theirs") && !said.contains("GITHUB_") && !said.contains("TF_BUILD"),
+            "{said}"
+        );
+        assert!(
+            said.contains("KEYLESS_CREDENTIAL=workload-identity\n") && !said.contains("JOB_COMPLETION"),
+            "{said}"
+        );
+    }
+}
+
+/// Whoever reads a pull request of a fork learns why there is no plan.
+#[test]
+fn a_fork_gets_no_plan_on_any_host_and_a_job_says_so() {
+    let said = "No plan. This ";
+    let (_, jobs) = GITLAB.split_once("\n---\n").unwrap();
+    let jobs = yaml(jobs);
+    let of = |job: &str| jobs[format!("$[[ inputs.name ]] {job}").as_str()].clone();
+    let rule = |job: &str| of(job)["rules"][0]["if"].as_str().unwrap().to_owned();
+    assert_eq!(rule("plan"), rule("comment"));
+    // In a pipeline of the fork, the project is the fork itself.
+    assert!(rule("plan").ends_with("$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID"));
+    assert_eq!(rule("fork"), rule("plan").replace("_ID == ", "_ID != "));
+    let (code, told) = bash(of("fork")["script"][0].as_str().unwrap(), Folder::new().path(), &[]);
+    assert!(code == 0 && told.starts_with(said), "{told}");
+
+    let template = yaml(AZURE);
+    let jobs = template["stages"][0]["jobs"].as_array().unwrap();
+    let [fork, plan, comment] = jobs.as_slice() else { panic!("{jobs:?}") };
+    assert_eq!(fork["condition"], "eq(variables['System.PullRequest.IsFork'], 'True')");
+    for job in [plan, comment] {
+        let condition = job["condition"].as_str().unwrap();
+        assert!(condition.contains("ne(variables['System.PullRequest.IsFork'], 'True')"), "{condition}");
+    }
+    let (code, told) = bash(fork["steps"][1]["bash"].as_str().unwrap(), Folder::new().path(), &[]);
+    assert!(code == 0 && told.contains(said), "{told}");
+}
+
+/// Two includes of the template for GitLab share no job, no lock and no hidden job; an agent keeps no folder from one run of Azure Pipelines to
+/// the next.
+#[test]
+fn stacks_and_runs_have_nothing_in_common() {
+    let (_, jobs) = GITLAB.split_once("\n---\n").unwrap();
+    let own = |name: &str| -> Vec<String> {
+        let jobs = yaml(&jobs.replace("$[[ inputs.name ]]", name));
+        let jobs = jobs.as_object().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let locks = jobs
+            .values()
+            .filter(|job| !job["resource_group"].is_null())
+            .map(|job| text(&job["resource_group"]));
+        let extended = jobs.values().filter(|job| !job["extends"].is_null()).map(|job| text(&job["extends"]));
+        jobs.keys().cloned().chain(locks).chain(extended).collect()
+    };
+    let (first, second) = (own("eu"), own("us"));
+    assert!(first.len() > 15 && !first.iter().any(|name| second.contains(name)), "{first:?}");
+
+    let template = yaml(AZURE);
+    let mut count = 0;
+    for job in
+        template["stages"].as_array().unwrap().iter().flat_map(|stage| stage["jobs"].as_array().unwrap())
+    {
+        let runs_nothing = job["steps"][0]["checkout"] == "none";
+        assert!(runs_nothing || job["workspace"]["clean"] == "all", "{job}");
+        count += 1;
+    }
+    assert_eq!(count, 7);
+}
+
 #[test]
 #[ignore = "slow: tests/slow.sh"]
 fn teams_and_slack_hear_of_drift_and_of_nothing_else() {
@@ -203,10 +340,38 @@ fn teams_and_slack_hear_of_drift_and_of_nothing_else() {
         "{line}"
     );
     assert_eq!(posted[1]["blocks"][0]["text"]["type"], "plain_text");
-    // The URL of a webhook is a secret.
+    // The URL of a webhook is a secret, also if it is none, and whatever the answer quotes.
+    let heard = |url: &str| {
+        let hook = format!("exec python3 {ROOT}/deploy/host/notify.py slack keyless-results");
+        bash(&hook, folder.path(), &owned([("WEBHOOK", url)]))
+    };
+    for wrong in [
+        "127.0.0.1:1/s3cret",
+        "http://127.0.0.1:1/s3cret s3cret",
+        "http://127.0.0.1:1x/s3cret",
+        "http://[::1/s3cret",
+    ] {
+        let (code, said) = heard(wrong);
+        let none = "notify.py: keyless-results: WEBHOOK is not a URL: it must begin with https:// and have no blanks in it\n";
+        assert_eq!((code, said.as_str()), (1, none), "{wrong}");
+    }
+    let (code, said) = heard(&format!("{}/nowhere/s3cret", host.url));
+    assert!(code == 1 && said.contains("POST the webhook: 404") && !said.contains("s3cret"), "{said}");
+    // A blank at the end came with the paste.
+    assert_eq!(heard(&format!("{url}\n")).0, 0);
     host.with(|kept| kept.busy.push(("POST /webhook/s3cret-part-of-the-url".to_owned(), 404, "")));
     let (code, said) = tell("slack");
     assert!(code == 1 && said.contains("POST the webhook: 404") && !said.contains("s3cret"), "{said}");
+    for broken in
+        [url.trim_start_matches("http://").to_owned(), format!("{url} with s3cret"), format!("{url}\n")]
+    {
+        let (code, said) = bash(
+            &format!("exec python3 {ROOT}/deploy/host/notify.py slack keyless-results"),
+            folder.path(),
+            &owned([("WEBHOOK", &broken)]),
+        );
+        assert!(code == 1 && said.contains("not a URL") && !said.contains("s3cret"), "{broken:?}: {said}");
+    }
 }
 
 /// The scripts of a stage of the template for Azure Pipelines, with their variables.
@@ -230,12 +395,11 @@ fn scripts(stage: &str) -> Vec<(String, Value, Value)> {
     let stages = template["stages"].as_array().unwrap();
     let mut found = Vec::new();
     walk(stages.iter().find(|each| each["stage"] == stage).unwrap(), &mut found);
-    found.retain(|(script, ..)| !script.contains("install.sh"));
+    found.retain(|(script, ..)| !script.contains("install.sh") && !script.contains("comes from a fork"));
     found
 }
 
 fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, String)> {
-    let sources = folder.path().join("s");
     let collection = format!("{}/org/", host.url);
     let work = folder.path().display().to_string();
     let mut results = Vec::new();
@@ -246,6 +410,10 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
                 .replace("${{ parameters.within }}", "any")
                 .replace("${{ parameters.disclose }}", "false")
                 .replace("${{ parameters.allow }}", " ")
+                .replace("${{ parameters.vars }}", "")
+                .replace("${{ parameters.arguments }}", &arguments())
+                .replace("${{ parameters.acceptDrift }}", "false")
+                .replace("${{ parameters.checkRights }}", "false")
                 .replace("${{ parameters.workItemType }}", "Task")
                 .replace("$(Pipeline.Workspace)", &work)
                 .replace("$(System.AccessToken)", "the-build's-own")
@@ -253,7 +421,6 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
         let mut variables = cloud.variables();
         variables.extend(owned([
             ("TF_BUILD", "True"),
-            ("BUILD_SOURCESDIRECTORY", sources.to_str().unwrap()),
             ("PIPELINE_WORKSPACE", &work),
             ("AGENT_TEMPDIRECTORY", &work),
             ("SYSTEM_COLLECTIONURI", &collection),
@@ -276,11 +443,7 @@ fn azure(stage: &str, host: &Host, cloud: &Cloud, folder: &Folder) -> Vec<(i32, 
         for (name, value) in env.as_object().into_iter().flatten() {
             variables.push((name.clone(), filled(value.as_str().unwrap())));
         }
-        // One repository alone is checked out into the folder itself.
-        let alone = script.contains("SOURCESDIRECTORY/deploy");
-        let script = script.replace("$BUILD_SOURCESDIRECTORY/keyless/", &format!("{ROOT}/"));
-        let script =
-            if alone { script.replace("$BUILD_SOURCESDIRECTORY/", &format!("{ROOT}/")) } else { script };
+        let script = script.replace("$PIPELINE_WORKSPACE/keyless/", &format!("{ROOT}/"));
         results.push(bash(&script, folder.path(), &variables));
         // What follows a failed step is skipped; only the jobs of comments and issues go on.
         if stage == "apply" && results.last().is_some_and(|(code, _)| *code != 0) {

@@ -123,7 +123,7 @@ fn the_hook_checks_specs_and_nothing_else() {
             ("specs/a.yaml", true),
             ("specs/team/b.yml", true),
             ("specs/prod.vars.yaml", false),
-            ("specs/a.lock.json", false),
+            ("specs/a.lock.json", true),
             ("other/specs.yaml", false),
         ] {
             assert_eq!(taken(name), is, "{name}");

@@ -23,6 +23,10 @@ pub(crate) struct Repository<'a> {
     pub(crate) files: Vec<(String, String)>,
     /// Arguments that every `arguments` input gets.
     pub(crate) arguments: &'static str,
+    /// Whether only `main` may use an environment, as docs/bootstrap.md says.
+    pub(crate) protects: bool,
+    /// Whether `setup` does anything; keyless is on the path anyway.
+    pub(crate) sets_up: bool,
 }
 
 pub(crate) struct Event {
@@ -166,6 +170,7 @@ impl<'a> Run<'a> {
                 "ref_name": reference.rsplit('/').next(),
             },
             "inputs": inputs, "vars": self.repository.vars, "needs": needs, "functions": null,
+            "secrets": self.repository.vars["secrets"],
         });
         context["functions"] = functions;
         context
@@ -175,6 +180,13 @@ impl<'a> Run<'a> {
         let permissions =
             if job["permissions"].is_null() { &self.workflow["permissions"] } else { &job["permissions"] };
         let environment = job["environment"].as_str();
+        if self.repository.protects
+            && self.event.reference != "refs/heads/main"
+            && let Some(environment) = environment
+        {
+            let log = format!("{} is not allowed to deploy to {environment}", self.event.reference);
+            return Job { name: name.to_owned(), result: "failure", log, ..Job::default() };
+        }
         let workspace = Folder::new();
         let temp = tempfile::tempdir().unwrap();
         let event = temp.path().join("event.json");
@@ -198,7 +210,8 @@ impl<'a> Run<'a> {
             ("GITHUB_EVENT_NAME", self.event.name.to_owned()),
             ("GITHUB_EVENT_PATH", event.display().to_string()),
             ("RUNNER_TEMP", temp.path().display().to_string()),
-            ("PATH", search_path()),
+            ("RUNNER_OS", "Linux".to_owned()),
+            ("RUNNER_ARCH", "X64".to_owned()),
         ];
         variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
         if permissions["id-token"] == "write" {
@@ -308,7 +321,9 @@ impl Place<'_> {
                 }
                 copy(&source, Path::new(&text("path")));
             }
-            "ORG/keyless/deploy/github/setup" => {}
+            "ORG/keyless/deploy/github/setup" if !self.run.repository.sets_up => {}
+            // It keeps nothing yet.
+            "actions/cache" => {}
             own => {
                 let folder =
                     own.strip_prefix("ORG/keyless/").unwrap_or_else(|| panic!("`{own}` is not known here"));
@@ -368,9 +383,14 @@ impl Place<'_> {
         std::fs::write(&file, script).unwrap();
         std::fs::write(&output, "").unwrap();
         std::fs::write(&summary, "").unwrap();
+        // Folders that earlier steps put onto the search path, the last one first.
+        let paths = self.temp.join("paths");
+        let added = std::fs::read_to_string(&paths).unwrap_or_default();
+        let path = added.lines().fold(search_path(), |path, folder| format!("{folder}:{path}"));
         let mut command = Command::new("bash");
         command.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(&file);
         command.env_clear().envs(self.variables.iter().cloned()).current_dir(self.workspace.path());
+        command.env("PATH", path).env("GITHUB_PATH", &paths);
         command.env("GITHUB_OUTPUT", &output).env("GITHUB_STEP_SUMMARY", &summary).stdin(Stdio::null());
         if let Some(action) = action {
             command.env("GITHUB_ACTION_PATH", action);

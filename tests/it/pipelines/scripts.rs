@@ -201,6 +201,21 @@ fn whatever_a_spec_is_called_a_later_change_of_it_is_seen() {
     variables.extend(owned([("KEYLESS_VAR_FILE", "vars/prod.yaml")]));
     let (code, said) = bash(&format!("exec python3 {ROOT}/deploy/host/newest.py"), folder.path(), &variables);
     assert!(code == 1 && said.contains("changes vars/prod.yaml"), "{said}");
+    // A comparison without files is not one of which nothing changed.
+    for (compared, code) in [
+        (json!({"status": "ahead"}), 1),
+        (json!({"status": "ahead", "files": null}), 1),
+        (json!({"status": "ahead", "files": []}), 0),
+        (json!({"status": "identical"}), 0),
+    ] {
+        host.with(|kept| kept.compared = compared.clone());
+        let ran = bash(
+            &format!("exec python3 {ROOT}/deploy/host/newest.py"),
+            folder.path(),
+            &github(&host, &folder),
+        );
+        assert_eq!(ran.0, code, "{compared}: {}", ran.1);
+    }
     // What is not in the checkout cannot be judged.
     let outside = Folder::new();
     outside.write("specs/a.yaml", "");
@@ -221,6 +236,31 @@ fn whatever_a_spec_is_called_a_later_change_of_it_is_seen() {
     std::fs::create_dir_all(folder.path().join("real/.git")).unwrap();
     let (code, told) = newest("real", "", "README.md");
     assert!(code == 1 && told.contains("it is not in the checkout"), "{told}");
+}
+
+/// A flag as people have it: from a message with quotes, several in the one line of a host's page, or one a line.
+#[test]
+fn guards_are_lifted_however_their_flags_were_pasted() {
+    let folder = Folder::new();
+    folder.write("stubs/keyless", "#!/bin/sh\nprintf '[%s]' \"$@\"\n");
+    let path = folder.path().join("stubs/keyless");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (allow, lifted) in [
+        (" ", vec![]),
+        ("deletes:ml", vec!["deletes:ml"]),
+        ("grant:a/Role X/group:a;b; deletes:ml ;", vec!["grant:a/Role X/group:a;b", "deletes:ml"]),
+        ("--allow 'grant:a/it'\\''s/b' --allow delete-list:x", vec!["grant:a/it's/b", "delete-list:x"]),
+        ("--allow='grant:a b'; \"deletes:ml\"\r\n\nstale", vec!["grant:a b", "deletes:ml", "stale"]),
+    ] {
+        let script = format!("PATH=$PWD/stubs:$PATH exec bash {ROOT}/deploy/host/run.sh plan");
+        let (code, said) = bash(&script, folder.path(), &owned([("STACK", "ml"), ("ALLOW", allow)]));
+        let mut given: Vec<&str> =
+            said.split("[--allow][").skip(1).map(|rest| rest.split(']').next().unwrap()).collect();
+        given.sort_unstable();
+        let mut lifted = lifted;
+        lifted.sort_unstable();
+        assert_eq!((code, given), (0, lifted), "{allow}: {said}");
+    }
 }
 
 /// The folder in which a job runs is the estate's: what stands there chooses no compiler.

@@ -70,6 +70,8 @@ impl Week {
                 self.git.run(&["show", &format!("{sha}:specs/ml.yaml")]) + "\n",
             )],
             arguments: self.arguments,
+            protects: true,
+            sets_up: false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Object ids that are none, or are something else's.
 
 use super::{DANA, PIPELINE, PIPELINE_APP, populate, spec};
-use crate::common::{ALICE, Azure, BOB, CAROL, Fault, grants, one_account};
+use crate::common::{ALICE, Azure, BOB, CAROL, Fault, SUB, grants, head, one_account};
 
 #[test]
 fn a_client_id_is_told_with_the_object_id_before_anything_is_written() {
@@ -71,4 +71,35 @@ fn nothing_is_asked_of_graph_without_need() {
     folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: true\n"));
     folder.keyless("plan a.yaml").exits(0);
     assert!(azure.take_seen().iter().all(|seen| !seen.target.contains("v1.0")));
+}
+
+#[test]
+fn object_ids_that_get_a_role_of_cosmos_db_are_verified_in_the_same_request() {
+    let azure = Azure::start();
+    populate(&azure);
+    let folder = azure.folder();
+    let database =
+        format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.DocumentDB/databaseAccounts/c1");
+    let text = |who: &str| {
+        format!(
+            "{}sqlRoleAssignments:\n  - {{databaseAccount: {database}, role: Cosmos DB Built-in Data Reader, principals: [{{{who}}}]}}\n",
+            head("team-a")
+        )
+    };
+    for (who, finding) in [
+        (format!("id: {PIPELINE_APP}, type: ServicePrincipal"), "client-id@7"),
+        (format!("id: {DANA}, type: ServicePrincipal"), "principal-type@7"),
+    ] {
+        folder.write("a.yaml", text(&who));
+        azure.take_seen();
+        let plan = folder.keyless("plan a.yaml --format json").exits(1);
+        assert_eq!(plan.findings(), [finding], "{plan}");
+        assert_eq!(azure.take_seen().iter().filter(|seen| seen.target.contains("$batch")).count(), 1);
+    }
+    folder.write("a.yaml", text(&format!("id: {DANA}, type: User")));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.take_seen();
+    folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+    let seen = azure.take_seen();
+    assert!(seen.iter().all(|seen| !seen.target.contains("$batch")), "{seen:?}");
 }

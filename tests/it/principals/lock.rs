@@ -110,7 +110,7 @@ fn a_second_group_of_a_locked_name_is_told_with_the_one_that_the_lock_file_means
     let write = format!("write the intended one: `{{id: {ML}, type: Group}}` is the one in the lock file");
     let run = folder.keyless("plan").exits(1);
     let run = run.says(&["error[lock-outdated]", &first, OTHER_ML, &write]);
-    assert!(!run.stdout.contains("nobody in the directory"), "{run}");
+    assert!(!run.stdout.contains("not in the directory"), "{run}");
     assert!(!run.stdout.contains("run `keyless lock`"), "{run}");
     let run = folder.keyless("lock --check --format json").exits(1);
     assert_eq!(run.findings(), ["principal-ambiguous@12"], "the spec does name it: {run}");

@@ -293,6 +293,23 @@ fn a_project_has_a_list_of_roles_of_its_own_and_its_identity_stands_in_connectio
         folder.write("a.yaml", spec(wrong));
         folder.keyless("validate a.yaml").exits(1).complains(&[said]);
     }
+    for (identity, said) in [
+        ("identity: None", "project `main` is declared without an identity of its own"),
+        ("identity: {systemAssigned: false}", "declare `identity: SystemAssigned` for it"),
+    ] {
+        let none = spec("${project.chat/main.principalId}")
+            .replace("- name: main\n", &format!("- name: main\n        {identity}\n"));
+        folder.write("a.yaml", none);
+        folder.keyless("validate a.yaml").exits(1).complains(&[said]);
+    }
+    // A new resource gets only the identities that its spec lists.
+    let user = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app";
+    let listed = spec("x")
+        .replace("- name: main\n", &format!("- name: other\n        identity: {{userAssigned: [{user}]}}\n"))
+        + "roleAssignments: [{scope: resourceGroup, role: Reader, principals: [{projectIdentity: chat/other}]}]\n";
+    folder.write("a.yaml", listed);
+    let said = "project `other` is declared without an identity of its own";
+    folder.keyless("plan a.yaml").exits(1).says(&[said]);
     folder.write(
         "a.yaml",
         spec("x")

@@ -149,7 +149,10 @@ fn a_secret_goes_along_with_another_field_and_by_itself_on_demand() {
     // A plan made for it carries it, without the secret in it.
     run(&folder, &format!("plan a.yaml --out p.json --rotate {ADDRESS}")).exits(0);
     assert!(!std::fs::read_to_string(folder.path().join("p.json")).unwrap().contains(SECRET));
+    run(&folder, "apply p.json a.yaml --yes").exits(3).says(&["pass the same `--rotate` here"]);
     run(&folder, "apply p.json --yes").exits(0);
+    assert_eq!(writes(&azure), [json!(["PUT", "search", {"key": SECRET}])]);
+    run(&folder, &format!("apply p.json a.yaml --yes --rotate {ADDRESS}")).exits(0);
     assert_eq!(writes(&azure), [json!(["PUT", "search", {"key": SECRET}])]);
 }
 

@@ -100,6 +100,40 @@ fn what_carries_the_stacks_mark_names_who_made_it() {
 }
 
 #[test]
+fn what_has_an_id_although_its_text_waits_for_a_project_names_who_deleted_it() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let storage = format!(
+        "{}/storageAccounts/st1",
+        account("x").split("/Microsoft.Cog").next().unwrap().to_owned() + "/Microsoft.Storage"
+    );
+    let condition = "@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringStartsWithIgnoreCase '${project.chat/main.workspaceId}'";
+    let spec = one_account(
+        "team-a",
+        "chat",
+        "projects: [{name: main}]\nconnections: [{name: registry, category: ContainerRegistry, target: r.azurecr.io, authType: AAD, metadata: {owner: '${project.chat/main.principalId}'}}]",
+    ) + &format!(
+        "roleAssignments:\n  - scope: {storage}\n    role: Storage Blob Data Owner\n    principals: [{{id: {ALICE}, type: User}}]\n    condition: \"{condition}\"\n"
+    );
+    folder.write("a.yaml", spec);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    let granted = azure.grants_at(&storage).remove(0)["id"].as_str().unwrap().to_owned();
+    for gone in [
+        granted,
+        format!("{}/connections/registry", account("chat")),
+        format!("{}/projects/main", account("chat")),
+    ] {
+        does(&azure, &mallory(), "DELETE", &gone, None);
+    }
+    let run = folder.keyless("drift a.yaml --format json").exits(2);
+    let gone = run.changes("create");
+    assert_eq!(gone.len(), 3, "{run}");
+    for change in gone {
+        assert_eq!(change["causedBy"]["caller"], "mallory@contoso.com", "{change}");
+    }
+}
+
+#[test]
 fn a_grant_made_by_hand_names_who_made_it_though_azure_shows_an_id_only() {
     let (azure, folder) = applied();
     let by_hand = assignment(&account("chat"), "11111111-1111-4111-8111-111111111111");

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    ALICE, Azure, BOB, CAROL, CS_USER, Folder, Run, SUB, account, assignment, grants, one_account, role,
+    ALICE, Azure, BOB, CAROL, CS_USER, Fault, Folder, Run, SUB, account, assignment, grants, one_account,
+    role,
 };
 
 const SHARDS: usize = 4;
@@ -268,6 +269,11 @@ fn stacks_that_give_access_in_each_others_subscriptions_are_one_part() {
     assert!(codes.contains(&3) && codes.iter().all(|code| [0, 3].contains(code)), "{codes:?}");
     folder.keyless("report merge reports").exits(3);
     assert_eq!(azure.grants_at(group).len(), 1);
+    // Also if it goes with its stack: a retired stack may own something at each scope that its spec names.
+    write(&format!("{{id: {CAROL}, type: User}}"), true);
+    let codes = shards(&folder, "plan --retire t0 --allow delete-account --allow deletes");
+    assert!(codes.contains(&3), "{codes:?}");
+    folder.keyless("report merge reports").exits(3).says(&["guard-lock-out"]);
 }
 
 #[test]
@@ -279,6 +285,11 @@ fn a_saved_plan_is_applied_by_its_own_shard_only() {
     folder.keyless("plan --shard 1/4 --out one.json").exits(0);
     let before = azure.take_seen().len();
     assert!(before > 0);
+    let saved = |shard| folder.keyless(&format!("plan --shard {shard}/4 --out its.json")).stderr;
+    let told =
+        (0..SHARDS).any(|shard| saved(shard).contains(&format!("keyless apply its.json --shard {shard}/4")));
+    assert!(told, "the command is one that is not refused");
+    azure.take_seen();
     for (command, words) in [
         ("apply whole.json --yes --shard 1/4", "the plan is of no shard, but this run is of shard 1/4"),
         ("apply one.json --yes --shard 0/4", "the plan is of shard 1/4, but this run is of shard 0/4"),
@@ -290,6 +301,55 @@ fn a_saved_plan_is_applied_by_its_own_shard_only() {
     assert!(azure.take_seen().is_empty());
     let run = folder.keyless("apply one.json --yes --shard 1/4 --format json").exits(0);
     assert_eq!(run.json()["shard"]["command"], "apply");
+}
+
+#[test]
+fn what_each_shard_says_of_the_same_is_said_once() {
+    let azure = Azure::start();
+    let folder = fleet(&azure);
+    // Which stack was probably meant does not depend on the shard.
+    shards(&folder, "plan --retire team-0O");
+    let run = folder.keyless("report merge reports --format json").exits(1);
+    assert_eq!(run.findings(), ["stack-mismatch@0"], "{run}");
+    for number in [1, 5, 9] {
+        azure.spoil("GET", &format!("/subscriptions/{}/", subscription(number)), Fault::denied());
+    }
+    let whole = folder.keyless("plan --format json").exits(1).json();
+    shards(&folder, "plan");
+    let merged = folder.keyless("report merge reports --format json").exits(1).json();
+    assert_eq!(merged["incomplete"], whole["incomplete"]);
+    let mut gaps: Vec<String> =
+        whole["incomplete"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    let all = gaps.len();
+    gaps.dedup();
+    assert_eq!(gaps.len(), all, "{whole}");
+}
+
+#[test]
+fn why_no_report_can_be_read_is_told() {
+    let folder = Folder::new();
+    folder.write("reports/0.json", "{\"shard\": ");
+    folder.write("reports/1.json", "");
+    folder.keyless("report merge reports").exits(1).complains(&[
+        "none of the files is a report of a run with `--shard`",
+        "0.json` cannot be read: EOF while parsing",
+        "1.json` cannot be read: ",
+    ]);
+}
+
+#[test]
+fn a_shard_given_to_a_command_that_knows_no_parts_is_refused() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    for command in
+        [&format!("export --subscription {SUB}"), "schema spec", "report merge x.json", "show x.json"]
+    {
+        let run = folder.keyless(&format!("{command} --shard 0/4")).exits(1);
+        run.complains(&["`--shard` has no effect on `keyless"]);
+        assert!(azure.take_seen().is_empty());
+    }
+    // A pod has the variable for everything that it runs.
+    folder.with_env("schema spec", &[("KEYLESS_SHARD", "0/4")]).exits(0);
 }
 
 #[test]

@@ -81,6 +81,61 @@ fn a_guarded_role_given_by_hand_is_drift_beside_an_account_taken_as_given() {
 }
 
 #[test]
+fn what_the_owner_declares_about_keys_counts_in_whatever_order_files_are_loaded() {
+    let (_azure, folder) = owned("");
+    let off = owns("").replace("disableLocalAuth: true", "disableLocalAuth: false");
+    folder.write("own.yaml", &off);
+    folder.write("b.yaml", takes(""));
+    folder.keyless("apply own.yaml --yes --allow keys-on").exits(0);
+    for files in ["own.yaml b.yaml", "b.yaml own.yaml"] {
+        let verify = format!("verify {files} --verify-wait 0 --format json");
+        folder.write("own.yaml", &off);
+        let run = folder.keyless(&verify);
+        assert!(
+            !run.stdout.contains("keysRefused"),
+            "{files}: the owner keeps keys, nothing to prove\n{run}"
+        );
+        folder.write("own.yaml", owns(""));
+        let run = folder.keyless(&verify).exits(1);
+        let said = "the spec sets `disableLocalAuth: true`, but keys are enabled in Azure";
+        assert!(run.stdout.contains(said), "{files}\n{run}");
+    }
+}
+
+#[test]
+fn a_list_of_an_account_taken_as_given_is_not_complete_for_what_names_its_elements() {
+    let owner = "    connections: [{name: registry, category: ContainerRegistry, target: r.azurecr.io, authType: AAD}]\n    raiPolicies: [{name: strict}]\n";
+    let (_azure, folder) = owned(owner);
+    let deployment = "    deployments: [{name: gpt, raiPolicyName: strict, model: {format: OpenAI, name: gpt-4o, version: '2024-11-20'}, sku: {name: GlobalStandard, capacity: 1}}]\n    raiPolicies: []\n";
+    let host = "    capabilityHosts: [{name: agents, capabilityHostKind: Agents, aiServicesConnections: [registry]}]\n    connections: []\n";
+    folder.write("b.yaml", takes(&format!("{deployment}{host}")));
+    folder.keyless("validate own.yaml b.yaml").exits(0);
+    folder.keyless("apply own.yaml b.yaml --yes").exits(0);
+    // Of its own list the owner knows all.
+    folder.write("own.yaml", owns(&format!("{deployment}{host}")));
+    folder.keyless("validate own.yaml").exits(1).complains(&[
+        "account `chat` declares no connection `registry`",
+        "account `chat` declares its content filters, and `strict` is not among them",
+    ]);
+}
+
+#[test]
+fn an_owner_that_is_not_selected_is_named_and_its_account_not_offered() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("own.yaml", owns(""));
+    folder.write("b.yaml", takes("    projects: [{name: main}]\n"));
+    let hint =
+        "stack `team-a` declares it and is not selected: apply that stack first, or add `--select team-a`";
+    folder.keyless("plan own.yaml b.yaml --select team-b").exits(1).says(&[hint]);
+    folder.keyless("plan b.yaml").exits(1).says(&["or let its owner create it first"]);
+    // The account is made so that the other stack's run can make its project.
+    folder.keyless("apply own.yaml b.yaml --select team-a --yes").exits(0);
+    folder.keyless("apply own.yaml b.yaml --select team-b --yes").exits(0).says(&["project main"]);
+    folder.keyless("plan own.yaml b.yaml --detailed-exitcode").exits(0).says(&["No changes"]);
+}
+
+#[test]
 fn a_retired_owner_is_told_who_still_takes_its_account_as_given() {
     let (azure, folder) = owned("");
     folder.write("b.yaml", takes(""));

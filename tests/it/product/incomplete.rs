@@ -134,6 +134,33 @@ fn an_assignment_list_denied_for_the_subscription_is_asked_for_the_group() {
     ]);
 }
 
+/// A list at the root shows only what is given there: the lists of groups are asked beside it.
+#[test]
+fn a_declared_root_scope_does_not_stand_for_the_groups_of_a_denied_subscription() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let own = one_account("team-a", "chat", &grants(&[ALICE]));
+    folder.write("a.yaml", &own);
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.spoil(
+        "GET",
+        &format!("/subscriptions/{SUB}/providers/Microsoft.Authorization/roleAssignments"),
+        Fault::denied(),
+    );
+    folder.write(
+        "a.yaml",
+        format!("{own}roleAssignments:\n  - scope: /\n    role: Reader\n    principals: []\n"),
+    );
+    azure.take_seen();
+    let run = folder.keyless("plan a.yaml --format json").exits(0);
+    let (new, unread) = (run.changes("create").len(), run.changes("unknown").len());
+    assert_eq!((new, unread), (0, 0), "Alice has the role: {run}");
+    let seen = azure.take_seen();
+    let asked = |part: &str| seen.iter().any(|seen| seen.target.contains(part));
+    let list = "/providers/Microsoft.Authorization/roleAssignments?";
+    assert!(asked(&format!("/resourceGroups/rg{list}")) && asked("&$filter=atScope()"), "{seen:?}");
+}
+
 #[test]
 fn nothing_is_created_where_nothing_could_be_read() {
     for (what, fault) in few(2, troubles()) {

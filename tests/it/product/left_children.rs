@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::common::{ALICE, Azure, Folder, account, grants, head, one_account};
+use crate::common::{ALICE, Azure, Fault, Folder, account, grants, head, one_account};
 
 const CHILDREN: &str = "deployments:
   - {name: gpt, model: {format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}, sku: {name: GlobalStandard, capacity: 1}}
@@ -51,4 +51,54 @@ fn without_a_role_of_the_stack_there_it_is_said_that_nobody_looked() {
     folder.keyless("plan a.yaml").exits(0).says(&[words]);
     assert!(azure.take_seen().iter().all(|seen| !seen.path().contains("/accounts/theirs")));
     folder.keyless("plan a.yaml --retire team-a").exits(3).says(&["deployment gpt of theirs", "3 to delete"]);
+}
+
+/// The role shows the next run that it has to look into the account.
+#[test]
+fn the_role_there_stays_until_everything_else_is_deleted() {
+    let (azure, folder) = left(&format!("{CHILDREN}{}", grants(&[ALICE])));
+    azure.spoil("DELETE", "/deployments/gpt", Fault::error(409, "Conflict", "the deployment is busy"));
+    let apply = format!("apply a.yaml --yes {LIFTS}");
+    folder.keyless(&apply).exits(1).says(&["deployment gpt of theirs", "1 done, 1 failed, 2 skipped"]);
+    folder.keyless("drift a.yaml").exits(2).says(&["deployment gpt of theirs", "3 extra"]);
+    // A plan that was reviewed has the same order.
+    folder.keyless(&format!("plan a.yaml --out p.json {LIFTS}")).exits(0);
+    folder.keyless(&format!("apply p.json --yes {LIFTS}")).exits(1).says(&["1 failed, 2 skipped"]);
+    azure.heal();
+    folder.keyless(&apply).exits(0).says(&["3 done"]);
+    folder.keyless("drift a.yaml").exits(0);
+}
+
+/// An account that two stacks take as given, and that one of them no longer names.
+#[test]
+fn an_account_that_a_stack_left_out_takes_as_given_is_no_stranger() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    azure.make_account("theirs", &json!({"allowProjectManagement": true}));
+    let takes = |stack: &str, model: &str| {
+        let deployments = format!(
+            "    deployments: [{{name: {model}, model: {{format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}}, sku: {{name: GlobalStandard, capacity: 1}}}}]\n"
+        );
+        let roles = "    roleAssignments: [{role: Cognitive Services User, principals: [{user: NAME@contoso.com}]}]\n";
+        format!(
+            "{}accounts:\n  - name: theirs\n    existing: true\n{deployments}{}",
+            head(stack),
+            roles.replace("NAME", stack)
+        )
+    };
+    folder.write("specs/a.yaml", takes("team-a", "one"));
+    folder.write("specs/b.yaml", takes("team-b", "two"));
+    folder.keyless("apply --yes").exits(0);
+    folder.write("specs/a.yaml", head("team-a"));
+    for command in ["plan --select team-a", "drift --select team-a"] {
+        let run = folder.keyless(command).says(&[
+            "deployment one of theirs",
+            "`team-b`, which is not selected in this run, takes it as given",
+        ]);
+        assert!(!run.stdout.contains("no spec declares it") && !run.stdout.contains("not-ours"), "{run}");
+    }
+    folder.keyless(&format!("apply --select team-a --yes {LIFTS}")).exits(0).says(&["2 done"]);
+    let left = folder.keyless("plan --select team-a").exits(0);
+    assert!(!left.stdout.contains("no spec declares it"), "{left}");
+    folder.keyless("plan").exits(0).says(&["No changes"]);
 }

@@ -90,6 +90,27 @@ fn a_damaged_plan_is_refused() {
 }
 
 #[test]
+fn a_plan_that_does_not_say_how_much_was_judged_claims_nothing() {
+    let (_azure, folder) = planned();
+    let known = || folder.keyless("show plan.json --format json").exits(0).json()["known"].clone();
+    assert_eq!(known(), "all");
+    edit(&folder, |plan| drop(plan.as_object_mut().unwrap().remove("known")));
+    assert_eq!(known(), "part");
+    // Nor more than it shows.
+    edit(&folder, |plan| {
+        plan["known"] = json!("all");
+        plan["incomplete"] = json!([{"scope": "/subscriptions/x", "reason": "no"}]);
+    });
+    assert_eq!(known(), "part");
+    // Who carries it out reads again what it writes, and no more.
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: false"));
+    folder.keyless("plan a.yaml --out plan.json").exits(3);
+    edit(&folder, |plan| plan["known"] = json!("part"));
+    let refused = folder.keyless("apply plan.json --yes --format json").exits(3);
+    assert_eq!(refused.json()["known"], "part", "{refused}");
+}
+
+#[test]
 fn with_specs_only_steps_that_both_hold_are_carried_out() {
     let (azure, folder) = planned();
     folder.write("a.yaml", one_account("team-a", "chat", &format!("tags: {{team: ml}}\n{}", grants(&[BOB]))));

@@ -566,3 +566,36 @@ fn users_of_an_undeclared_project_stay_while_its_delete_is_uncertain() {
         folder.keyless("apply a.yaml --yes --allow delete-project").exits(0).says(&["2 done"]);
     }
 }
+
+#[test]
+fn a_list_says_nothing_of_accounts_that_the_caller_may_not_read() {
+    let azure = Azure::start();
+    azure.make_account("chat", &json!({"customSubDomainName": "chat", "disableLocalAuth": true}));
+    azure.make_account("hidden", &json!({"disableLocalAuth": false}));
+    let folder = azure.folder();
+    // A shorter list in place of a refusal.
+    let shorter = |body: &mut Value| {
+        body["value"].as_array_mut().unwrap().retain(|each| each["name"] != "hidden");
+    };
+    let may = |action: &str| {
+        let permissions = json!({"value": [{"actions": ["*/write", action], "notActions": []}]});
+        azure.heal();
+        azure.spoil("GET", ACCOUNTS, Fault::Edit(shorter));
+        let answer = Fault::Answer(200, "application/json", permissions.to_string());
+        azure.spoil("GET", "Authorization/permissions?", answer);
+    };
+    folder.write("a.yaml", one_account("team-a", "hidden", "disableLocalAuth: true"));
+    let lacks = "`Microsoft.CognitiveServices/accounts/read`";
+    may("Microsoft.Resources/*");
+    for command in ["keys status", "keys usage", "access"] {
+        let run = folder.keyless(&format!("{command} --subscription {SUB}")).exits(1);
+        assert!(run.to_string().contains(lacks), "{command}\n{run}");
+    }
+    folder.keyless("plan a.yaml").exits(1).says(&["account hidden may exist already", lacks]);
+    azure.take_seen();
+    folder.keyless("apply a.yaml --yes").exits(1);
+    assert!(azure.take_writes().is_empty());
+    may("*/read");
+    folder.keyless(&format!("keys status --subscription {SUB}")).exits(0);
+    folder.keyless("plan a.yaml").exits(0);
+}

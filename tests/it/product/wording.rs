@@ -292,6 +292,20 @@ fn messages_of_specs_are_no_longer_than_the_page_is_wide() {
 }
 
 #[test]
+fn each_way_to_name_a_principal_is_told_when_its_value_was_left_open() {
+    let folder = Folder::new();
+    for (field, hint) in [
+        ("accountIdentity", "write the account's name"),
+        ("projectIdentity", "write ACCOUNT/PROJECT"),
+        ("resourceIdentity", "write the resource's id"),
+    ] {
+        let lines = format!("    roleAssignments: [{{role: Reader, principals: [{{{field}: }}]}}]\n");
+        folder.write("a.yaml", head("team-a") + "accounts:\n  - name: chat\n" + &lines);
+        folder.keyless("validate a.yaml").exits(1).complains(&[hint]);
+    }
+}
+
+#[test]
 fn accounts_of_a_subscription_are_named_and_not_given_as_ids() {
     let azure = Azure::start();
     let folder = azure.folder();

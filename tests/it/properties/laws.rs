@@ -372,10 +372,15 @@ fn one_alteration(case: &Case, tally: &mut Tally) -> Result<(), String> {
         value["keyless-stack"] = item.body["tags"]["keyless-stack"].clone();
     }
     place(&mut item.body, &unit.path, value.clone());
+    // Only OpenAI becomes AIServices in place.
+    let upgrades = unit.name() == "kind"
+        && value == "OpenAI"
+        && item.body["identity"]["type"].as_str().is_some_and(|kind| kind.contains("SystemAssigned"))
+        && item.body["properties"]["customSubDomainName"].is_string();
     tally.altered += 1;
     let loud = again(case, &after);
     let frozen = (frozen && !value.is_null())
-        || matches!(unit.name().as_str(), "location" | "kind" | "userOwnedStorage");
+        || (matches!(unit.name().as_str(), "location" | "kind" | "userOwnedStorage") && !upgrades);
     // Keys stay on while a declared assignment cannot be made; which assignments count, the reference says.
     let waits = quiet.plan.changes.iter().any(|change| {
         change.kind == "roleAssignments" && matches!(change.action, Action::Refused | Action::Unknown)

@@ -256,10 +256,10 @@ fn attempts_count_what_was_sent() {
     let Next::Send(first, _) = Exchange::start(Method::Get, ACCOUNT, Limits::default(), 1, Moment(0)) else {
         panic!("a call begins with a request")
     };
-    assert_eq!(first.attempts(), 1);
+    assert_eq!(first.sent, 1);
     let Next::Wait { exchange, .. } = first.step(broken(true), Moment(0)) else { panic!("it is repeated") };
     let Next::Send(third, _) = exchange.step(Sent::Waited, Moment(1)) else { panic!("it is sent again") };
-    assert_eq!(third.attempts(), 2);
+    assert_eq!(third.sent, 2);
 }
 
 #[test]
@@ -288,11 +288,11 @@ fn a_wait_says_why() {
     };
     assert_eq!(
         why(ACCOUNT, answer(429, &[("Retry-After", "307")], Value::Null)),
-        Why::Throttled { told: true }
+        Why::Throttled { by_azure: true }
     );
-    assert_eq!(why(ACCOUNT, failing(429, "X")), Why::Throttled { told: false });
+    assert_eq!(why(ACCOUNT, failing(429, "X")), Why::Throttled { by_azure: false });
     let late = |status| why(ACCOUNT, answer(status, &[("Retry-After", "5")], Value::Null));
-    assert_eq!(late(503), Why::Throttled { told: true });
+    assert_eq!(late(503), Why::Throttled { by_azure: true });
     assert_eq!(late(500).to_string(), "Azure answered 500");
     assert_eq!(why(ACCOUNT, failing(409, "RequestConflict")), Why::Conflict);
     assert_eq!(why(ASSIGNMENT, failing(400, "PrincipalNotFound")), Why::PrincipalNotReplicated);

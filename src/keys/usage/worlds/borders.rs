@@ -1,16 +1,13 @@
-//! Worlds at the borders: of days, of what metrics count, and of what an answer says about workspaces.
+//! Worlds at the borders: of days, and of what an answer says about workspaces.
 
 use super::*;
 
 const EARLY: &str = "2026-11-26T00:30:00Z";
-/// An operation that is not known to be counted.
-const UPLOAD: &str = "Files_Upload";
 
 /// As [`table::table`].
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str)> {
-    use KeyVerdict::{CallsWithoutName, CannotTell, KeysUsed, NoCall, NoKeyCallSeen};
-    let world = UsageWorld::of;
+    use KeyVerdict::{CannotTell, KeysUsed, NoKeyCallSeen};
     let with = |traffic: Vec<Traffic>, change: &dyn Fn(&mut UsageWorld)| {
         let mut world = UsageWorld::of(traffic);
         change(&mut world);
@@ -23,7 +20,7 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             with(
                 vec![
                     on(1, TrafficCaller::Key, 1),
-                    Traffic { at_midnight: 1, ..on(0, TrafficCaller::Token(ALICE), 1) },
+                    Traffic { at_begin: 1, ..on(0, TrafficCaller::Token(ALICE), 1) },
                 ],
                 &|world| world.cap = Some((1, 0)),
             ),
@@ -35,8 +32,8 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             with(
                 vec![
                     on(1, TrafficCaller::Key, 1),
-                    Traffic { at_midnight: 1, ..of(LIST, on(0, TrafficCaller::Token(ALICE), 1)) },
-                    Traffic { at_midnight: 1, ..of("Late_Create", on(0, TrafficCaller::Token(ALICE), 1)) },
+                    Traffic { at_begin: 1, ..of(LIST, on(0, TrafficCaller::Token(ALICE), 1)) },
+                    Traffic { at_begin: 1, ..of("Late_Create", on(0, TrafficCaller::Token(ALICE), 1)) },
                 ],
                 &|world| (world.cap, world.uncounted) = (Some((1, 0)), Some("Late_Create")),
             ),
@@ -48,7 +45,7 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             with(
                 vec![
                     on(9, TrafficCaller::Key, 1),
-                    Traffic { at_midnight: 1, ..on(8, TrafficCaller::Refused, 1) },
+                    Traffic { at_begin: 1, ..on(8, TrafficCaller::Refused, 1) },
                     on(7, TrafficCaller::Token(ALICE), 1),
                 ],
                 &|world| (world.cap, world.counts_refused) = (Some((9, 0)), false),
@@ -61,7 +58,7 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             with(
                 vec![
                     on(10, TrafficCaller::Token(BOB), 1),
-                    Traffic { at_midnight: 1, ..on(9, TrafficCaller::Token(ALICE), 2) },
+                    Traffic { at_end: 1, ..on(9, TrafficCaller::Token(ALICE), 2) },
                     on(8, TrafficCaller::Key, 1),
                 ],
                 &|world| (world.cap, world.late) = (Some((8, 0)), Some((9, 1))),
@@ -105,199 +102,65 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             CannotTell,
             "covers 29 days, of 30",
         ),
-        // What metrics count.
         (
-            "calls of another service that only TotalCalls counts, which counts no models",
-            with(and(tokens(), of(SPEECH, on(9, TrafficCaller::KeySilent, 5))), &|world| {
-                (world.cap, world.total_has_models) = (Some((9, 5)), false);
-            }),
-            CannotTell,
-            "count 10 calls, and the log has 5",
-        ),
-        (
-            "fewer calls of another service than of models",
-            with(and(tokens(), of(SPEECH, on(9, TrafficCaller::KeySilent, 2))), &|world| {
-                (world.cap, world.total_has_models) = (Some((9, 5)), false);
-            }),
-            CannotTell,
-            "count 7 calls, and the log has 5",
-        ),
-        (
-            "the same, and the metrics name no API",
-            with(and(tokens(), of(SPEECH, on(9, TrafficCaller::KeySilent, 5))), &|world| {
-                (world.cap, world.total_has_models) = (Some((9, 5)), false);
-                world.apis = ApiAnswer::Nameless;
-            }),
-            CannotTell,
-            "covers 0 days",
-        ),
-        (
-            "metrics that cannot be told apart",
-            with(tokens(), &|world| world.apis = ApiAnswer::Denied),
-            CannotTell,
-            "counted twice",
-        ),
-        (
-            "metrics that name the same API differently",
-            with(tokens(), &|world| world.apis = ApiAnswer::NamedOtherwise),
-            CannotTell,
-            "metrics count 15 calls, and the log has 5",
-        ),
-        (
-            "metrics that do not overlap",
-            with(tokens(), &|world| world.total_has_models = false),
-            NoKeyCallSeen,
-            "",
-        ),
-        (
-            "metrics of fewer days than were asked about",
-            with(vec![on(25, TrafficCaller::Key, 1)], &|world| {
-                (world.metrics, world.since) = (MetricAnswer::Shorter, 5);
-            }),
-            CannotTell,
-            "could not read the metrics",
-        ),
-        (
-            "refused calls that the metrics do not count, and a key call that was lost on such a day",
-            with(
-                [
-                    tokens(),
-                    vec![
-                        on(12, TrafficCaller::Refused, 1),
-                        on(9, TrafficCaller::Refused, 1),
-                        on(9, TrafficCaller::Key, 1),
-                    ],
-                ]
-                .concat(),
-                &|world| (world.cap, world.counts_refused) = (Some((9, 6)), false),
-            ),
-            CannotTell,
-            "count 6 calls, and the log has 5",
-        ),
-        (
-            "a refused call that the metrics do not count does not stand for a key call that was lost on its day",
-            with(
-                [tokens(), vec![on(9, TrafficCaller::Refused, 1), on(9, TrafficCaller::Key, 1)]].concat(),
-                &|world| (world.cap, world.counts_refused) = (Some((9, 6)), false),
-            ),
-            CannotTell,
-            "count 6 calls, and the log has 5",
-        ),
-        (
-            "nor for one that did not succeed",
-            with(
-                [tokens(), vec![on(9, TrafficCaller::Refused, 1), on(9, TrafficCaller::KeyUnclear, 1)]]
-                    .concat(),
-                &|world| (world.cap, world.counts_refused) = (Some((9, 6)), false),
-            ),
-            CannotTell,
-            "no other day shows",
-        ),
-        (
-            "a call that no metric counts does not stand for a key call that was lost on its day",
-            with(
-                [
-                    tokens(),
-                    vec![of(UPLOAD, on(9, TrafficCaller::Token(ALICE), 1)), on(9, TrafficCaller::Key, 1)],
-                ]
-                .concat(),
-                &|world| (world.cap, world.uncounted) = (Some((9, 6)), Some(UPLOAD)),
-            ),
-            CannotTell,
-            "no other day shows",
-        ),
-        (
-            "nor for one of the day before, close to midnight",
+            "a token at the end of yesterday that the metrics count today, and a key call of yesterday that was lost",
             with(
                 vec![
-                    Traffic { at_midnight: 1, ..of(UPLOAD, on(10, TrafficCaller::Token(ALICE), 1)) },
-                    on(9, TrafficCaller::Key, 1),
+                    Traffic { at_end: 1, ..on(1, TrafficCaller::Token(ALICE), 4) },
+                    on(1, TrafficCaller::Key, 1),
+                    on(2, TrafficCaller::Token(ALICE), 3),
                 ],
-                &|world| (world.cap, world.uncounted) = (Some((9, 0)), Some(UPLOAD)),
+                &|world| (world.cap, world.late) = (Some((1, 4)), Some((1, 1))),
             ),
             CannotTell,
-            "count 1 call, and the log has 0",
+            "again tomorrow",
         ),
         (
-            "an operation on one day only looks the same",
-            world(and(tokens(), of(UPLOAD, on(9, TrafficCaller::Token(ALICE), 1)))),
-            CannotTell,
-            "no other day shows",
-        ),
-        (
-            "an operation that two days show to be counted",
-            world(
-                [tokens(), [9, 12].map(|ago| of(UPLOAD, on(ago, TrafficCaller::Token(ALICE), 1))).to_vec()]
-                    .concat(),
-            ),
-            NoKeyCallSeen,
-            "",
-        ),
-        (
-            "refused calls that the metrics do not count",
-            with(and(tokens(), on(9, TrafficCaller::Refused, 2)), &|world| world.counts_refused = false),
-            NoKeyCallSeen,
-            "were refused",
-        ),
-        (
-            "calls that no metric counts, beside a key call that was lost",
+            "a token at the begin of the first day that the metrics count on the day before, and a key call that was lost",
             with(
-                [
-                    tokens(),
-                    vec![
-                        of("Assistants_Run", on(9, TrafficCaller::Token(ALICE), 2)),
-                        on(9, TrafficCaller::Key, 1),
-                    ],
-                ]
-                .concat(),
-                &|world| (world.cap, world.uncounted) = (Some((9, 7)), Some("Assistants_Run")),
+                vec![
+                    Traffic { at_begin: 1, ..on(30, TrafficCaller::Token(ALICE), 4) },
+                    on(30, TrafficCaller::Key, 1),
+                    on(2, TrafficCaller::Token(ALICE), 3),
+                ],
+                &|world| (world.cap, world.early) = (Some((30, 4)), Some((30, 1))),
             ),
             CannotTell,
-            "do not count all calls",
+            "covers 29 days",
         ),
         (
-            "reads of catalogues in another case do not stand for calls that are missing",
+            "a call at the end of yesterday that the metrics have no place for elsewhere",
             with(
-                [
-                    tokens(),
-                    vec![
-                        of("models_list", on(9, TrafficCaller::Token(ALICE), 1)),
-                        on(9, TrafficCaller::Key, 1),
-                    ],
-                ]
-                .concat(),
-                &|world| world.cap = Some((9, 6)),
+                vec![
+                    Traffic { at_end: 1, ..on(1, TrafficCaller::Token(ALICE), 4) },
+                    on(2, TrafficCaller::Token(ALICE), 3),
+                ],
+                &|world| world.late = Some((1, 1)),
             ),
-            CannotTell,
-            "count 6 calls, and the log has 5",
-        ),
-        (
-            "a client that only lists models, with a key",
-            world(vec![of(LIST, on(3, TrafficCaller::Key, 2))]),
-            CallsWithoutName,
-            "never logs callers",
-        ),
-        (
-            "a client that only lists models, with a token",
-            world(vec![of(LIST, on(3, TrafficCaller::Token(ALICE), 2))]),
             NoKeyCallSeen,
             "",
         ),
         (
-            "nobody calls, and a workspace is hidden",
-            with(vec![], &|world| world.log = QueryAnswer::Hidden),
-            NoCall,
-            "only lists models",
+            "calls of today only, which the log does not have",
+            with(vec![on(0, TrafficCaller::Key, 500), on(0, TrafficCaller::Token(ALICE), 1)], &|world| {
+                (world.cap, world.traffic) = (Some((0, 1)), world.traffic.iter().rev().copied().collect());
+            }),
+            CannotTell,
+            "count 500 calls since today",
         ),
         (
-            "an operation in another case that names its callers",
-            world(vec![
-                of("translate", on(3, TrafficCaller::Key, 1)),
-                of("Translate", on(3, TrafficCaller::Token(BOB), 1)),
-                of("chatcompletions_create", on(4, TrafficCaller::Token(BOB), 1)),
-            ]),
-            KeysUsed,
-            "",
+            "half an hour after midnight, key calls of yesterday that the log lost",
+            with(and(tokens(), on(1, TrafficCaller::Key, 5)), &|world| {
+                (world.now, world.cap) = (EARLY, Some((1, 5)));
+            }),
+            CannotTell,
+            "again after 01:00",
+        ),
+        (
+            "half an hour after midnight, and the log has all",
+            with(tokens(), &|world| world.now = EARLY),
+            NoKeyCallSeen,
+            "days are counted up to 2026-11-24",
         ),
         // Which workspaces were searched.
         (

@@ -23,9 +23,11 @@ impl UsageWorld {
             "Day",
             "Operation",
             "How",
+            "Refused",
             "Calls",
             "WithoutField",
-            "AtMidnight",
+            "AtBegin",
+            "AtEnd",
             "First",
             "Last",
             "Deployments",
@@ -36,12 +38,15 @@ impl UsageWorld {
         let mut left = self.cap.map_or(0, |(_, calls)| calls);
         for each in self.traffic.iter().filter(|each| self.arrives(each.ago)) {
             let mut calls = each.calls;
+            if each.who == TrafficCaller::KeyUnlogged {
+                continue;
+            }
             if self.cap.is_some_and(|(ago, _)| ago == each.ago) {
                 calls = calls.min(left);
                 left -= calls;
             }
             if calls == 0
-                || each.who == TrafficCaller::KeyNotYet
+                || matches!(each.who, TrafficCaller::KeyNotYet | TrafficCaller::KeyUnlogged)
                 || (matches!(self.log, QueryAnswer::Hidden | QueryAnswer::Partial) && each.who.is_key())
             {
                 continue;
@@ -49,8 +54,10 @@ impl UsageWorld {
             let (how, callers, without) = match each.who {
                 TrafficCaller::Key => ("key", json!([]), 0),
                 TrafficCaller::KeySilent | TrafficCaller::TokenSilent => ("key", json!([]), calls),
-                TrafficCaller::KeyUnclear | TrafficCaller::KeyNotYet => ("unclear", json!([]), 0),
-                TrafficCaller::Token(id) => ("token", json!([id]), 0),
+                TrafficCaller::KeyUnclear | TrafficCaller::KeyUnlogged | TrafficCaller::KeyNotYet => {
+                    ("unclear", json!([]), 0)
+                }
+                TrafficCaller::Token(id) | TrafficCaller::TokenRefused(id) => ("token", json!([id]), 0),
                 TrafficCaller::Refused => ("refused", json!([]), 0),
             };
             let at = begin(last - each.ago).to_string();
@@ -59,9 +66,11 @@ impl UsageWorld {
                 at,
                 each.operation,
                 how,
+                u64::from(each.who.is_refused()),
                 calls,
                 without,
-                each.at_midnight,
+                each.at_begin,
+                each.at_end,
                 at,
                 at,
                 "[\"gpt\"]",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 mod asking;
 mod borders;
+mod counting;
 mod laws;
 mod logs;
 mod table;
@@ -38,12 +39,16 @@ enum TrafficCaller {
     KeySilent,
     /// With a key; throttled or wrong in itself, so it did not succeed.
     KeyUnclear,
+    /// With a key, by a route that is never logged.
+    KeyUnlogged,
     /// With a key, so shortly ago that neither the log nor the metrics have it.
     KeyNotYet,
     /// With a token.
     Token(&'static str),
     /// With a token, to a service that logs no caller.
     TokenSilent,
+    /// With a token that lacks the role.
+    TokenRefused(&'static str),
     /// With nothing valid.
     Refused,
 }
@@ -55,8 +60,13 @@ impl TrafficCaller {
             TrafficCaller::Key
                 | TrafficCaller::KeySilent
                 | TrafficCaller::KeyUnclear
+                | TrafficCaller::KeyUnlogged
                 | TrafficCaller::KeyNotYet
         )
+    }
+
+    fn is_refused(self) -> bool {
+        matches!(self, TrafficCaller::TokenRefused(_) | TrafficCaller::Refused)
     }
 }
 
@@ -67,11 +77,13 @@ struct Traffic {
     who: TrafficCaller,
     operation: &'static str,
     calls: u64,
-    at_midnight: u64,
+    /// How many of them were made in the first minute of the day, and in the last one.
+    at_begin: u64,
+    at_end: u64,
 }
 
 fn on(ago: i64, who: TrafficCaller, calls: u64) -> Traffic {
-    Traffic { ago, who, operation: CHAT, calls, at_midnight: 0 }
+    Traffic { ago, who, operation: CHAT, calls, at_begin: 0, at_end: 0 }
 }
 
 fn of(operation: &'static str, traffic: Traffic) -> Traffic {
@@ -134,7 +146,20 @@ enum ApiAnswer {
     Named,
     /// Each metric names them in its own way.
     NamedOtherwise,
+    /// One metric counts Azure OpenAI with a version, the other what is logged nowhere, without one.
+    Routes,
+    /// Azure OpenAI, with a version, which `TotalCalls` leaves out.
+    Versions,
     Nameless,
+    Denied,
+}
+
+/// How metrics tell calls apart by status.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum StatusAnswer {
+    Codes,
+    /// Whether they succeeded, and no more.
+    Words,
     Denied,
 }
 
@@ -153,13 +178,20 @@ struct UsageWorld {
     metrics: MetricAnswer,
     /// Calls that the metrics count one day later than the log.
     late: Option<(i64, u64)>,
+    /// Calls that the metrics count one day earlier than the log.
+    early: Option<(i64, u64)>,
+    /// Calls that the metrics dropped on a day.
+    dropped: Option<(i64, u64)>,
     apis: ApiAnswer,
+    statuses: StatusAnswer,
     /// Whether `TotalCalls` counts calls of models too.
     total_has_models: bool,
     /// Whether the metrics count calls that were refused.
     counts_refused: bool,
     /// Operations that no metric counts, besides reads of catalogues.
     uncounted: Option<&'static str>,
+    /// Operations that only `TotalCalls` counts.
+    only_total: Option<&'static str>,
     now: &'static str,
     quiet_days: u32,
     retention: Option<u32>,
@@ -177,10 +209,14 @@ impl UsageWorld {
             cap: None,
             metrics: MetricAnswer::All,
             late: None,
+            early: None,
+            dropped: None,
             apis: ApiAnswer::Named,
+            statuses: StatusAnswer::Codes,
             total_has_models: true,
             counts_refused: true,
             uncounted: None,
+            only_total: None,
             now: "2026-11-26T13:00:00Z",
             quiet_days: 30,
             retention: None,
@@ -225,6 +261,10 @@ impl UsageWorld {
                 None => Answer::Denied(refusal),
             },
             "metrics" if self.metrics == MetricAnswer::Denied => Answer::Denied(refusal),
+            "metrics" if query.path.contains("filter=StatusCode") => match self.statuses {
+                StatusAnswer::Denied => Answer::Denied(refusal),
+                _ => Answer::found([self.by_status(&query.path)]),
+            },
             "metrics" if query.path.contains("filter=") => match self.apis {
                 ApiAnswer::Denied => Answer::Denied(refusal),
                 _ => Answer::found([self.by_api(&query.path)]),
@@ -254,29 +294,37 @@ impl UsageWorld {
     /// Whether a metric counts calls.
     fn counted(&self, metric: &str, each: &Traffic) -> bool {
         let is_model = each.operation != SPEECH;
-        let is_ok = !matches!(each.who, TrafficCaller::Refused | TrafficCaller::KeyUnclear);
+        let is_ok = !(each.who.is_refused() || each.who == TrafficCaller::KeyUnclear);
         let counts = match metric {
             "TotalCalls" => self.total_has_models || !is_model,
             "SuccessfulCalls" => is_ok,
-            _ => is_model,
+            _ => is_model && self.only_total != Some(each.operation),
         };
         let left_out = each.operation.to_lowercase().ends_with("_list")
             || self.uncounted == Some(each.operation)
             || each.who == TrafficCaller::KeyNotYet
-            || each.who == TrafficCaller::Refused && !self.counts_refused;
+            || each.who.is_refused() && !self.counts_refused;
         counts && !left_out
     }
 
     fn points(&self, path: &str, metric: &str, fits: &dyn Fn(&Traffic) -> bool) -> Value {
         let last = self.period().last();
-        let moves = |ago: i64| self.late.filter(|(late, _)| *late == ago).map_or(0, |(_, calls)| calls);
+        let of = |some: Option<(i64, u64)>, ago: i64| {
+            some.filter(|(day, _)| *day == ago).map_or(0, |(_, calls)| calls)
+        };
+        let moves = |ago: i64| [self.late, self.early, self.dropped].map(|some| of(some, ago));
         let mut left = std::collections::BTreeMap::new();
         let mut data = Vec::new();
         for each in self.traffic.iter().filter(|each| self.counted(metric, each) && fits(each)) {
-            let late = left.entry(each.ago).or_insert_with(|| moves(each.ago));
-            let moved = each.calls.min(*late);
-            *late -= moved;
-            for (ago, calls) in [(each.ago, each.calls - moved), (each.ago - 1, moved)] {
+            let mut stay = each.calls;
+            let left = left.entry(each.ago).or_insert_with(|| moves(each.ago));
+            let mut moved = [each.at_end, each.at_begin, each.at_end];
+            for (moved, left) in moved.iter_mut().zip(left) {
+                *moved = stay.min(*left).min(*moved);
+                *left -= *moved;
+                stay -= *moved;
+            }
+            for (ago, calls) in [(each.ago, stay), (each.ago - 1, moved[0]), (each.ago + 1, moved[1])] {
                 data.push(json!({"timeStamp": begin(last - ago).to_string(), "total": calls}));
             }
         }
@@ -288,7 +336,13 @@ impl UsageWorld {
 
     fn counts(&self, path: &str) -> Value {
         let metric = |name: &str| {
-            let data = self.points(path, name, &|_| true);
+            let fits = |each: &Traffic| match (self.apis, name) {
+                (ApiAnswer::Routes, "AzureOpenAIRequests") => each.who != TrafficCaller::KeyUnlogged,
+                (ApiAnswer::Routes, "ModelRequests") => each.who == TrafficCaller::KeyUnlogged,
+                (ApiAnswer::Routes, "SuccessfulCalls") => false,
+                _ => true,
+            };
+            let data = self.points(path, name, &fits);
             json!({"name": {"value": name}, "timeseries": [{"data": data}]})
         };
         let mut value = ["AzureOpenAIRequests", "TotalCalls", "SuccessfulCalls"].map(metric).to_vec();
@@ -316,6 +370,31 @@ impl UsageWorld {
                 ApiAnswer::Nameless => {
                     vec![json!({"metadatavalues": [], "data": self.points(path, name, &|_| true)})]
                 }
+                ApiAnswer::Routes => {
+                    let unlogged = |each: &Traffic| each.who == TrafficCaller::KeyUnlogged;
+                    match name {
+                        "AzureOpenAIRequests" => vec![series(
+                            "Azure OpenAI API version 2024-10-21",
+                            self.points(path, name, &|each| !unlogged(each)),
+                        )],
+                        "ModelRequests" => vec![series("OpenAI", self.points(path, name, &unlogged))],
+                        _ => vec![],
+                    }
+                }
+                ApiAnswer::Versions if name == "TotalCalls" => vec![
+                    series("Azure OpenAI", self.points(path, name, &|each| !speech(each))),
+                    series("Speech", self.points(path, name, &speech)),
+                ],
+                ApiAnswer::Versions => vec![
+                    series(
+                        "Azure OpenAI API version 2024-10-21",
+                        self.points(path, name, &|each| each.ago % 2 == 0),
+                    ),
+                    series(
+                        "OpenAI API version 2025-06-01",
+                        self.points(path, name, &|each| each.ago % 2 == 1),
+                    ),
+                ],
                 _ => vec![
                     series("Models", self.points(path, name, &|each| !speech(each))),
                     series("Speech", self.points(path, name, &speech)),
@@ -324,6 +403,20 @@ impl UsageWorld {
             json!({"name": {"value": name}, "timeseries": series})
         };
         let value = ["AzureOpenAIRequests", "ModelRequests", "TotalCalls"].map(metric);
+        json!({"value": value})
+    }
+
+    fn by_status(&self, path: &str) -> Value {
+        let metric = |name: &str| {
+            let series = |status: &str, data: Value| json!({"metadatavalues": [{"name": {"value": "statuscode"}, "value": status}], "data": data});
+            let refused = if self.statuses == StatusAnswer::Words { "client errors" } else { "403" };
+            let series = [
+                series("200", self.points(path, name, &|each| !each.who.is_refused())),
+                series(refused, self.points(path, name, &|each| each.who.is_refused())),
+            ];
+            json!({"name": {"value": name}, "timeseries": series})
+        };
+        let value = ["AzureOpenAIRequests", "ModelRequests"].map(metric);
         json!({"value": value})
     }
 
@@ -356,8 +449,8 @@ impl UsageWorld {
         let window = self.period();
         let used = |each: &Traffic| {
             let day = window.last() - each.ago;
-            let is_seen =
-                each.who != TrafficCaller::KeyNotYet && self.cap.is_none_or(|(ago, _)| ago != each.ago);
+            let is_seen = !matches!(each.who, TrafficCaller::KeyNotYet | TrafficCaller::KeyUnlogged)
+                && self.cap.is_none_or(|(ago, _)| ago != each.ago);
             day >= window.today() - i64::from(covered) && (day < window.today() || is_seen)
         };
         self.traffic.iter().any(|each| each.who.is_key() && used(each))
@@ -384,7 +477,9 @@ fn and(mut traffic: Vec<Traffic>, more: Traffic) -> Vec<Traffic> {
 
 #[test]
 fn each_world_has_its_verdict_and_says_why() {
-    for (name, world, verdict, words) in table::table().into_iter().chain(borders::borders()) {
+    for (name, world, verdict, words) in
+        table::table().into_iter().chain(borders::borders()).chain(counting::counting())
+    {
         let usage = world.judged();
         assert_eq!(usage.verdict, verdict, "{name}: {usage:#?}");
         let said = serde_json::to_string(&(&usage.reasons, &usage.notes, &usage.statement)).unwrap();

@@ -105,8 +105,22 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
             "refused",
         ),
         (
-            "refused calls on one day: no other day shows that the metrics count them",
+            "refused calls on one day, which the metrics count by their status",
             world(and(tokens(), on(4, TrafficCaller::Refused, 2))),
+            NoKeyCallSeen,
+            "2 calls without a caller's name were refused",
+        ),
+        (
+            "tokens without the role on one day, which the metrics count by their status",
+            world(and(tokens(), on(4, TrafficCaller::TokenRefused(BOB), 2))),
+            NoKeyCallSeen,
+            "",
+        ),
+        (
+            "refused calls on one day: no other day shows that the metrics count them",
+            with(and(tokens(), on(4, TrafficCaller::Refused, 2)), &|world| {
+                world.statuses = StatusAnswer::Words;
+            }),
             CannotTell,
             "metrics count 7 calls, and the log has 5",
         ),
@@ -143,12 +157,16 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
             "",
         ),
         (
-            "calls at midnight that the metrics count later",
-            with(tokens().into_iter().map(|each| Traffic { at_midnight: 1, ..each }).collect(), &|world| {
-                world.late = Some((8, 1));
-            }),
+            "calls at midnight that the metrics count later, of a busy account",
+            with(near_midnight(daily(TrafficCaller::Token(ALICE), 500)), &|world| world.late = Some((8, 1))),
             NoKeyCallSeen,
             "",
+        ),
+        (
+            "calls at midnight on each day, of an account that is not busy",
+            with(near_midnight(tokens()), &|world| world.late = Some((8, 1))),
+            CannotTell,
+            "covers 0 days",
         ),
         (
             "catalogue reads are no calls",
@@ -309,14 +327,11 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
         (
             "calls at midnight of another day do not stand for calls that are missing",
             with(
-                and(
-                    tokens().into_iter().map(|each| Traffic { at_midnight: 1, ..each }).collect(),
-                    on(9, TrafficCaller::Key, 1),
-                ),
-                &|world| world.cap = Some((9, 5)),
+                and(near_midnight(daily(TrafficCaller::Token(ALICE), 500)), on(9, TrafficCaller::Key, 1)),
+                &|world| world.cap = Some((9, 500)),
             ),
             CannotTell,
-            "count 6 calls, and the log has 5",
+            "count 501 calls, and the log has 500",
         ),
         (
             "a midnight call that stands for one missing call, and not for a second",
@@ -324,7 +339,10 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
                 and(
                     tokens()
                         .into_iter()
-                        .map(|each| Traffic { at_midnight: u64::from(each.ago == 8), ..each })
+                        .map(|each| {
+                            let near = u64::from(each.ago == 8);
+                            Traffic { at_begin: near, at_end: near, ..each }
+                        })
                         .collect(),
                     on(9, TrafficCaller::Key, 1),
                 ),
@@ -389,7 +407,23 @@ pub(super) fn table() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static str
             "more days are needed than were asked",
             with(vec![], &|world| world.quiet_days = 35),
             CannotTell,
-            "of 35",
+            "of 35 days that are needed",
+        ),
+        (
+            "the same, and nothing is logged",
+            with(vec![], &|world| (world.quiet_days, world.setting) = (35, Setting::None)),
+            CannotTell,
+            "ask for `--days 35`",
+        ),
+        (
+            "the same, with calls",
+            with(tokens(), &|world| world.quiet_days = 35),
+            CannotTell,
+            "ask for `--days 35`",
         ),
     ]
+}
+
+fn near_midnight(traffic: Vec<Traffic>) -> Vec<Traffic> {
+    traffic.into_iter().map(|each| Traffic { at_begin: 1, at_end: 1, ..each }).collect()
 }

@@ -152,7 +152,7 @@ fn properties(account: &Account, dates: Option<(i64, i64)>, (late, more): (bool,
     for name in ORDER {
         match *name {
             "apiProperties" => text.optional(name, api_properties(account).as_ref()),
-            // Shown although nobody set it.
+            // Shown although it was never set.
             "associatedProjects" if !account.properties.contains_key(*name) => {
                 let projects = more.filter(|_| account.kind == "AIServices").map(|more| &more.projects);
                 text.optional(name, projects)

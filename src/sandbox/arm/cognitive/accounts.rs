@@ -149,15 +149,7 @@ fn replace(world: &mut World, request: &Request, place: AccountPlace, sent: &Wri
     {
         return Err(errors::resource_elsewhere(place.name, place.group, &account.location, location));
     }
-    if let Some(kind) = &sent.kind
-        && !kind.eq_ignore_ascii_case(&account.kind)
-    {
-        // Azure upgrades OpenAI accounts in place; no other kind changes.
-        if !(account.kind == "OpenAI" && kind.eq_ignore_ascii_case("AIServices")) {
-            return Err(errors::bad_request("BadRequest", "The kind of an account cannot be changed."));
-        }
-        account.kind = String::from("AIServices");
-    }
+    let upgraded = upgrade(&mut account, sent)?;
     let injected = account.properties.contains_key("networkInjections");
     if let (true, Some(name)) = (injected, sent.properties.get("customSubDomainName").and_then(Value::as_str))
     {
@@ -168,6 +160,7 @@ fn replace(world: &mut World, request: &Request, place: AccountPlace, sent: &Wri
     let key = account.properties.get("encryption").cloned();
     write::refuse_late_storage(&account, sent, version(request))?;
     write::lay_over(&mut account, sent, Mode::Replace, &world.state.tenant)?;
+    refuse_unfit(&account, upgraded)?;
     refuse_taken_subdomain(world, &account, before.as_deref())?;
     refuse_unreadable_key(world, &account, key.as_ref())?;
     account.modified = world.stamp(&request.caller);
@@ -182,6 +175,28 @@ fn replace(world: &mut World, request: &Request, place: AccountPlace, sent: &Wri
         place,
         Start { status: 200, state: "Accepted", doing: "Updating", location: false },
     ))
+}
+
+/// Azure upgrades OpenAI accounts in place; no other kind changes. Whether this is such a write.
+fn upgrade(account: &mut Account, sent: &Write) -> Result<bool, Reply> {
+    let Some(kind) = sent.kind.as_deref().filter(|kind| !kind.eq_ignore_ascii_case(&account.kind)) else {
+        return Ok(false);
+    };
+    if !(account.kind == "OpenAI" && kind.eq_ignore_ascii_case("AIServices")) {
+        return Err(errors::bad_request("BadRequest", "The kind of an account cannot be changed."));
+    }
+    account.kind = String::from("AIServices");
+    Ok(true)
+}
+
+/// What Azure requires of an account that is upgraded; the text of the refusal is not recorded.
+fn refuse_unfit(account: &Account, upgraded: bool) -> Result<(), Reply> {
+    let identity = account.identity.as_ref().and_then(|identity| identity.principal_id.as_ref());
+    if !upgraded || (identity.is_some() && account.subdomain().is_some()) {
+        return Ok(());
+    }
+    let message = "To change the kind to AIServices, the account needs a system assigned managed identity and a custom subdomain name.";
+    Err(errors::bad_request("BadRequest", message))
 }
 
 fn restore(world: &mut World, request: &Request, place: AccountPlace) -> Reply {
@@ -204,7 +219,9 @@ pub(crate) fn patch(world: &mut World, request: &Request, place: AccountPlace) -
     let before = account.subdomain().map(str::to_owned);
     let key = account.properties.get("encryption").cloned();
     write::refuse_late_storage(&account, &sent, version(request))?;
+    let upgraded = upgrade(&mut account, &sent)?;
     write::lay_over(&mut account, &sent, Mode::Merge, &world.state.tenant)?;
+    refuse_unfit(&account, upgraded)?;
     refuse_taken_subdomain(world, &account, before.as_deref())?;
     refuse_unreadable_key(world, &account, key.as_ref())?;
     account.modified = world.stamp(&request.caller);

@@ -88,8 +88,9 @@ fn written(world: &World, account: &Account, place: Place, sent: Sent) -> Result
     let (model, version) = model_of(account, &properties)?;
     // https://github.com/Azure/azure-rest-api-specs/issues/43610
     let provider_data = properties.get("modelProviderData").and_then(Value::as_object);
-    let told = |name: &&str| provider_data.is_some_and(|data| data.get(*name).is_some_and(Value::is_string));
-    if model.format == catalog::ANTHROPIC && !["organizationName", "countryCode", "industry"].iter().all(told)
+    let given = |name: &&str| provider_data.is_some_and(|data| data.get(*name).is_some_and(Value::is_string));
+    if model.format == catalog::ANTHROPIC
+        && !["organizationName", "countryCode", "industry"].iter().all(given)
     {
         let message =
             "The modelProviderData of an Anthropic model needs organizationName, countryCode and industry.";
@@ -288,7 +289,7 @@ fn shown(world: &World, request: &Request, place: Place, child: &Child) -> Strin
         }
     }
     if full {
-        // These versions do not show a policy that nobody chose.
+        // These versions do not show a policy that was not chosen.
         if !place.account.shows_more {
             fill("raiPolicyName", json!(POLICY));
         }

@@ -6,16 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::alike::together;
-use super::entry::{Detail, Entry, Prominence, named, place_in_title, sign_in_name};
+use super::entry::{Detail, Entry, TitleParts, named, place_in_title};
 use super::page::{GLUE, Line, Page, fold, laid_out, list};
 use super::summary::{self, Counted};
-use super::text::{BAD, QUIET, STRONG, besides, plural};
+use super::text::{QUIET, STRONG, plural};
+use super::weight::Prominence;
 use crate::document::PlannedChange;
 use crate::id::ResourceId;
 use crate::kinds;
 use crate::plan::apart::stands_on;
 use crate::text::sanitize::sanitize;
+
+pub(super) mod by_name;
+
+use by_name::ByName;
 
 /// Up to this many changes are listed one by one.
 pub(super) const FEW: usize = 6;
@@ -25,17 +29,6 @@ const PLEASANT: usize = 100;
 const MOST: usize = 300;
 /// This many groups with the same changes are shown once.
 const SAME: usize = 3;
-
-/// A deletion by name alone.
-pub(super) struct Deletion {
-    /// What it is, without its name, and the same in the plural.
-    pub(super) stem: String,
-    pub(super) stems: String,
-    /// The name of the account or scope that it is on, if it is not that itself.
-    pub(super) on: Option<String>,
-    /// Its name, and what goes with it.
-    pub(super) item: String,
-}
 
 /// The changes of one account or scope, or of several that change in the same way.
 pub(super) struct ChangeGroup<'a> {
@@ -113,31 +106,25 @@ impl ChangeGroup<'_> {
         fold(&laid_out(&lines, page), page)
     }
 
-    /// What is deleted in it, by name alone.
-    pub(super) fn deletions(&self) -> Vec<Deletion> {
-        let deleted = self.entries.iter().filter(|entry| entry.sort == Counted::Delete);
-        deleted.flat_map(|entry| &entry.changes).map(|change| self.deletion(change)).collect()
+    /// What is named of it even where it is left out.
+    pub(super) fn by_name(&self) -> Vec<ByName> {
+        let kept = self.entries.iter().filter_map(|entry| Some((entry, by_name::rank(entry)?)));
+        let each =
+            kept.flat_map(|(entry, rank)| entry.changes.iter().map(move |change| (entry, rank, *change)));
+        each.map(|(entry, rank, change)| self.named(entry, rank, change)).collect()
     }
 
-    fn deletion(&self, change: &PlannedChange) -> Deletion {
+    fn named(&self, entry: &Entry<'_>, rank: by_name::Rank, change: &PlannedChange) -> ByName {
         let on = stands_on(change);
         let name = on.as_ref().and_then(|on| self.all.iter().position(|id| id == on));
         let name = name.and_then(|index| self.names.get(index)).cloned();
         let (title, parts) = named(change, on.as_ref());
-        let along = besides(change);
-        let along = if along.is_empty() { String::new() } else { format!(" ({})", along.join("; ")) };
-        match (parts, name) {
-            (Some(parts), on) => {
-                let item = sign_in_name(&parts.item).unwrap_or(&parts.item);
-                Deletion { item: format!("{item}{along}"), stem: parts.stem, stems: parts.stems, on }
-            }
-            (None, Some(name)) if stands_alone(change) => {
-                Deletion { stems: format!("{title}s"), stem: title, on: None, item: format!("{name}{along}") }
-            }
-            (None, on) => {
-                Deletion { stem: String::new(), stems: String::new(), on, item: format!("{title}{along}") }
-            }
-        }
+        let (words, on) = match (parts, name) {
+            (Some(TitleParts { stem, stems, item }), on) => ([stem, stems, item], on),
+            (None, Some(name)) if stands_alone(change) => ([title.clone(), format!("{title}s"), name], None),
+            (None, on) => ([String::new(), String::new(), title], on),
+        };
+        ByName::of(entry, rank, words, on)
     }
 
     fn signature(&self) -> String {
@@ -170,10 +157,13 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     let (texts, between) = if is_short { (short, "\n") } else { (shown(Detail::Names), "") };
     let shorter = shorter(&groups, |group, least| group.short(least, room, page));
     let lines = |text: &str| text.lines().count();
-    let barest = |all: &[Deletion]| lines(&deletions(all, page));
-    let Fitted { texts, named, left } =
+    let barest = |all: &[ByName]| lines(&by_name::text(all, page));
+    let Fitted { texts, named, mut left } =
         fitted(&groups, texts, &shorter, &Room { most: MOST, size: &lines, barest: &barest });
-    let mut text = texts.join(between) + &deletions(&named, page);
+    let mut text = texts.join(between);
+    let (names, unnamed) = by_name::within(named, page, MOST.saturating_sub(lines(&text)));
+    left.unnamed(unnamed);
+    text.push_str(&names);
     if let Some(left) = left.words() {
         let _ = writeln!(text, "{STRONG}Shortened: {left}. -v lists all.{STRONG:#}");
     }
@@ -188,41 +178,21 @@ pub(super) fn text(entries: Vec<Entry<'_>>, page: Page) -> String {
     text
 }
 
-/// Deletions by name alone.
-fn deletions(all: &[Deletion], page: Page) -> String {
-    let mut lines = Vec::new();
-    let sort = |deletion: &&Deletion| (deletion.stem.clone(), deletion.stems.clone());
-    for ((stem, stems), these) in together(all, sort) {
-        let what = if these.len() == 1 { stem } else { format!("{} {stems}", these.len()) };
-        lines.push(Line::of(format!("  {BAD}-{BAD:#} {STRONG}{}{STRONG:#}", sanitize(&what))));
-        let mut on = None;
-        let mut items = Vec::new();
-        for deletion in these {
-            let now = deletion.on.as_ref().filter(|now| on != Some(*now));
-            let now = now.map_or_else(String::new, |now| format!("{}: ", sanitize(now)));
-            items.push(format!("{now}{}", sanitize(&deletion.item)));
-            on = deletion.on.as_ref();
-        }
-        lines.push(Line::of(format!("      {}", list(&items))));
-    }
-    fold(&laid_out(&lines, page), page)
-}
-
 /// The room for the changes of a format.
 pub(super) struct Room<'a> {
     pub(super) most: usize,
     /// Measures a text.
     pub(super) size: &'a dyn Fn(&str) -> usize,
-    /// What deletions take by name alone.
-    pub(super) barest: &'a dyn Fn(&[Deletion]) -> usize,
+    /// What changes take by name alone.
+    pub(super) barest: &'a dyn Fn(&[ByName]) -> usize,
 }
 
 /// Groups that fit into the room.
 pub(super) struct Fitted {
     /// One text for each group, in order; empty for a group that is left out.
     pub(super) texts: Vec<String>,
-    /// Deletions of groups of which nothing else is left.
-    pub(super) named: Vec<Deletion>,
+    /// The changes that are named of groups of which nothing else is left.
+    pub(super) named: Vec<ByName>,
     pub(super) left: Left,
 }
 
@@ -236,12 +206,12 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// There was no room for the names of so many deletions.
-    pub(super) fn unnamed(&mut self, count: usize) {
-        if count > 0 {
-            let named = self.by_name.entry(Counted::Delete).or_default();
-            *named = named.saturating_sub(count);
-            *self.not_shown.entry(Counted::Delete).or_default() += count;
+    /// There was no room for the names of these.
+    pub(super) fn unnamed(&mut self, sorts: Vec<Counted>) {
+        for sort in sorts {
+            let named = self.by_name.entry(sort).or_default();
+            *named = named.saturating_sub(1);
+            *self.not_shown.entry(sort).or_default() += 1;
         }
     }
 
@@ -281,8 +251,8 @@ pub(super) struct Shorter {
 pub(super) fn shorter(
     groups: &[ChangeGroup<'_>],
     text: impl Fn(&ChangeGroup<'_>, Prominence) -> String,
-) -> [Shorter; 2] {
-    [Prominence::Named, Prominence::Differs]
+) -> [Shorter; 3] {
+    [Prominence::Named, Prominence::Differs, Prominence::Admits]
         .map(|least| Shorter { least, texts: groups.iter().map(|group| text(group, least)).collect() })
 }
 
@@ -295,8 +265,8 @@ fn count<'a, 'b: 'a>(
     }
 }
 
-/// Shortens groups until all fit, the least important first, from the end. If that is not enough, leaves out groups in which nothing is
-/// deleted and that no guard judges; if even that is not enough, only the names of deletions are left.
+/// Shortens groups until all fit, the least important first, from the end. If that is not enough, leaves out groups, of which only
+/// the names remain of what is deleted, of what a guard judges, and of what is live and lets somebody in.
 pub(super) fn fitted(
     groups: &[ChangeGroup<'_>],
     mut texts: Vec<String>,
@@ -321,12 +291,12 @@ pub(super) fn fitted(
     let mut named = BTreeMap::new();
     for index in order {
         if used > room.most {
-            let deletions = groups[index].deletions();
-            used = (used - size(&texts[index])).saturating_add((room.barest)(&deletions));
+            let by_name = groups[index].by_name();
+            used = (used - size(&texts[index])).saturating_add((room.barest)(&by_name));
             texts[index].clear();
             shortened.remove(&index);
             dropped.insert(index);
-            named.insert(index, deletions);
+            named.insert(index, by_name);
         }
     }
     let mut left = Left::default();
@@ -337,9 +307,9 @@ pub(super) fn fitted(
         count(&mut left.bare, kept.into_iter().filter(|entry| entry.loses_details()));
     }
     let dropped = dropped.into_iter().flat_map(|index: usize| &groups[index].entries);
-    let (deleted, rest): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
-        dropped.partition(|entry| entry.sort == Counted::Delete);
-    count(&mut left.by_name, deleted);
+    let (by_name, rest): (Vec<&Entry<'_>>, Vec<&Entry<'_>>) =
+        dropped.partition(|entry| by_name::rank(entry).is_some());
+    count(&mut left.by_name, by_name);
     count(&mut left.not_shown, rest);
     Fitted { texts, named: named.into_values().flatten().collect(), left }
 }
@@ -444,7 +414,7 @@ fn stands_alone(change: &PlannedChange) -> bool {
 }
 
 /// The noun for an account or scope, and its name.
-fn called(on: &ResourceId) -> (String, String) {
+pub(super) fn called(on: &ResourceId) -> (String, String) {
     let noun = match (kinds::by_id(on), on.resource_type()) {
         (Some(kind), _) => kind.noun().to_owned(),
         (None, Some(own)) => own.rsplit('/').next().unwrap_or_default().to_owned(),

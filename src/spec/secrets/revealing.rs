@@ -181,14 +181,14 @@ fn is_token(word: &str) -> bool {
 
 /// Whether a value reveals a secret, by its name or its content.
 #[must_use]
-pub(crate) fn is_telling(name: &str, value: &str) -> bool {
+pub(crate) fn reveals_secret(name: &str, value: &str) -> bool {
     let by_name = names_secret(name) && !super::is_harmless(value.trim());
     by_name || !secrets_in(value).is_empty()
 }
 
 /// A value with secrets removed.
 #[must_use]
-pub(crate) fn untold(name: &str, value: &str) -> String {
+pub(crate) fn without_secrets(name: &str, value: &str) -> String {
     if names_secret(name) && !super::is_harmless(value.trim()) {
         return REDACTED.to_owned();
     }
@@ -287,8 +287,8 @@ mod tests {
             ("note", "see https://x?sig=1", true),
             ("ResourceId", "/subscriptions/x", false),
         ] {
-            assert_eq!(is_telling(name, value), telling, "{name}");
-            assert_eq!(untold(name, value) != value, telling, "{name}");
+            assert_eq!(reveals_secret(name, value), telling, "{name}");
+            assert_eq!(without_secrets(name, value) != value, telling, "{name}");
         }
     }
 }

@@ -15,8 +15,6 @@ pub mod html;
 pub mod issues;
 mod keys;
 pub mod markdown;
-mod members;
-mod models;
 pub mod openmetrics;
 mod outputs;
 pub mod page;

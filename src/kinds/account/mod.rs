@@ -3,6 +3,7 @@
 mod declared;
 pub(crate) mod existing;
 mod holds;
+mod key_usage;
 mod listings;
 mod near;
 pub(super) mod remains;
@@ -14,6 +15,7 @@ pub(crate) use existing::{given, own_groups};
 pub(super) use holds::holds_connections;
 pub(in crate::kinds) use holds::may_hold_projects;
 pub(crate) use holds::{DEFAULT_KIND, holds_projects, serves_models};
+pub(crate) use key_usage::key_usage;
 use listings::lists;
 pub(crate) use listings::{listings, one};
 pub(super) use near::{in_retired, with_own_grants};
@@ -29,7 +31,6 @@ use super::{
 };
 use crate::body::{AccountBody, FOUNDRY, INFERENCE, OPENAI};
 use crate::document::PlannedChange;
-use crate::document::usage::KeyUsageTerms;
 use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::FieldChange;
@@ -38,7 +39,7 @@ use crate::principals::own_principal;
 use crate::rbac::Catalogue;
 use crate::snapshot::{Answer, Body, Query, Shape, Snapshot};
 use crate::spec::Loaded;
-use crate::spec::model::{Account, KeyUsage, OnSoftDeleted, Spec};
+use crate::spec::model::{Account, OnSoftDeleted, Spec};
 use crate::spec::structure::Fields;
 
 pub(crate) const TYPE: &str = "Microsoft.CognitiveServices/accounts";
@@ -59,23 +60,6 @@ pub struct Accounts;
 pub(crate) fn id_of(spec: &Spec, account: &Account) -> ResourceId {
     let group = account.resource_group.as_deref().or(spec.resource_group.as_deref()).unwrap_or_default();
     ResourceId::resource_group(&spec.subscription, group).provider(TYPE, &account.name)
-}
-
-/// What specs want to know about the use of keys before they go off.
-pub(crate) fn key_usage(stacks: &[Loaded]) -> Vec<KeyUsageTerms> {
-    let accounts = stacks.iter().flat_map(|loaded| {
-        loaded.spec.accounts.iter().map(|account| (id_of(&loaded.spec, account), account.key_usage.as_ref()))
-    });
-    let terms = |(id, usage): (ResourceId, Option<&KeyUsage>)| {
-        let usage = usage?;
-        Some(KeyUsageTerms {
-            account: id.to_string(),
-            quiet_days: usage.quiet_days,
-            allow_unknown_until: usage.allow_unknown_until.clone(),
-            found: None,
-        })
-    };
-    accounts.filter_map(terms).collect()
 }
 
 /// The address of a declared account.

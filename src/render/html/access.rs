@@ -14,7 +14,7 @@ use crate::document::access::{Access, AccountAccess, Group, Holder, Members, Rea
 use crate::document::keys::Keys;
 use crate::id::ResourceId;
 use crate::render::access::how;
-use crate::render::members::{kind as kind_of, size};
+use crate::render::access::members::{kind as kind_of, size};
 
 /// From more accounts than this, cells have codes instead of words.
 const WORDED: usize = 6;

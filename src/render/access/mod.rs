@@ -1,16 +1,18 @@
 //! Who can call the models, for people: of `access`, and of plans that change it.
 
+pub(super) mod members;
+mod models;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use maud::Markup;
+use models::{models, nobody};
 
 use super::alike::{alike, together};
 use super::html;
 use super::keys;
 use super::markdown::{CUT, place, push};
-use super::members;
-use super::models::{models, nobody};
 use super::openmetrics::{self, Measures};
 use super::page::{self, HANG, Page, fold, list};
 use super::people;

@@ -4,10 +4,10 @@
 
 use std::fmt::Write as _;
 
-use super::page::{Page, fold, list};
-use super::text::{CHANGED, STRONG, plural};
 use crate::document::access::{Group, Member, Members};
 use crate::principals::called;
+use crate::render::page::{Page, fold, list};
+use crate::render::text::{CHANGED, STRONG, plural};
 use crate::text::sanitize::{markdown as escaped, sanitize};
 
 /// The number of members of a group that are named without `-v`.
@@ -16,7 +16,7 @@ const NAMED: usize = 10;
 const LINES: usize = 200;
 
 /// The groups and their members.
-pub(super) fn text(groups: &[Group], page: Page) -> String {
+pub(in crate::render) fn text(groups: &[Group], page: Page) -> String {
     if groups.is_empty() {
         return String::new();
     }
@@ -59,7 +59,7 @@ pub(super) fn text(groups: &[Group], page: Page) -> String {
 }
 
 /// The groups and how many members they have.
-pub(super) fn markdown(groups: &[Group]) -> String {
+pub(in crate::render) fn markdown(groups: &[Group]) -> String {
     if groups.is_empty() {
         return String::new();
     }
@@ -72,7 +72,7 @@ pub(super) fn markdown(groups: &[Group]) -> String {
 }
 
 /// How many members a group has.
-pub(super) fn size(group: &Group) -> String {
+pub(in crate::render) fn size(group: &Group) -> String {
     match &group.members {
         Members::Unread { .. } => "members not known".to_owned(),
         Members::Listed { members } if members.is_empty() => "Microsoft Graph lists no members".to_owned(),
@@ -95,7 +95,7 @@ fn who(member: &Member) -> String {
 }
 
 /// The type of a member in words.
-pub(super) fn kind(member: &Member) -> &str {
+pub(in crate::render) fn kind(member: &Member) -> &str {
     match member.service_principal_type.as_deref() {
         Some("ManagedIdentity") => "ManagedIdentity",
         _ => &member.kind,

@@ -101,6 +101,8 @@ POWERS = (
 
 # accounts whose service is no model: where its data actions stand
 SERVICES = {"textanalytics": ("language", "textanalytics", "conversationallanguageunderstanding", "languageauthoring")}
+# *Cognitive Services User* and *Cognitive Services Language Reader*.
+SERVICE_ROLES = {"textanalytics": ("a97b65f3-24c7-4388-baec-2e87135dc908", "7628b7b8-a8b2-4cdc-b46f-e9b35248918e")}
 
 def low(text):
     return (text or "").lower()
@@ -151,6 +153,11 @@ class Roles:
             excluded = lambda action: any(wildcard(no, action) for no in block.get("notDataActions") or [])
             return any(wildcard(pattern, action) and not excluded(action) for action in tried)
         return any(calls(block, pattern) for block in self.permissions[guid] for pattern in block.get("dataActions") or [])
+    def surely_serves(self, guid, kind):
+        """Whether its holder can surely call a service: by a role that is meant for that, or by everything in all its areas."""
+        whole = lambda block, area: any(p.endswith("*") and wildcard(p, ACCOUNTS + area + "/call/action") for p in block.get("dataActions") or [])
+        every = lambda block: not block.get("notDataActions") and all(whole(block, area) for area in SERVICES[low(kind)])
+        return guid in SERVICE_ROLES[low(kind)] or any(every(block) for block in self.permissions[guid])
     def surely_infers(self, guid):
         """Whether its holder can make the calls that most models take."""
         return any(self.permits(guid, action, True) for action in USUAL)
@@ -593,7 +600,7 @@ class Case:
             was, now = state("noop", None, body)["keysOff"], state(action, self.declared.get(key), body)["keysOff"]
             kind, service = body.get("kind"), low(body.get("kind")) in SERVICES
             may_call = lambda k: k[2] not in self.roles.permissions or self.roles.serves(k[2], kind)
-            surely = lambda k: self.roles.serves(k[2], kind) if service and k[2] in self.roles.permissions else self.roles.surely_infers(k[2])
+            surely = lambda k: self.roles.surely_serves(k[2], kind) if service and k[2] in self.roles.permissions else self.roles.surely_infers(k[2])
             freely = lambda k: not self.condition_of(k, True) if service else lets_calls(self.condition_of(k, True))
             lost = any(may_call(k) and not self.is_gone(k) and (above_all(k[0]) or self.holds(key, k)) and narrowed(k) for k in self.grants)
             own = low((body.get("identity") or {}).get("principalId"))

@@ -193,10 +193,9 @@ impl Ways<'_> {
         identities_unread: bool,
         calls: Option<&BTreeSet<CallActions>>,
     ) -> Option<Flaw> {
-        let is_service = rbac::service(kind(self.after, at)).is_some();
+        let service = rbac::service(kind(self.after, at));
         let can = |role: &Role| match calls {
-            // Only those that serve it come here.
-            _ if is_service => true,
+            _ if let Some(service) = service => service.is_covered_by(role),
             Some(calls) => calls.iter().any(|call| role.can_call(call)),
             // Unlisted deployments may be models of any kind.
             None if self.before.unlisted_deployments.contains_key(at) => role.gives_all_usual_inference(),
@@ -219,8 +218,12 @@ impl Ways<'_> {
         } else if !grant.role.is_some_and(may) {
             Some(Flaw::OtherCalls)
         } else if !grant.role.is_some_and(can) {
-            Some(if calls.is_some() { Flaw::UncertainCalls } else { Flaw::MayBeOtherCalls })
-        } else if if is_service { grant.is_conditional() } else { !grant.certainly_lets(calls) } {
+            Some(match (service, calls) {
+                (Some(_), _) => Flaw::PartOfService,
+                (None, Some(_)) => Flaw::UncertainCalls,
+                (None, None) => Flaw::MayBeOtherCalls,
+            })
+        } else if if service.is_some() { grant.is_conditional() } else { !grant.certainly_lets(calls) } {
             Some(Flaw::Conditional)
         } else {
             (!self.declared.counts(grant, at)).then_some(Flaw::ByHand)
@@ -241,6 +244,8 @@ enum Flaw {
     MayBeOtherCalls,
     /// Azure does not document whether the calls that the deployed models need take what its role permits.
     UncertainCalls,
+    /// Its role permits some data actions of the account's service.
+    PartOfService,
     /// Made by hand next to a declared list.
     ByHand,
     /// It expires.
@@ -260,7 +265,12 @@ impl Flaw {
     fn is_doubt(self) -> bool {
         matches!(
             self,
-            Self::Conditional | Self::MayEnd | Self::MayBeOwn | Self::MayBeOtherCalls | Self::UncertainCalls
+            Self::Conditional
+                | Self::MayEnd
+                | Self::MayBeOwn
+                | Self::MayBeOtherCalls
+                | Self::UncertainCalls
+                | Self::PartOfService
         )
     }
 
@@ -277,6 +287,7 @@ impl Flaw {
             Self::MayBeOwn => "may be for identities of the account's projects, which could not be read".to_owned(),
             Self::MayBeOtherCalls => "may not permit calls to the deployed models, which could not be read: the caller needs to read the account's `deployments`".to_owned(),
             Self::UncertainCalls => "may not permit calls to the deployed models: which data actions they take is not documented".to_owned(),
+            Self::PartOfService => "permit only some of them, perhaps not those that its clients need".to_owned(),
             Self::ByHand => format!("were {}", declared.uncounted(account)),
             Self::Ends => "are temporary".to_owned(),
             Self::Own => "are for the account's own identity or that of one of its projects".to_owned(),

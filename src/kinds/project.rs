@@ -14,7 +14,7 @@ use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
 use crate::principals::own_principal;
-use crate::snapshot::{Query, Snapshot};
+use crate::snapshot::{Query, Shape, Snapshot};
 use crate::spec::Loaded;
 use crate::spec::model::{Account, Project, Prune, Spec};
 use crate::spec::sections;
@@ -72,6 +72,12 @@ pub(super) fn key(id: &ResourceId) -> Key {
 /// The query for an account's projects.
 pub(crate) fn list(account: &ResourceId) -> Query {
     children::list(&Projects, account)
+}
+
+/// The query for one project.
+pub(super) fn one(id: &ResourceId) -> Query {
+    let path = format!("{id}?api-version={}", account::API);
+    Query { path, shape: Shape::One, scope: id.clone(), project: |body| body }
 }
 
 /// The accounts whose projects could not be read, with the reason.

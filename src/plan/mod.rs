@@ -13,7 +13,6 @@ mod rights;
 pub(crate) mod samples;
 pub mod saved;
 mod steps;
-mod traces;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +46,6 @@ pub fn plan(diff: Diff, findings: &[Finding], sources: &Sources, target: Target,
         planned.differs.get_or_insert(Differs::Changed);
     }
     apart::distinguish(&mut planned);
-    traces::keep(&mut planned);
     let (held, waiting) = held::deletes(&changes);
     let (doomed, undone) = doomed::deletes(&changes, &beside);
     let summary = Summary::of(&planned);

@@ -4,7 +4,7 @@
 //! <https://learn.microsoft.com/azure/role-based-access-control/permissions/ai-machine-learning>. Which of them a client needs depends on
 //! what it does, so every one that does more than read or delete counts.
 
-use super::{Permission, Role, matches};
+use super::{Permission, Role, by_name, matches};
 
 const ACCOUNTS: &str = "Microsoft.CognitiveServices/accounts/";
 
@@ -95,6 +95,22 @@ impl Service {
         std::iter::once("Cognitive Services User").chain(self.role)
     }
 
+    /// Whether a role certainly lets somebody make any of its calls: one of its own roles, or all data actions of its areas.
+    #[must_use]
+    pub fn is_covered_by(&self, role: &Role) -> bool {
+        let is_own = |name: &str| by_name(name).is_some_and(|own| own.id == role.id);
+        let areas = if self.areas.is_empty() { &["any"] } else { self.areas };
+        let has_all = |permission: &Permission, area: &str| {
+            let call = format!("{ACCOUNTS}{area}/call/action");
+            permission.data_actions.iter().any(|pattern| pattern.ends_with('*') && matches(pattern, &call))
+        };
+        // What is excluded may be what a client needs.
+        let covers = |permission: &&Permission| {
+            permission.not_data_actions.is_empty() && areas.iter().all(|area| has_all(permission, area))
+        };
+        self.roles().any(is_own) || role.permissions.iter().any(|permission| covers(&permission))
+    }
+
     /// Whether a data action or pattern of a role is one of its calls.
     fn takes(&self, permission: &Permission, pattern: &str) -> bool {
         let lower = pattern.to_ascii_lowercase();
@@ -143,7 +159,6 @@ impl Role {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rbac::by_name;
 
     #[test]
     fn each_service_is_called_with_its_own_roles_and_with_those_for_all() {
@@ -180,6 +195,23 @@ mod tests {
             for name in service.roles() {
                 assert!(by_name(name).unwrap().calls(service), "{name} {service:?}");
             }
+        }
+    }
+
+    #[test]
+    fn only_a_services_own_roles_and_those_for_everything_are_certain() {
+        for (kind, role, expected) in [
+            ("SpeechServices", "Cognitive Services User", true),
+            ("SpeechServices", "Cognitive Services Speech User", true),
+            ("SpeechServices", "Cognitive Services Language Reader", false),
+            ("LUIS", "Cognitive Services LUIS Reader", false),
+            ("CustomVision.Prediction", "Cognitive Services Custom Vision Reader", false),
+            ("CognitiveServices", "Cognitive Services User", true),
+            ("CognitiveServices", "Cognitive Services Immersive Reader User", false),
+            ("CognitiveServices", "Cognitive Services OpenAI User", false),
+        ] {
+            let found = service(Some(kind)).unwrap().is_covered_by(by_name(role).unwrap());
+            assert_eq!(found, expected, "{role} on {kind}");
         }
     }
 }

@@ -24,8 +24,8 @@ pub(in crate::kinds) fn in_retired(stacks: &[Loaded], snapshot: &Snapshot) -> Ve
     Accounts.inventory(&retired, snapshot).items.into_values().filter(is_there).collect()
 }
 
-/// The live accounts in the groups of stacks that no spec of the run declares, and on or in which the stack gave roles. Stacks that are
-/// not selected may declare them: what is in them is not read for that.
+/// The live accounts in the groups of stacks that no spec of the run declares, and on or in which the stack gave roles. Accounts that only
+/// stacks which are not selected declare are among them.
 pub(in crate::kinds) fn with_own_grants(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Live> {
     let declared: BTreeSet<ResourceId> = stacks
         .iter()

@@ -9,8 +9,9 @@ use crate::finding::Open;
 use crate::id::{Key, ResourceId, comparable};
 use crate::kinds::account::{self, address_of, id_of};
 use crate::kinds::desired::Desired;
+use crate::kinds::late::own;
 use crate::kinds::{self, project, sql_role_assignment};
-use crate::principals;
+use crate::principals::{self, Form};
 use crate::snapshot::{Query, Snapshot};
 use crate::spec::model::{
     Account, DeclaredScope, Principal, Project, RoleAssignment, ScopedRoleAssignment, Spec,
@@ -188,7 +189,7 @@ pub fn principals_of(spec: &Spec) -> Vec<(String, &Principal)> {
 }
 
 /// The queries that resolve principals of specs beside the run ([`spec::beside`]), as far as their role assignments apply in its domain:
-/// names, and the accounts whose identities they are. If an account goes, they are wherever they apply: each may be its identity.
+/// names, and the accounts and projects whose identities they are. If an account goes, they are wherever they apply: each may be its identity.
 pub(super) fn queries_beside(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Query> {
     let mut beside = spec::beside(stacks).peekable();
     if beside.peek().is_none() {
@@ -198,16 +199,37 @@ pub(super) fn queries_beside(stacks: &[Loaded], snapshot: &Snapshot) -> Vec<Quer
     let goes = !project::abandoned(stacks, snapshot).is_empty();
     let is_near =
         |grant: &DeclaredGrant<'_>| goes || domains.iter().any(|domain| domain.may_overlap(&grant.scope));
+    // Cosmos DB accounts that this run reads.
+    let named: BTreeSet<ResourceId> = stacks
+        .iter()
+        .flat_map(|loaded| sql_role_assignment::given_in(&loaded.spec).map(|(database, _)| database))
+        .collect();
     let mut queries = Vec::new();
     for loaded in beside {
         let spec = &loaded.spec;
-        let near: Vec<&Principal> = grants(spec).filter(is_near).flat_map(|grant| grant.principals).collect();
+        let of_cosmos = sql_role_assignment::given_in(spec).filter(|(database, _)| {
+            goes || named.contains(database) || domains.iter().any(|domain| domain.may_overlap(database))
+        });
+        let near: Vec<&Principal> = grants(spec)
+            .filter(is_near)
+            .flat_map(|grant| grant.principals)
+            .chain(of_cosmos.flat_map(|(_, principals)| principals))
+            .collect();
         queries.extend(principals::queries(near.iter().copied()));
-        let holders = near.iter().filter_map(|principal| principal.account_identity.as_deref());
-        let is_holder =
-            |account: &&Account| holders.clone().any(|name| account.name.eq_ignore_ascii_case(name));
-        queries
-            .extend(spec.accounts.iter().filter(is_holder).map(|holder| account::one(&id_of(spec, holder))));
+        for form in near.into_iter().filter_map(Form::of) {
+            match form {
+                Form::AccountIdentity(name) => {
+                    queries.extend(own::account_named(spec, name).ok().map(|own| account::one(&own.id)));
+                }
+                Form::ProjectIdentity(path) => {
+                    let (account, name) = path.split_once('/').unwrap_or_default();
+                    queries.extend(
+                        own::project_named(spec, account, name).ok().map(|own| project::one(&own.id)),
+                    );
+                }
+                _ => {}
+            }
+        }
     }
     queries
 }

@@ -50,7 +50,7 @@ use serde_json::{Map, Value, json};
 use super::account::groups_of;
 use super::{
     Called, Compare, Comparing, Declaring, Described, Facts, Field, Gap, Granting, Inventory, Kind, Live,
-    Mutability, Passing, Reading, Survey, UndeclaredVerdict, Wording, Writing, merge, sql_role_assignment,
+    Mutability, Passing, Reading, Survey, UndeclaredVerdict, Wording, Writing, merge,
 };
 use crate::body::AssignmentBody;
 use crate::document::PlannedChange;
@@ -198,9 +198,7 @@ impl Reading for RoleAssignments {
         queries.extend(temporary::queries(survey, &doubtful));
         queries.extend(undeclared::projects(&strange, survey.snapshot));
         queries.extend(orphans::strangers(survey.stacks, &strange));
-        let mut doubtful = orphans::doubtful(survey);
-        doubtful.extend(sql_role_assignment::doubtful(survey));
-        queries.extend((!doubtful.is_empty()).then(|| principals::objects(&doubtful)));
+        queries.extend(orphans::query(survey));
         queries
     }
 

@@ -13,6 +13,7 @@ use super::{RoleAssignments, declared};
 use crate::body::AssignmentBody;
 use crate::finding::{Code, Finding};
 use crate::id::Key;
+use crate::kinds::sql_role_assignment::{self, SqlRoleAssignments};
 use crate::kinds::{Called, Inventory, Live, Survey};
 use crate::principals;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
@@ -31,6 +32,21 @@ pub(super) fn doubtful(survey: &Survey<'_>) -> BTreeSet<Uuid> {
         ids.extend(live.all().filter_map(principal));
     }
     ids
+}
+
+/// The batch of everybody who is asked about. Whoever is missing from its answer is taken for gone, so without a lock file it has everybody
+/// as soon as it is sent at all.
+pub(super) fn query(survey: &Survey<'_>) -> Option<Query> {
+    let mut ids = doubtful(survey);
+    ids.extend(sql_role_assignment::doubtful(survey));
+    if ids.is_empty() {
+        return None;
+    }
+    if !is_locked(survey.stacks) {
+        let all = [survey.inventory(&RoleAssignments), survey.inventory(&SqlRoleAssignments)];
+        ids.extend(all.into_iter().flat_map(Inventory::all).filter_map(principal));
+    }
+    Some(principals::objects(&ids))
 }
 
 /// The queries for undeclared assignments that would be drift, if a lock file makes the others unnecessary.

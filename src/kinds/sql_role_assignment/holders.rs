@@ -10,7 +10,7 @@ use crate::finding::Finding;
 use crate::kinds::desired::Desired;
 use crate::kinds::role_assignment::{self, Gone, principal};
 use crate::kinds::undeclared::{UndeclaredVerdict, Weight};
-use crate::kinds::{Comparing as _, Live, Survey};
+use crate::kinds::{Live, Survey};
 use crate::snapshot::{Query, Refusal};
 use crate::text::source::Span;
 
@@ -22,11 +22,8 @@ fn strange<'v>(survey: &'v Survey<'_>) -> Vec<&'v Live> {
         return strangers;
     }
     let lists = lists(stacks, snapshot);
-    let is_own = |live: &Live| {
-        let mark = SqlRoleAssignments.mark(&live.body);
-        mark.is_some_and(|mark| stacks.iter().any(|loaded| loaded.spec.stack == mark))
-    };
-    strangers.retain(|live| place(live).is_some_and(|at| lists.contains_key(&at)) && !is_own(live));
+    // The stack's own that its `prune: none` keeps are among them: they are drift too.
+    strangers.retain(|live| place(live).is_some_and(|at| lists.contains_key(&at)));
     strangers
 }
 

@@ -107,6 +107,11 @@ fn declared(spec: &Spec) -> impl Iterator<Item = (usize, &SqlRoleAssignment, Res
     all.filter_map(|(index, each)| Some((index, each, ResourceId::declared(&each.database_account).ok()?)))
 }
 
+/// The principals to whom a spec gives roles, by Cosmos DB account.
+pub(super) fn given_in(spec: &Spec) -> impl Iterator<Item = (ResourceId, &[Principal])> {
+    declared(spec).map(|(_, each, database)| (database, each.principals.as_slice()))
+}
+
 /// Every principal of these assignments, with its pointer.
 pub(super) fn principals_of(spec: &Spec) -> impl Iterator<Item = (String, &Principal)> {
     spec.sql_role_assignments.iter().enumerate().flat_map(|(index, each)| {

@@ -87,5 +87,8 @@ fn whoever_uses_the_sandbox_is_the_person_in_the_quickstart() {
     let folder = Folder::new();
     folder.write("quickstart.yaml", QUICKSTART);
     folder.keyless("apply quickstart.yaml --yes --sandbox").exits(0);
-    folder.keyless("verify quickstart.yaml --sandbox").exits(0).says(&["2 proven, 0 disproven, 0 inconclusive"]);
+    folder
+        .keyless("verify quickstart.yaml --sandbox")
+        .exits(0)
+        .says(&["2 proven, 0 disproven, 0 inconclusive"]);
 }

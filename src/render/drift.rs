@@ -16,7 +16,7 @@ use super::markdown::side_by_side;
 use super::page::{GLUE, HANG, Page, fold};
 use super::people;
 use super::summary::{self, Counted, Found, Side, found};
-use super::tables::{Names, Rows};
+use super::tables::{Rows, SignInNames};
 use super::text::{
     BAD, CHANGED, GOOD, STRONG, body, fields, label, not_compared, plain, requests, shown_changes, target,
     worded,
@@ -88,11 +88,11 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
 /// What `drift` found, as Markdown.
 #[must_use]
 pub fn markdown(plan: &Plan) -> String {
-    markdown_within(plan, markdown::LONGEST, Names::Shown)
+    markdown_within(plan, markdown::LONGEST, SignInNames::Shown)
 }
 
 /// The same in so many characters.
-pub(super) fn markdown_within(plan: &Plan, most: usize, names: Names) -> String {
+pub(super) fn markdown_within(plan: &Plan, most: usize, names: SignInNames) -> String {
     let plan = &*people::plan(plan, false);
     let said = match found(plan) {
         Found::Drift => differing(plan),

@@ -13,7 +13,7 @@ use super::people;
 use super::remarks::{fitted, folded};
 use super::steps::{self, Titles};
 use super::summary::{self, Side, listed, refused};
-use super::tables::{Names, Rows, changes, of_names};
+use super::tables::{Rows, SignInNames, changes, of_names};
 use super::text::{self, counted as counted_steps, fields, plural, requests, worded};
 use super::words;
 use crate::document::report::{Outcome, Report, Status};
@@ -37,11 +37,11 @@ const OF_THE_END: usize = 1_500;
 /// What `plan --format markdown` prints.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    plan_within(plan, LONGEST, Names::Shown)
+    plan_within(plan, LONGEST, SignInNames::Shown)
 }
 
 /// A plan in so many characters.
-pub(super) fn plan_within(plan: &Plan, most: usize, names: Names) -> String {
+pub(super) fn plan_within(plan: &Plan, most: usize, names: SignInNames) -> String {
     let plan = &*people::plan(plan, false);
     let entries = text::entries(plan, false, false);
     let rows = Rows {

@@ -18,7 +18,7 @@ use crate::text::sanitize::{markdown, markdown_code, sanitize};
 /// How a document shows changes in a table.
 pub(super) struct Rows {
     pub(super) side: Side,
-    pub(super) names: Names,
+    pub(super) names: SignInNames,
     /// The headings of the two values of a field.
     pub(super) columns: [&'static str; 2],
     pub(super) fields: for<'a> fn(&'a PlannedChange) -> Vec<&'a FieldEntry>,
@@ -28,7 +28,7 @@ pub(super) struct Rows {
 
 /// Whether a document names people, or its reader sees only ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
+pub(super) enum SignInNames {
     Shown,
     Withheld,
 }

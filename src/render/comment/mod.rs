@@ -13,7 +13,7 @@ use super::issues::{self, Folders, Issue};
 use super::markdown::{self, LONGEST};
 use super::people;
 use super::summary::Side;
-use super::tables::Names;
+use super::tables::SignInNames;
 use crate::document::access::Holder;
 use crate::document::report::Report;
 use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange, dotted_path};
@@ -37,14 +37,14 @@ const METADATA: &str = "metadata";
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let counted = counted(plan, Side::Plan);
-    fitted(&withheld(plan), |most| markdown::plan_within(&counted, most, Names::Withheld))
+    fitted(&withheld(plan), |most| markdown::plan_within(&counted, most, SignInNames::Withheld))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
     let counted = counted(plan, Side::Drift);
-    fitted(&withheld(plan), |most| drift::markdown_within(&counted, most, Names::Withheld))
+    fitted(&withheld(plan), |most| drift::markdown_within(&counted, most, SignInNames::Withheld))
 }
 
 /// What an `apply` did, without what its plan withholds.

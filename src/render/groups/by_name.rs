@@ -9,7 +9,7 @@ use crate::render::alike::together;
 use crate::render::entry::{Entry, Shown, sign_in_name};
 use crate::render::page::{self, Line, Page, fold, laid_out, list};
 use crate::render::summary::Counted;
-use crate::render::tables::{Names, size};
+use crate::render::tables::{SignInNames, size};
 use crate::render::text::STRONG;
 use crate::render::weight::{Prominence, is_found};
 use crate::text::sanitize::{markdown, sanitize};
@@ -109,11 +109,11 @@ fn ambiguous<'a>(all: impl IntoIterator<Item = &'a ByName>) -> BTreeSet<&'a str>
 
 impl ByName {
     /// What stands for it in a list: a sign-in name needs no id, and an id no name that is withheld.
-    fn name(&self, ambiguous: &BTreeSet<&str>, names: Names) -> Cow<'_, str> {
+    fn name(&self, ambiguous: &BTreeSet<&str>, names: SignInNames) -> Cow<'_, str> {
         let item = Cow::from(self.item.as_str());
         match (sign_in_name(&self.item), names) {
-            (Some(name), Names::Withheld) => Cow::from(item.replacen(&format!("{name} "), "", 1)),
-            (Some(name), Names::Shown) if !ambiguous.contains(name) => Cow::from(name),
+            (Some(name), SignInNames::Withheld) => Cow::from(item.replacen(&format!("{name} "), "", 1)),
+            (Some(name), SignInNames::Shown) if !ambiguous.contains(name) => Cow::from(name),
             _ => item,
         }
     }
@@ -132,7 +132,11 @@ pub(super) fn text<'a>(all: impl IntoIterator<Item = &'a ByName> + Clone, page: 
         for named in these {
             let now = named.on.as_ref().filter(|now| on != Some(*now));
             let now = now.map_or_else(String::new, |now| format!("{}: ", sanitize(now)));
-            items.push(format!("{now}{}{}", sanitize(&named.name(&ambiguous, Names::Shown)), named.more));
+            items.push(format!(
+                "{now}{}{}",
+                sanitize(&named.name(&ambiguous, SignInNames::Shown)),
+                named.more
+            ));
             on = named.on.as_ref();
         }
         lines.push(Line::of(format!("      {}", list(&items))));
@@ -167,7 +171,7 @@ pub(super) fn within(all: Vec<ByName>, page: Page, room: usize) -> (String, Vec<
 }
 
 /// As Markdown, as many as fit, and the sorts of the others.
-pub(in crate::render) fn listed(all: &[ByName], room: usize, names: Names) -> (String, Vec<Counted>) {
+pub(in crate::render) fn listed(all: &[ByName], room: usize, names: SignInNames) -> (String, Vec<Counted>) {
     let ambiguous = ambiguous(all);
     let (mut text, mut used, mut left) = (String::new(), 0, Vec::new());
     for (first, these) in sorted(all) {

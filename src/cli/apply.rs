@@ -12,8 +12,9 @@ use super::session::{Session, block_on, check_beside, refuse};
 use super::verify::How;
 use super::wish::{Lifts, RetiredStacks, Rotation, wish};
 use crate::apply::Secrets;
-use crate::document::FindingEntry;
 use crate::document::report::Report;
+use crate::document::{Action, FindingEntry, PlannedChange};
+use crate::finding::{Code, Severity};
 use crate::flow::{self, Asked, Decision, PlanPurpose, Wish, pins, saved};
 use crate::render::text;
 use crate::spec::load::holds_spec;
@@ -132,10 +133,19 @@ async fn carry_out(
         failure.with_azure("the plan had already been applied: `keyless plan` shows what is left")
     })?;
     let is_done = succeeded(&report) && !decision.has_errors();
-    if is_done && !args.retirement.retire.is_empty() && !options.quiet {
-        output::note(
-            "Remove the specs of the retired stacks now: applying them would create everything again.\n",
-        );
+    let is_retired = |change: &PlannedChange| {
+        let retired = |stack| args.retirement.retire.contains(stack);
+        change.action == Action::Delete && change.stack.as_ref().is_some_and(retired)
+    };
+    if is_done && !options.quiet && decision.plan.changes.iter().any(is_retired) {
+        let is_rest =
+            |finding: &FindingEntry| finding.code == Code::NotOurs && finding.severity == Severity::Warning;
+        let has_rest = decision.plan.findings.iter().any(is_rest);
+        output::note(if has_rest {
+            "Remove the specs of the retired stacks now: applying them would create everything again. Something that they declare stays: see `not-ours` above.\n"
+        } else {
+            "Remove the specs of the retired stacks now: applying them would create everything again.\n"
+        });
     }
     Ok(if is_done { Exit::Success } else { Exit::Failure })
 }

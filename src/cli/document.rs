@@ -305,9 +305,8 @@ impl Document<'_> {
             (ReportFormat::Human, Document::Statement(said)) => said.text(page),
             (ReportFormat::Markdown, Document::Plan(plan)) => markdown::plan(plan),
             (ReportFormat::Markdown, Document::Drift(plan)) => drift::markdown(plan),
-            (ReportFormat::Markdown, Document::Report(report, _) | Document::Merged(report)) => {
-                markdown::report(report)
-            }
+            (ReportFormat::Markdown, Document::Report(report, plan)) => markdown::report(report, Some(plan)),
+            (ReportFormat::Markdown, Document::Merged(report)) => markdown::report(report, None),
             (ReportFormat::Markdown, Document::Findings(findings)) => {
                 markdown::validation(&options.command, findings)
             }

@@ -49,14 +49,14 @@ pub(super) struct Alike<'a> {
 /// Up to this many findings of one code are not grouped.
 const FEW: usize = 3;
 
-/// What grouped findings have in common: their severity, and the answer and the hint, or else their code.
-type Likeness<'a> = (Severity, Result<(String, Option<&'a str>), Code>);
+/// What grouped findings have in common: their severity, and the answer and the hint without names, or else their code.
+type Likeness = (Severity, Result<(String, Option<String>), Code>);
 
 impl<'a> Alike<'a> {
     /// Groups findings, in the order of their first findings.
     pub(super) fn of(findings: impl IntoIterator<Item = &'a FindingEntry>) -> Vec<Self> {
         let findings: Vec<&FindingEntry> = findings.into_iter().collect();
-        let mut counts: BTreeMap<Likeness<'_>, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<Likeness, usize> = BTreeMap::new();
         for finding in &findings {
             *counts.entry(key(finding)).or_default() += 1;
         }
@@ -112,10 +112,16 @@ impl<'a> Alike<'a> {
     }
 }
 
-fn key(finding: &FindingEntry) -> Likeness<'_> {
-    let hint = finding.hint.as_deref();
+fn key(finding: &FindingEntry) -> Likeness {
+    let hint = finding.hint.as_deref().map(without_names);
     let said = finding.cause.as_deref().map(|cause| (answered(cause), hint)).ok_or(finding.code);
     (finding.severity, said)
+}
+
+/// A hint without the resources that it names: what differs only in these is the same thing to do.
+fn without_names(hint: &str) -> String {
+    let plain = hint.split('`').step_by(2).flat_map(str::split_whitespace);
+    plain.map(|word| if word.starts_with('/') { "/" } else { word }).collect::<Vec<_>>().join(" ")
 }
 
 /// A cause without the request and its number: only the answer.

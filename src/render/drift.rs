@@ -16,7 +16,7 @@ use super::markdown::side_by_side;
 use super::page::{GLUE, HANG, Page, fold};
 use super::people;
 use super::summary::{self, Counted, Found, Side, found};
-use super::tables::Rows;
+use super::tables::{Rows, SignInNames};
 use super::text::{
     BAD, CHANGED, GOOD, STRONG, body, fields, label, not_compared, plain, requests, shown_changes, target,
     worded,
@@ -62,6 +62,7 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
         label: label(&change.kind, field),
         lines: sides(change, field),
         decides: decides(&change.kind, field),
+        opens: false,
         places: field.source.iter().cloned().collect(),
     };
     // The spec has the fields of what is missing.
@@ -87,11 +88,11 @@ fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Entry<'_> {
 /// What `drift` found, as Markdown.
 #[must_use]
 pub fn markdown(plan: &Plan) -> String {
-    markdown_within(plan, markdown::LONGEST)
+    markdown_within(plan, markdown::LONGEST, SignInNames::Shown)
 }
 
 /// The same in so many characters.
-pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
+pub(super) fn markdown_within(plan: &Plan, most: usize, names: SignInNames) -> String {
     let plan = &*people::plan(plan, false);
     let said = match found(plan) {
         Found::Drift => differing(plan),
@@ -101,7 +102,7 @@ pub(super) fn markdown_within(plan: &Plan, most: usize) -> String {
     let said = with_rest(said, plan);
     // Without addresses: more people read a comment on a pull request than need them.
     let entries = in_order(plan, false).into_iter().map(|change| entry(change, false, false)).collect();
-    let rows = Rows { side: Side::Drift, columns: ["spec", "live"], fields: told_fields, cells };
+    let rows = Rows { side: Side::Drift, names, columns: ["spec", "live"], fields: told_fields, cells };
     markdown::document("drift", plan, &escaped(&said), entries, &rows, most)
 }
 
@@ -231,20 +232,21 @@ fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
 
 /// How many resources differ in which way, and who changed them.
 pub(super) fn differing(plan: &Plan) -> String {
-    let words = |(count, sort): (usize, Counted)| match (sort, count) {
-        (Counted::Changed, 1) => "1 differs".to_owned(),
-        (Counted::Changed, count) => format!("{count} differ"),
-        _ => summary::said(&[(count, sort)]),
+    let words = |(count, sort): (usize, Counted)| {
+        let said = match (sort, count) {
+            (Counted::Changed, 1) => "1 differs".to_owned(),
+            (Counted::Changed, count) => format!("{count} differ"),
+            _ => summary::said(&[(count, sort)]),
+        };
+        let is_refused = |change: &&PlannedChange| {
+            change.action == Action::Refused && Counted::of(change, Side::Drift) == sort
+        };
+        match plan.changes.iter().filter(is_refused).count() {
+            0 => said,
+            refused => format!("{said} (apply cannot write {refused} of these)"),
+        }
     };
     let mut said = summary::differing(plan).into_iter().map(words).collect::<Vec<_>>().join(", ");
-    let refused =
-        plan.changes.iter().filter(|change| change.action == Action::Refused && change.differs.is_some());
-    match refused.count() {
-        0 => {}
-        refused => {
-            let _ = write!(said, " (apply cannot write {refused} of these)");
-        }
-    }
     let differing = plan.changes.iter().filter(|change| change.differs.is_some());
     let mut callers: BTreeMap<String, usize> = BTreeMap::new();
     for cause in differing.filter_map(|change| change.caused_by.as_ref()) {

@@ -54,6 +54,8 @@ pub(super) struct Shown {
     pub(super) lines: Vec<words::StyledText>,
     /// Whether it decides who gets in.
     pub(super) decides: bool,
+    /// Whether it lets more in, if it is new, than it has to.
+    pub(super) opens: bool,
     pub(super) places: Vec<Position>,
 }
 
@@ -82,7 +84,7 @@ pub(super) enum Detail {
     Whole,
     /// The fields of a new resource in one list.
     Short,
-    /// New resources without their fields.
+    /// New resources without their fields, except those that open something.
     Names,
 }
 
@@ -108,9 +110,11 @@ impl Entry<'_> {
         lines.extend(self.all_told().iter().map(|said| Line::quiet(said)));
         match detail {
             _ if !changed.is_empty() => {}
-            Detail::Names if self.is_new => {}
-            Detail::Short if self.is_new => {
-                let said: Vec<String> = self.fields.iter().map(Shown::inline).collect();
+            Detail::Names | Detail::Short if self.is_new => {
+                let said: Vec<String> = match detail {
+                    Detail::Names => self.kept().collect(),
+                    _ => self.fields.iter().map(Shown::inline).collect(),
+                };
                 if !said.is_empty() {
                     lines.push(Line::of(format!("      {}", list(&said))));
                 }
@@ -135,13 +139,18 @@ impl Entry<'_> {
 
     /// The entry without reasons and cause, for shortened groups.
     pub(super) fn brief(&self, room: usize) -> Vec<Line> {
-        let fields: Vec<String> = self.fields.iter().map(Shown::inline).collect();
+        let fields: Vec<String> = self.kept().collect();
         let named = Self { told: Vec::new(), cause: None, fields: Vec::new(), ..self.clone() };
         let mut lines = named.lines(Detail::Names, room);
-        if !self.is_new && !fields.is_empty() {
+        if !fields.is_empty() {
             lines.push(Line::of(format!("      {}", list(&fields))));
         }
         lines
+    }
+
+    /// The fields that stay where there is no room for all: of something new, those that open something.
+    pub(super) fn kept(&self) -> impl Iterator<Item = String> {
+        self.fields.iter().filter(|field| !self.is_new || field.opens).map(Shown::inline)
     }
 
     /// Whether `brief` leaves something out.
@@ -157,8 +166,15 @@ impl Entry<'_> {
 
     fn of_fields(&self, lines: &mut Vec<Line>) {
         let wide = self.fields.iter().map(|field| page::width(&field.label)).max().unwrap_or(0);
+        // Of several changes, the title says the lines already.
+        let lines_of = |places: &[&Position]| -> Vec<(String, usize)> {
+            places.iter().map(|place| (place.file.clone(), place.line)).collect()
+        };
         for field in &self.fields {
-            let places: Vec<&Position> = field.places.iter().collect();
+            let mut places: Vec<&Position> = field.places.iter().collect();
+            if places.len() > 1 && lines_of(&places) == lines_of(&self.places) {
+                places.clear();
+            }
             for (index, shown) in field.lines.iter().enumerate() {
                 let label = if index == 0 { field.label.as_str() } else { "" };
                 let left = format!("      {label:wide$}  {HANG}");
@@ -241,7 +257,7 @@ pub(super) fn named(change: &PlannedChange, group: Option<&ResourceId>) -> (Stri
     let parts = if kind.granting().is_some() {
         let scope = id.scope();
         let on = format!(" on {}", kinds::scope_name(&scope));
-        let Some((role, who)) = rest.strip_suffix(&on).and_then(|rest| rest.split_once(" -> ")) else {
+        let Some((role, who)) = rest.strip_suffix(&on).and_then(|rest| rest.rsplit_once(" -> ")) else {
             return whole();
         };
         let on = if group == Some(&scope) { String::new() } else { on };

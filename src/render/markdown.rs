@@ -13,7 +13,7 @@ use super::people;
 use super::remarks::{fitted, folded};
 use super::steps::{self, Titles};
 use super::summary::{self, Side, listed, refused};
-use super::tables::{Rows, changes, of_names};
+use super::tables::{Rows, SignInNames, changes, of_names};
 use super::text::{self, counted as counted_steps, fields, plural, requests, worded};
 use super::words;
 use crate::document::report::{Outcome, Report, Status};
@@ -37,15 +37,16 @@ const OF_THE_END: usize = 1_500;
 /// What `plan --format markdown` prints.
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
-    plan_within(plan, LONGEST)
+    plan_within(plan, LONGEST, SignInNames::Shown)
 }
 
 /// A plan in so many characters.
-pub(super) fn plan_within(plan: &Plan, most: usize) -> String {
+pub(super) fn plan_within(plan: &Plan, most: usize, names: SignInNames) -> String {
     let plan = &*people::plan(plan, false);
     let entries = text::entries(plan, false, false);
     let rows = Rows {
         side: Side::Plan,
+        names,
         columns: ["before", "after"],
         fields: |change| fields(change, false),
         cells,
@@ -196,7 +197,8 @@ fn cells(change: &PlannedChange, field: &FieldEntry) -> [String; 2] {
     }
     let both = if whole { None } else { side_by_side(&field.before, &field.after) };
     both.unwrap_or_else(|| {
-        let before = if created { String::new() } else { value(kind, field, &field.before) };
+        let absent = created || change.action == Action::Refused && field.before.is_null();
+        let before = if absent { String::new() } else { value(kind, field, &field.before) };
         [before, value(kind, field, &field.after)]
     })
 }
@@ -278,12 +280,13 @@ pub(super) fn within_limit(text: String, most: usize) -> String {
 
 /// What `apply` did.
 #[must_use]
-pub fn report(report: &Report) -> String {
-    report_within(report, LONGEST)
+pub fn report(report: &Report, plan: Option<&Plan>) -> String {
+    report_within(report, plan, LONGEST)
 }
 
-/// What `apply` did, in so many characters: of its steps, those that did not succeed and deletions stay the longest.
-pub(super) fn report_within(report: &Report, most: usize) -> String {
+/// What `apply` did, in so many characters: first what its plan and its steps found, then its steps, of which those that did not succeed
+/// and deletions come first and stay the longest.
+pub(super) fn report_within(report: &Report, plan: Option<&Plan>, most: usize) -> String {
     let mut text = format!(
         "## keyless apply{}\n\n**{}.** {}. {}\n\n",
         of_report(report),
@@ -291,18 +294,28 @@ pub(super) fn report_within(report: &Report, most: usize) -> String {
         requests(report.requests),
         target(&report.target)
     );
-    let findings = people::findings(&report.findings, false);
+    let planned = plan.map(people::said_once).map(|plan| plan.findings).unwrap_or_default();
+    let mut all = report.findings.clone();
+    let is_new = |finding: &FindingEntry| {
+        !finding.is_quiet() && !finding.is_lifted() && !report.findings.contains(finding)
+    };
+    all.extend(planned.into_iter().filter(is_new));
+    all.sort_by_key(|finding| finding.severity);
+    let findings = people::findings(&all, false);
+    let said = with_findings(String::new(), &findings, most);
+    text.push_str(said.trim_start_matches('\n'));
     if report.steps.is_empty() {
-        return with_findings(text, &findings, most);
+        return within_limit(text, most);
+    }
+    if !said.is_empty() {
+        text.push('\n');
     }
     text.push_str("| | resource | | declared |\n| --- | --- | --- | --- |\n");
-    let behind = with_findings(String::new(), &findings, most);
-    let mut room = most.saturating_sub(text.chars().count() + behind.chars().count() + OF_THE_END);
+    let mut room = most.saturating_sub(text.chars().count() + OF_THE_END);
     let mut order: Vec<(u8, usize)> =
         report.steps.iter().enumerate().map(|(index, step)| (rank(step), index)).collect();
     order.sort_unstable();
     let titles = Titles::of(report.steps.iter().map(|step| step.title.as_str()));
-    let mut rows = BTreeMap::new();
     let mut cut: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, index) in order {
         let step = &report.steps[index];
@@ -310,13 +323,11 @@ pub(super) fn report_within(report: &Report, most: usize) -> String {
         let size = row.chars().count();
         if size <= room {
             room -= size;
-            rows.insert(index, row);
+            text.push_str(&row);
         } else {
             *cut.entry(steps::ended(step)).or_default() += 1;
         }
     }
-    text.extend(rows.into_values());
-    text.push_str(&behind);
     if !cut.is_empty() {
         let cut: Vec<(usize, &str)> = cut.into_iter().map(|(word, count)| (count, word)).collect();
         let _ = writeln!(text, "\n{CUT} steps: {}. `--format json` has all.", listed(&cut));
@@ -324,7 +335,7 @@ pub(super) fn report_within(report: &Report, most: usize) -> String {
     within_limit(text, LONGEST)
 }
 
-/// Which steps stay the longest where there is no room for all.
+/// Which steps come first, and stay the longest where there is no room for all.
 fn rank(step: &Outcome) -> u8 {
     match (step.status, step.action) {
         (Status::Failed, _) => 0,

@@ -3,12 +3,14 @@
 //! Works on the document alone. JSON, SARIF and `-v` keep all of it.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter::once;
 
 use uuid::Uuid;
 
 use super::alike::together;
+use super::weight::given;
 use crate::document::access::{Access, AccessChange, Holder, Member, Members};
 use crate::document::{Action, FindingEntry, Plan, PlannedChange};
 use crate::finding::Code;
@@ -20,6 +22,7 @@ pub(super) fn plan(plan: &Plan, verbose: bool) -> Cow<'_, Plan> {
         return Cow::Borrowed(plan);
     }
     let mut plan = said_once(plan);
+    plan.findings = strongest_first(&plan.findings, &plan.changes).into_iter().cloned().collect();
     let ids = Ids::of(texts(&plan));
     for change in &mut plan.changes {
         cut_ids(change, &ids);
@@ -75,6 +78,32 @@ pub(super) fn findings(findings: &[FindingEntry], verbose: bool) -> Cow<'_, [Fin
     let ids = Ids::of(findings.iter().map(|finding| finding.message.as_str()));
     let cut = |finding: &FindingEntry| FindingEntry { message: ids.cut(&finding.message), ..finding.clone() };
     Cow::Owned(findings.iter().map(cut).collect())
+}
+
+/// Findings of which those about grants are in the order of what the roles can do, each role once before any comes twice: where there is
+/// no room for all, no crowd of lesser roles hides the greatest.
+pub(super) fn strongest_first<'a>(
+    findings: &'a [FindingEntry],
+    changes: &[PlannedChange],
+) -> Vec<&'a FindingEntry> {
+    let roles: BTreeMap<&str, (&str, usize)> =
+        changes.iter().filter_map(|change| Some((change.id.as_str(), given(change)?))).collect();
+    let role = |finding: &FindingEntry| finding.resource.as_deref().and_then(|id| roles.get(id)).copied();
+    let is_grant = |finding: &&FindingEntry| finding.code == Code::GuardGrant;
+    let mut seen = BTreeSet::new();
+    let mut order: Vec<_> = findings
+        .iter()
+        .filter(is_grant)
+        .map(|finding| {
+            let (role, power) = role(finding).unwrap_or(("", usize::MAX));
+            let is_again = !seen.insert((finding.severity, role));
+            ((is_again, Reverse(power)), finding)
+        })
+        .collect();
+    order.sort_by_key(|(rank, _)| *rank);
+    let mut order = order.into_iter().map(|(_, finding)| finding);
+    let each = |finding| if is_grant(&finding) { order.next().unwrap_or(finding) } else { finding };
+    findings.iter().map(each).collect()
 }
 
 /// A plan in which nothing is said twice: neither by several findings nor by a finding and a change.
@@ -185,6 +214,18 @@ fn texts(plan: &Plan) -> Vec<&str> {
         .flat_map(|PlannedChange { title, reason, along, .. }| once(title).chain(reason).chain(along))
         .chain(plan.findings.iter().map(|finding| &finding.message));
     said.map(String::as_str).collect()
+}
+
+/// The ids of the principals that a plan names, in lower case.
+pub(super) fn ids(plan: &Plan) -> BTreeSet<String> {
+    let changed = plan.access.iter();
+    let holders = changed.flat_map(|AccessChange { gains, loses, restricted, .. }| {
+        gains.iter().chain(loses).chain(restricted).map(|holder| holder.id.as_str())
+    });
+    let words =
+        texts(plan).into_iter().flat_map(|text| text.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')));
+    let ids = holders.chain(words).filter(|id| id.len() == WHOLE && Uuid::try_parse(id).is_ok());
+    ids.map(str::to_ascii_lowercase).collect()
 }
 
 fn cut_ids(change: &mut PlannedChange, ids: &Ids) {

@@ -37,8 +37,11 @@ pub(super) fn text(text: &mut String, findings: &[FindingEntry], page: Page, mos
         shown = groups.iter().map(|alike| told(alike, page, each)).collect();
     }
     let mut seen = BTreeSet::new();
+    // What came first is the cause of much that follows.
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    order.sort_by_key(|index| groups[*index].findings[0].severity);
     let (new, others): (Vec<usize>, Vec<usize>) =
-        (0..groups.len()).rev().partition(|index| seen.insert(groups[*index].findings[0].code));
+        order.into_iter().partition(|index| seen.insert(groups[*index].findings[0].code));
     let mut used = 0;
     let mut kept = BTreeSet::new();
     let firsts = new.len();

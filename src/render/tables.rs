@@ -18,11 +18,19 @@ use crate::text::sanitize::{markdown, markdown_code, sanitize};
 /// How a document shows changes in a table.
 pub(super) struct Rows {
     pub(super) side: Side,
+    pub(super) names: SignInNames,
     /// The headings of the two values of a field.
     pub(super) columns: [&'static str; 2],
     pub(super) fields: for<'a> fn(&'a PlannedChange) -> Vec<&'a FieldEntry>,
     /// The two values of a field.
     pub(super) cells: fn(&PlannedChange, &FieldEntry) -> [String; 2],
+}
+
+/// Whether a document names people, or its reader sees only ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SignInNames {
+    Shown,
+    Withheld,
 }
 
 impl Rows {
@@ -75,7 +83,7 @@ pub(super) fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (Str
     let is_whole = whole.iter().map(|text| size(text)).sum::<usize>() <= room;
     let texts = if is_whole { whole } else { told(false) };
     let shorter = shorter(&groups, |group, least| brief(group, least, rows));
-    let barest = |all: &[ByName]| size(&by_name::listed(all, usize::MAX).0);
+    let barest = |all: &[ByName]| size(&by_name::listed(all, usize::MAX, rows.names).0);
     let Fitted { texts, named, mut left } =
         fitted(&groups, texts, &shorter, &Room { most: room, size: &size, barest: &barest });
     // Markdown requires a blank line between a list and a folded part.
@@ -88,7 +96,7 @@ pub(super) fn changes(entries: Vec<Entry<'_>>, rows: &Rows, room: usize) -> (Str
         }
         text.push_str(part);
     }
-    let (names, unnamed) = by_name::listed(&named, room.saturating_sub(size(&text)));
+    let (names, unnamed) = by_name::listed(&named, room.saturating_sub(size(&text)), rows.names);
     left.unnamed(unnamed);
     if !names.is_empty() && text.ends_with("</details>\n") {
         text.push('\n');
@@ -113,10 +121,8 @@ fn brief(group: &ChangeGroup<'_>, least: Prominence, rows: &Rows) -> String {
     }
     for entry in group.weighty(least) {
         let Some(change) = entry.changes.first() else { continue };
-        let fields: Vec<String> = entry.fields.iter().map(Shown::inline).collect();
-        let said = entry.items.iter().chain(if entry.is_new { &[] } else { fields.as_slice() });
-        let said = said.chain(&entry.besides);
-        let said: Vec<String> = said.map(|said| markdown(&page::unmarked(said))).collect();
+        let said = entry.items.iter().cloned().chain(entry.kept()).chain(entry.besides.iter().cloned());
+        let said: Vec<String> = said.map(|said| markdown(&page::unmarked(&said))).collect();
         let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) };
         let _ = writeln!(text, "  - **{}** {}{said}", rows.word(change), markdown(&entry.title));
     }
@@ -151,13 +157,11 @@ fn table(entries: &[Entry<'_>], rows: &Rows, is_whole: bool) -> String {
             .fold(String::new(), |text, said| text + &format!("<br>{}", markdown(said)));
         let at = page::places(&entry.places).map(|at| markdown_code(&page::unmarked(&at)));
         let _ = writeln!(text, "| **{word}** | **{title}**{told} | | | {} |", at.unwrap_or_default());
-        if entry.is_new && !is_whole {
-            continue;
-        }
         // An entry for several changes has only the fields that they share.
         let is_common = |field: &&FieldEntry| {
             let label = label(&change.kind, field);
-            entry.fields.iter().any(|common| common.label == label)
+            let is_kept = |common: &Shown| is_whole || !entry.is_new || common.opens;
+            entry.fields.iter().any(|common| common.label == label && is_kept(common))
         };
         for field in (rows.fields)(change).into_iter().filter(is_common) {
             let [before, after] = (rows.cells)(change, field);

@@ -17,7 +17,7 @@ use super::page::{self, Line, Page, fold, laid_out};
 use super::people;
 use super::remarks::{self, NAMED, OF_FINDINGS};
 use super::summary::{Counted, Side, listed, summary};
-use super::weight::{Prominence, decides, weight};
+use super::weight::{Prominence, decides, opens_new, weight};
 use super::words;
 use crate::diff::field;
 use crate::document::report::{Report, Tally};
@@ -157,6 +157,7 @@ pub(super) fn entry(change: &PlannedChange, verbose: bool, address: bool) -> Ent
         label: label(&change.kind, field),
         lines: shown(change, field),
         decides: decides(&change.kind, field),
+        opens: opens_new(&change.kind, field),
         places: field.source.iter().cloned().collect(),
     };
     Entry {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::summary::Counted;
 use crate::document::{FieldEntry, PlannedChange};
 use crate::kinds;
-use crate::rbac::{self, Role};
+use crate::rbac;
 
 /// How important a change is, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,7 +20,8 @@ pub(super) enum Prominence {
     Named,
     /// What is live differs in its fields, which stay where what is missing or extra is only counted.
     Differs,
-    /// A grant that no spec declares, or that differs. Named even where its group is left out.
+    /// A grant that no spec declares, or that differs; or something new that lets more in than it has to. Named even where its group is
+    /// left out.
     Admits,
     /// Something is deleted, which is always named; only where a format has a limit, and no room at all, it is counted.
     Deleted,
@@ -60,6 +61,9 @@ fn admits(change: &PlannedChange, sort: Counted) -> Option<Prominence> {
     let is_filter = FILTERS.contains(&change.kind.as_str());
     let mut fields = change.fields.iter().filter(|_| sort == Counted::Changed).chain(&change.omitted);
     match sort {
+        Counted::Create | Counted::Restore => {
+            change.fields.iter().any(|field| opens_new(&change.kind, field)).then_some(Prominence::Admits)
+        }
         _ if !is_found(sort) => None,
         _ if is_undeclared(sort) && gives_power(change) => Some(Prominence::Guarded),
         _ if is_undeclared(sort) => (is_grant(change) || is_filter).then_some(Prominence::Admits),
@@ -75,11 +79,25 @@ fn is_grant(change: &PlannedChange) -> bool {
 
 /// Whether it gives a role that can be used to gain more.
 pub(super) fn gives_power(change: &PlannedChange) -> bool {
-    let noun =
-        kinds::by_name(&change.kind).filter(|_| is_grant(change)).map(|kind| format!("{} ", kind.noun()));
-    let Some(rest) = noun.and_then(|noun| change.title.strip_prefix(&noun)) else { return false };
-    let role = rest.split_once(" -> ").map_or(rest, |(role, _)| role).trim();
-    rbac::by_name(role).is_none_or(Role::is_guarded)
+    given(change).is_some_and(|(_, power)| power > 0)
+}
+
+/// How many rights that can be used to gain more a role has: whatever is no built-in role may have all of them. A custom role can have
+/// the former name of a built-in one, or its name with other blanks.
+fn power(role: &str) -> usize {
+    match rbac::by_name(role).filter(|known| known.name == role) {
+        Some(known) => known.powers().count(),
+        None => rbac::POWERS.len(),
+    }
+}
+
+/// The role that a change gives, and how many such rights it has.
+pub(super) fn given(change: &PlannedChange) -> Option<(&str, usize)> {
+    let kind = kinds::by_name(&change.kind).filter(|kind| kind.is_grant())?;
+    let title = change.title.strip_prefix(kind.noun())?.strip_prefix(' ')?;
+    // A name can hold an arrow too, and with its rest it is no built-in role.
+    let role = title.rsplit_once(" -> ").map_or(title, |(role, _)| role);
+    Some((role, power(role)))
 }
 
 /// Whether a field decides who gets in, or what is stopped.
@@ -96,7 +114,8 @@ pub(super) fn decides(kind: &str, field: &FieldEntry) -> bool {
             ]
             | ["networkAcls", ..],
         )
-        | ("deployments", ["raiPolicyName" | "spilloverDeploymentName"]) => true,
+        | ("deployments", ["raiPolicyName" | "spilloverDeploymentName"])
+        | ("connections", ["target"]) => true,
         _ => FILTERS.contains(&kind),
     }
 }
@@ -119,4 +138,29 @@ fn opens(kind: &str, field: &FieldEntry) -> bool {
             "ipRules" | "virtualNetworkRules" | "allowedFqdnList" => has_more(),
             _ => true,
         }
+}
+
+/// Whether a field of something new lets more in, or leads further, than it has to.
+pub(super) fn opens_new(kind: &str, field: &FieldEntry) -> bool {
+    let name = field.path.last().map_or("", String::as_str);
+    match kind {
+        _ if !decides(kind, field) => false,
+        "connections" => true,
+        _ => is_open(name, &field.after),
+    }
+}
+
+/// Whether a value, or something in it, opens a network or switches off a filter.
+fn is_open(name: &str, value: &Value) -> bool {
+    match (name, value) {
+        ("disableLocalAuth" | "restrictOutboundNetworkAccess" | "blocking" | "enabled", Value::Bool(on)) => {
+            !on
+        }
+        ("publicNetworkAccess", Value::String(word)) => word != "Disabled",
+        ("defaultAction", Value::String(word)) => word != "Deny",
+        ("state", Value::String(word)) => word == "Disabled",
+        (_, Value::Object(members)) => members.iter().any(|(name, value)| is_open(name, value)),
+        (_, Value::Array(elements)) => elements.iter().any(|element| is_open("", element)),
+        _ => false,
+    }
 }

@@ -171,7 +171,7 @@ impl<'s> Loader<'s> {
         let name = shown(path);
         let environment = environment_of(path).unwrap_or_default();
         let environment = shown(Path::new(&environment));
-        let message = format!("`{name}` is a file of variables, and no spec");
+        let message = format!("`{name}` is a variables file, not a spec");
         let hint = if ends_in(path, &["yml"]) {
             format!(
                 "give it as `--var-file {name}`, or rename it to `{environment}{VARIABLES}` for `--env {environment}`"

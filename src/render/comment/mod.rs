@@ -11,7 +11,9 @@ use veil::{TARGET, USER, Withheld};
 use super::drift;
 use super::issues::{self, Folders, Issue};
 use super::markdown::{self, LONGEST};
+use super::people;
 use super::summary::Side;
+use super::tables::SignInNames;
 use crate::document::access::Holder;
 use crate::document::report::Report;
 use crate::document::{FieldEntry, FindingEntry, Plan, PlannedChange, dotted_path};
@@ -35,20 +37,20 @@ const METADATA: &str = "metadata";
 #[must_use]
 pub fn plan(plan: &Plan) -> String {
     let counted = counted(plan, Side::Plan);
-    fitted(&withheld(plan), |most| markdown::plan_within(&counted, most))
+    fitted(&withheld(plan), |most| markdown::plan_within(&counted, most, SignInNames::Withheld))
 }
 
 /// What `drift` found.
 #[must_use]
 pub fn drift(plan: &Plan) -> String {
     let counted = counted(plan, Side::Drift);
-    fitted(&withheld(plan), |most| drift::markdown_within(&counted, most))
+    fitted(&withheld(plan), |most| drift::markdown_within(&counted, most, SignInNames::Withheld))
 }
 
 /// What an `apply` did, without what its plan withholds.
 #[must_use]
 pub fn report(report: &Report, plan: &Plan) -> String {
-    fitted(&withheld(plan), |most| markdown::report_within(report, most))
+    fitted(&withheld(plan), |most| markdown::report_within(report, Some(plan), most))
 }
 
 /// The issues of a plan, as they may be shown beside a comment.
@@ -275,7 +277,7 @@ pub(super) fn withheld(plan: &Plan) -> Withheld {
     let own = own_words(plan);
     let is_own = |text: &String| own.contains(&text.to_lowercase());
     known.extend(found.into_iter().filter(|text| !is_own(text)).map(|text| (text, TARGET.to_owned())));
-    Withheld::new(known)
+    Withheld::new(known).apart(&people::ids(plan))
 }
 
 /// What a plan itself calls things, in lower case: resources, files and fields.

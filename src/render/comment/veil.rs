@@ -2,6 +2,7 @@
 //!
 //! A text is looked through as people read it, whatever was escaped in it, so that nothing depends on where a name stands.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use url::Url;
@@ -13,6 +14,8 @@ pub(in crate::render) const TARGET: &str = "(target withheld)";
 /// Hosts that are no target: pages which messages name.
 const PAGES: [&str; 3] = ["learn.microsoft.com", "aka.ms", "azure.microsoft.com"];
 
+/// So many digits of an id stay.
+const DIGITS: usize = 8;
 /// No address is longer.
 const MOST_OF_ADDRESS: usize = 45;
 
@@ -21,6 +24,8 @@ const MOST_OF_ADDRESS: usize = 45;
 pub(in crate::render) struct Withheld {
     /// Texts in lower case that are left out wherever they stand, the longest first, and what stands there instead.
     known: Vec<(Vec<char>, String)>,
+    /// Ids that begin like another one, in lower case, and how many digits tell them apart.
+    alike: BTreeMap<String, usize>,
 }
 
 impl Withheld {
@@ -32,7 +37,57 @@ impl Withheld {
         known.dedup();
         let lower =
             |(text, word): (String, String)| (text.chars().flat_map(char::to_lowercase).collect(), word);
-        Self { known: known.into_iter().map(lower).collect() }
+        Self { known: known.into_iter().map(lower).collect(), alike: BTreeMap::new() }
+    }
+
+    /// Keeps these ids apart: of those that begin alike more digits stay.
+    pub(in crate::render) fn apart(mut self, ids: &BTreeSet<String>) -> Self {
+        let same = |one: &str, two: &str| one.chars().zip(two.chars()).take_while(|(a, b)| a == b).count();
+        for (one, two) in ids.iter().zip(ids.iter().skip(1)) {
+            let digits = same(one, two) + 1;
+            if digits > DIGITS {
+                for id in [one, two] {
+                    let known = self.alike.entry(id.clone()).or_default();
+                    *known = digits.max(*known);
+                }
+            }
+        }
+        self
+    }
+
+    /// What is left out even where a letter stands directly before it.
+    fn within_word(&self, text: &[Letter<'_>], before: char) -> Option<(usize, String)> {
+        let address = || if before.is_ascii_digit() { None } else { address_of_numbers(text) };
+        self.guid(text).or_else(address)
+    }
+
+    /// A GUID, whatever it is glued to: its first eight digits stay.
+    fn guid(&self, text: &[Letter<'_>]) -> Option<(usize, String)> {
+        if text.get(8).is_none_or(|letter| letter.read != '-') {
+            return None;
+        }
+        let whole = read(text.get(..36)?);
+        uuid::Uuid::try_parse(&whole).is_ok().then(|| (36, self.short(&whole)))
+    }
+
+    /// An id without most of its digits.
+    fn short(&self, id: &str) -> String {
+        let digits = self.alike.get(&id.to_lowercase()).copied().unwrap_or(DIGITS);
+        if digits >= id.len() {
+            id.to_owned()
+        } else {
+            format!("{}…", id.chars().take(digits).collect::<String>())
+        }
+    }
+
+    /// A GUID, or another long number in hexadecimal digits: its first eight stay.
+    fn id(&self, text: &[Letter<'_>]) -> Option<(usize, String)> {
+        let digits = |text: &[Letter<'_>]| {
+            let length = run(text, |c| c.is_ascii_hexdigit());
+            let end = text.get(length).is_none_or(|next| !next.read.is_alphanumeric());
+            (length >= 32 && end).then(|| (length, self.short(&read(&text[..length]))))
+        };
+        self.guid(text).or_else(|| digits(text))
     }
 
     /// Markdown without what is left out.
@@ -54,7 +109,7 @@ impl Withheld {
             let found = if is_start {
                 self.hidden(&letters[at..])
             } else {
-                within_word(&letters[at..], letters[at - 1].read)
+                self.within_word(&letters[at..], letters[at - 1].read)
             };
             match found {
                 Some((length, word)) => {
@@ -76,7 +131,7 @@ impl Withheld {
             .or_else(|| self.known(text))
             .or_else(|| sign_in_name(text))
             .or_else(|| down_level_name(text))
-            .or_else(|| id(text))
+            .or_else(|| self.id(text))
             .or_else(|| address(text))
     }
 
@@ -192,36 +247,6 @@ fn sign_in_name(text: &[Letter<'_>]) -> Option<(usize, String)> {
 fn is_encoded(before: &[Letter<'_>]) -> bool {
     let [.., percent, one, two] = before else { return false };
     percent.read == '%' && one.read.is_ascii_hexdigit() && two.read.is_ascii_hexdigit()
-}
-
-/// What is left out even where a letter stands directly before it.
-fn within_word(text: &[Letter<'_>], before: char) -> Option<(usize, String)> {
-    let address = || if before.is_ascii_digit() { None } else { address_of_numbers(text) };
-    guid(text).or_else(address)
-}
-
-/// A GUID, whatever it is glued to: its first eight digits stay.
-fn guid(text: &[Letter<'_>]) -> Option<(usize, String)> {
-    if text.get(8).is_none_or(|letter| letter.read != '-') {
-        return None;
-    }
-    let whole = read(text.get(..36)?);
-    uuid::Uuid::try_parse(&whole).is_ok().then(|| (36, short(&whole)))
-}
-
-/// A GUID, or another long number in hexadecimal digits: its first eight stay.
-fn id(text: &[Letter<'_>]) -> Option<(usize, String)> {
-    let digits = |text: &[Letter<'_>]| {
-        let length = run(text, |c| c.is_ascii_hexdigit());
-        let end = text.get(length).is_none_or(|next| !next.read.is_alphanumeric());
-        (length >= 32 && end).then(|| (length, short(&read(&text[..length]))))
-    };
-    guid(text).or_else(|| digits(text))
-}
-
-fn short(id: &str) -> String {
-    let digits: String = id.chars().take(8).collect();
-    format!("{digits}…")
 }
 
 /// An address or a range of them.

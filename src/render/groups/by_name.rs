@@ -2,13 +2,14 @@
 //!
 //! Works on entries.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::render::alike::together;
 use crate::render::entry::{Entry, Shown, sign_in_name};
 use crate::render::page::{self, Line, Page, fold, laid_out, list};
 use crate::render::summary::Counted;
-use crate::render::tables::size;
+use crate::render::tables::{SignInNames, size};
 use crate::render::text::STRONG;
 use crate::render::weight::{Prominence, is_found};
 use crate::text::sanitize::{markdown, sanitize};
@@ -39,6 +40,8 @@ pub(in crate::render) enum Rank {
     Deleted,
     /// It is live, and lets somebody in.
     Admits,
+    /// It is new, and lets more in than it has to: no finding says so.
+    Opens,
     /// A guard judges it: its finding may be one of very many.
     Judged,
 }
@@ -61,6 +64,7 @@ pub(in crate::render) fn rank(entry: &Entry<'_>) -> Option<Rank> {
         (sort, Prominence::Guarded) if is_found(sort) => Some(Rank::Gives),
         (sort, Prominence::Admits) if is_found(sort) => Some(Rank::Admits),
         (Counted::Delete, _) => Some(Rank::Deleted),
+        (_, Prominence::Admits) => Some(Rank::Opens),
         (_, Prominence::Guarded) => Some(Rank::Judged),
         _ => None,
     }
@@ -74,7 +78,8 @@ impl ByName {
         [stem, stems, item]: [String; 3],
         on: Option<String>,
     ) -> Self {
-        let fields = entry.fields.iter().filter(|field| field.decides).map(Shown::inline);
+        let is_kept = |field: &&Shown| if entry.is_new { field.opens } else { field.decides };
+        let fields = entry.fields.iter().filter(is_kept).map(Shown::inline);
         let besides = entry.besides.iter().map(|said| sanitize(said).into_owned());
         let more: Vec<String> = besides.chain(fields).collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
@@ -103,9 +108,14 @@ fn ambiguous<'a>(all: impl IntoIterator<Item = &'a ByName>) -> BTreeSet<&'a str>
 }
 
 impl ByName {
-    /// What stands for it in a list: a sign-in name needs no id.
-    fn name(&self, ambiguous: &BTreeSet<&str>) -> &str {
-        sign_in_name(&self.item).filter(|name| !ambiguous.contains(name)).unwrap_or(&self.item)
+    /// What stands for it in a list: a sign-in name needs no id, and an id no name that is withheld.
+    fn name(&self, ambiguous: &BTreeSet<&str>, names: SignInNames) -> Cow<'_, str> {
+        let item = Cow::from(self.item.as_str());
+        match (sign_in_name(&self.item), names) {
+            (Some(name), SignInNames::Withheld) => Cow::from(item.replacen(&format!("{name} "), "", 1)),
+            (Some(name), SignInNames::Shown) if !ambiguous.contains(name) => Cow::from(name),
+            _ => item,
+        }
     }
 }
 
@@ -122,7 +132,11 @@ pub(super) fn text<'a>(all: impl IntoIterator<Item = &'a ByName> + Clone, page: 
         for named in these {
             let now = named.on.as_ref().filter(|now| on != Some(*now));
             let now = now.map_or_else(String::new, |now| format!("{}: ", sanitize(now)));
-            items.push(format!("{now}{}{}", sanitize(named.name(&ambiguous)), named.more));
+            items.push(format!(
+                "{now}{}{}",
+                sanitize(&named.name(&ambiguous, SignInNames::Shown)),
+                named.more
+            ));
             on = named.on.as_ref();
         }
         lines.push(Line::of(format!("      {}", list(&items))));
@@ -157,7 +171,7 @@ pub(super) fn within(all: Vec<ByName>, page: Page, room: usize) -> (String, Vec<
 }
 
 /// As Markdown, as many as fit, and the sorts of the others.
-pub(in crate::render) fn listed(all: &[ByName], room: usize) -> (String, Vec<Counted>) {
+pub(in crate::render) fn listed(all: &[ByName], room: usize, names: SignInNames) -> (String, Vec<Counted>) {
     let ambiguous = ambiguous(all);
     let (mut text, mut used, mut left) = (String::new(), 0, Vec::new());
     for (first, these) in sorted(all) {
@@ -170,7 +184,7 @@ pub(in crate::render) fn listed(all: &[ByName], room: usize) -> (String, Vec<Cou
                 None => if line.is_empty() { ", " } else { ": " }.to_owned(),
             };
             let more = markdown(&page::unmarked(&named.more));
-            let piece = format!("{before}{}{more}", markdown(named.name(&ambiguous)));
+            let piece = format!("{before}{}{more}", markdown(&named.name(&ambiguous, names)));
             let more = size(&piece) + size(&line);
             if used + more > room {
                 left.push(named.sort);

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::cause;
 use super::comment::veil::Withheld;
 use super::drift::is_compared;
+use super::people::strongest_first;
 use super::text::{label, worded};
 use super::words::shortened;
 use crate::document::{Action, Differs, FieldEntry, FindingEntry, Mark, Plan, PlannedChange, hash};
@@ -34,8 +35,8 @@ pub struct Issue {
     pub(super) lifted: bool,
     /// Whether it is shown only on request.
     pub(super) quiet: bool,
-    /// Its rank among issues of its severity: 0 comes first.
-    pub(super) rank: u8,
+    /// Its rank among issues of its severity, and among those of its rank: 0 comes first.
+    pub(super) rank: (u8, usize),
     /// What other resources can have in common with it: the field and both values.
     pub(super) same: Option<String>,
     /// Stable between runs even if its line moves, and unique.
@@ -122,11 +123,15 @@ pub fn of_plan(plan: &Plan, severity: Severity, folders: &Folders) -> Vec<Issue>
     let reported: BTreeMap<(Code, &str), &PlannedChange> = plan.changes.iter().filter_map(keyed).collect();
     let mut found = BTreeSet::new();
     let mut issues = Vec::new();
-    for finding in &plan.findings {
+    for (index, finding) in strongest_first(&plan.findings, &plan.changes).into_iter().enumerate() {
         let key = finding.resource.as_deref().map(|id| (finding.code, id));
         let about = key.and_then(|key| reported.get(&key)).copied();
         found.extend(key.filter(|_| about.is_some()));
-        issues.push(of_finding(finding, about, folders));
+        let mut issue = of_finding(finding, about, folders);
+        if finding.code == Code::GuardGrant {
+            issue.rank.1 = index;
+        }
+        issues.push(issue);
     }
     for change in &plan.changes {
         let has_finding = code(change).is_some_and(|code| found.contains(&(code, change.id.as_str())));
@@ -163,9 +168,9 @@ fn of_finding(finding: &FindingEntry, about: Option<&PlannedChange>, folders: &F
         lifted: finding.is_lifted(),
         quiet: finding.is_quiet(),
         rank: match finding.code {
-            Code::KeysEnabled | Code::GuardKeysOn | Code::GuardKeyUse => KEYS,
-            Code::Unmanaged | Code::GuardGrant => ROLES,
-            _ => OTHER,
+            Code::KeysEnabled | Code::GuardKeysOn | Code::GuardKeyUse => (KEYS, 0),
+            Code::Unmanaged | Code::GuardGrant => (ROLES, 0),
+            _ => (OTHER, 0),
         },
         same: None,
         fingerprint: hash(&key),
@@ -203,10 +208,10 @@ fn of_change(change: &PlannedChange, differs: Differs, severity: Severity) -> Ve
         lifted: false,
         quiet: severity == Severity::Note,
         rank: match path.first().map(String::as_str) {
-            Some("disableLocalAuth") => KEYS,
-            Some("tags") => TAGS,
-            _ if kinds::by_name(&change.kind).is_some_and(Kind::is_grant) => ROLES,
-            _ => OTHER,
+            Some("disableLocalAuth") => (KEYS, 0),
+            Some("tags") => (TAGS, 0),
+            _ if kinds::by_name(&change.kind).is_some_and(Kind::is_grant) => (ROLES, 0),
+            _ => (OTHER, 0),
         },
         same: None,
         fingerprint: hash(&json!([rule.id(), resource.to_ascii_lowercase(), path])),

@@ -233,3 +233,125 @@ fn steps_and_reports_keep_ids_that_begin_alike() {
         assert!(run.stderr.contains(&who(number)) && file(&folder, "m.md").contains(&who(number)), "{run}");
     }
 }
+
+/// Very many new accounts, each different; one has an open network, a foreign connection and a filter that stops nothing.
+#[test]
+#[ignore = "slow: tests/slow.sh"]
+fn what_something_new_opens_is_shown_in_any_crowd() {
+    let azure = Azure::start();
+    for accounts in [60, 200] {
+        let folder = azure.folder();
+        let mut spec = head("crowd") + "accounts:\n";
+        for index in 0..accounts {
+            let _ = writeln!(spec, "  - name: chat-{index:03}\n    tags: {{n: '{index}'}}");
+            if index == 33 {
+                spec += "    publicNetworkAccess: Enabled
+    networkAcls: {defaultAction: Allow}
+    connections: [{name: leak, category: CustomKeys, target: 'https://evil.example/', authType: AAD}]
+    raiPolicies: [{name: none, basePolicyName: Microsoft.DefaultV2, mode: Default, contentFilters: [{name: Hate, source: Prompt, blocking: false, enabled: false, severityThreshold: High}]}]
+";
+            }
+            let _ = writeln!(
+                spec,
+                "    roleAssignments: [{{role: Cognitive Services User, principals: [{{id: {index:08x}-0000-4000-8000-000000000001, type: User}}]}}]"
+            );
+        }
+        folder.write("a.yaml", spec);
+        let plan = folder.keyless("plan a.yaml --report comment=c.md --report markdown=m.md");
+        let comment = file(&folder, "c.md");
+        for shown in [&plan.stdout, &file(&folder, "m.md"), &comment] {
+            let is_comment = shown == &comment;
+            for word in ["publicNetworkAccess", "defaultAction", "Allow", "leak", "Hate", "blocking"] {
+                assert!(shown.contains(word), "{accounts}: {word}: {shown}");
+            }
+            assert!(is_comment || shown.contains("evil.example"), "{accounts}: {shown}");
+        }
+        assert!(plan.stdout.lines().count() <= 500, "{plan}");
+    }
+}
+
+#[test]
+fn the_greatest_role_comes_first_among_errors() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = head("crowd") + "accounts:\n";
+    for index in 0..40 {
+        let _ = writeln!(spec, "  - name: chat-{index:03}\n    roleAssignments:");
+        if index == 25 {
+            spec += "      - {role: Owner, principals: [{id: abcdef12-0000-4000-8000-000000000001, type: User}]}\n";
+        }
+        let _ = writeln!(
+            spec,
+            "      - {{role: Cognitive Services Contributor, principals: [{{id: {index:08x}-0000-4000-8000-000000000001, type: User}}]}}"
+        );
+    }
+    folder.write("a.yaml", spec);
+    let plan = folder.keyless("plan a.yaml --report comment=c.md --annotations github").exits(3);
+    let said = |line: &str| line.contains("guard-grant") && line.contains("Owner");
+    let annotation = plan.stdout.lines().chain(plan.stderr.lines()).find(|line| line.starts_with("::error"));
+    assert!(annotation.is_some_and(said), "{plan}");
+    for shown in [plan.stdout.clone(), file(&folder, "c.md")] {
+        let error = shown.lines().find(|line| line.contains("guard-grant") && !line.starts_with("::"));
+        assert!(error.is_some_and(said), "{shown}");
+    }
+}
+
+#[test]
+fn principals_whose_ids_begin_alike_stay_apart_in_a_comment() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "roleAssignments: []\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    for number in 1..4 {
+        grant(&azure, "chat", number, OWNER, &format!("abcdef12-000{number}-4000-8000-000000000001"));
+    }
+    folder.keyless("drift a.yaml --report comment=c.md").exits(2);
+    let comment = file(&folder, "c.md");
+    for number in 1..4 {
+        assert!(comment.contains(&format!("abcdef12-000{number}…")), "{comment}");
+    }
+}
+
+/// One account cannot be made, and very many deployments of others are refused, each with a hint of its own.
+#[test]
+fn the_first_cause_is_not_lost_behind_many_failures() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let mut spec = head("crowd") + "accounts:\n";
+    for index in 0..30 {
+        let _ = writeln!(
+            spec,
+            "  - name: chat-{index:03}\n    deployments: [{{name: gpt, model: {{format: OpenAI, name: gpt-4o, version: \"2024-11-20\"}}, sku: {{name: GlobalStandard, capacity: 1}}}}]"
+        );
+    }
+    folder.write("a.yaml", spec);
+    let denied = || Fault::error(403, "AuthorizationFailed", "Nope for this client.");
+    for index in (0..30).filter(|index| *index != 11) {
+        azure.spoil("PUT", &format!("/accounts/chat-{index:03}/deployments/"), denied());
+    }
+    azure.spoil(
+        "PUT",
+        "/accounts/chat-011?",
+        Fault::error(409, "CustomDomainInUse", "Subdomain name is in use."),
+    );
+    let run = folder.keyless("apply a.yaml --yes --report markdown=m.md").exits(1);
+    let shown = file(&folder, "m.md");
+    for shown in [&run.stdout, &shown] {
+        assert!(shown.contains("CustomDomainInUse") && shown.contains("customSubDomainName"), "{shown}");
+        assert!(shown.contains("cause of these 29"), "{shown}");
+    }
+    let row = |word: &str| shown.lines().position(|line| line.contains(word));
+    assert!(row("**error**") < row("**failed**") && row("**failed**") < row("| created"), "{shown}");
+}
+
+#[test]
+fn what_does_not_exist_has_no_value_before() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    folder.write("a.yaml", one_account("team-a", "chat", "disableLocalAuth: true\n"));
+    folder.keyless("apply a.yaml --yes").exits(0);
+    azure.delete(&account("chat"));
+    folder.keyless("plan a.yaml --report markdown=m.md").exits(1);
+    let shown = file(&folder, "m.md");
+    assert!(shown.contains("| API keys |  | `disabled` |"), "{shown}");
+}

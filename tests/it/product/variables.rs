@@ -116,7 +116,7 @@ fn a_file_of_variables_is_never_read_as_a_spec() {
     }
     folder.keyless("validate").exits(0).says(&["valid: stack plain\n"]);
     let run = folder.keyless("validate specs/a.yaml specs/dev.vars.yaml").exits(1);
-    run.complains(&["`specs/dev.vars.yaml` is a file of variables, and no spec", "`--env dev`", "1 error"]);
+    run.complains(&["`specs/dev.vars.yaml` is a variables file, not a spec", "`--env dev`", "1 error"]);
     folder.keyless("validate specs/deep").exits(1).complains(&["contains no spec", "`*.vars.yaml`"]);
     // Nor is a report written over one that was read.
     folder.write("specs/a.yaml", plain.replace("plain", "${stage}"));
@@ -291,10 +291,7 @@ fn a_file_of_variables_with_the_other_ending_is_no_spec_and_is_told() {
         "1 error",
     ]);
     folder.keyless("validate --var-file specs/prod.vars.yml").exits(0);
-    folder
-        .keyless("validate specs/prod.vars.yml")
-        .exits(1)
-        .complains(&["is a file of variables, and no spec"]);
+    folder.keyless("validate specs/prod.vars.yml").exits(1).complains(&["is a variables file, not a spec"]);
 }
 
 #[test]

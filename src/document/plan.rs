@@ -222,6 +222,9 @@ pub struct PlannedChange {
     /// Fields that are only known once other changes of this plan are done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Vec<HoleEntry>,
+    /// Values of other resources that are in its fields, as Azure showed them to the plan. With another value now, the plan is stale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakenEntry>,
     /// Resource ids of further changes that it waits for, besides those in its ids, holes and fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -302,8 +305,21 @@ pub struct HoleEntry {
     pub reference: Option<String>,
 }
 
+/// A value of another resource in a field, as it was when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Taken")]
+pub struct TakenEntry {
+    /// The id of the other resource.
+    pub resource: String,
+    /// The property of the other resource that has it.
+    pub property: Property,
+    /// The value.
+    pub value: String,
+}
+
 /// The value that fills a hole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Property {
     /// The object id of its own identity.

@@ -155,6 +155,7 @@ pub(crate) async fn review(azure: &Azure, saved: Plan, wish: &Wish<'_>) -> Resul
     // Instead of a diff: checks that everything is still as it was when the plan was made. If not, nothing more is queried.
     let mut before = World::of(&snapshot);
     let mut outdated = stale(&plan, &before);
+    outdated.extend(spared(&plan, &kinds::outgrown(&plan, &snapshot)));
     let holds = outdated.is_empty();
     if holds {
         azure.ask_more(&|known| saved::raised(&plan, known), &mut snapshot).await?;

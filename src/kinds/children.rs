@@ -164,6 +164,7 @@ pub(super) fn desired(kind: &'static dyn Kind, loaded: &Loaded) -> Vec<Desired> 
                 adopt: spec.adopt,
                 open: None,
                 holes: Vec::new(),
+                taken: Vec::new(),
                 unproven: None,
                 resend: false,
             };

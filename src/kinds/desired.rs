@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::document::Property;
+use crate::document::{Property, TakenEntry};
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::{Compare, KINDS, Kind, Live, late};
@@ -52,6 +52,8 @@ pub struct Desired {
     pub open: Option<Open>,
     /// Values that are only known once other resources exist.
     pub holes: Vec<Hole>,
+    /// Values of other resources that are in its fields.
+    pub taken: Vec<TakenEntry>,
     /// An object id and its type that the spec names but that have not been verified in the directory.
     pub unproven: Option<(Uuid, PrincipalType)>,
     /// Whether to send what Azure never shows even if nothing differs.
@@ -224,6 +226,7 @@ pub(crate) mod samples {
             adopt: false,
             open: None,
             holes: Vec::new(),
+            taken: Vec::new(),
             unproven: None,
             resend: false,
         }

@@ -47,6 +47,7 @@ pub use field::{Compare, Field, FieldChange, Mutability};
 pub use kind::{
     Comparing, Declaring, Described, Facts, Granting, Kind, Reading, SoftDeleting, Wording, Writing,
 };
+pub use late::now::outgrown;
 pub(crate) use lists::lists;
 pub use live::{End, Gap, Inventory, Live, Passing, Trust};
 pub(crate) use named_secrets::{named_secrets, names_in};

@@ -22,12 +22,13 @@ use serde_json::Value;
 use crate::diff::{Change, Diff, LiveMatch, values};
 use crate::document::{
     Action, Differs, FieldEntry, FindingEntry, HoleEntry, Incomplete, Judged, Mark, PLAN_VERSION, Plan,
-    PlannedChange, Requests, Step, Summary, Target, dotted_path, hash,
+    PlannedChange, Requests, Step, Summary, TakenEntry, Target, dotted_path, hash,
 };
 use crate::finding::Finding;
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::Desired;
 use crate::kinds::{self, FieldChange, Live, Weight, settings};
+use crate::text::json::contains;
 use crate::text::source::{Sources, Span};
 use predict::World;
 
@@ -174,11 +175,13 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
             mark: Some(Mark::Added),
             purge: purge.as_ref().map(ToString::to_string),
             holes: holes(desired),
+            taken: desired.taken.clone(),
             fields: created(desired, sources),
             ..declared(Action::Create, desired)
         },
         Change::Restore { desired, fields, mark } => PlannedChange {
             mark: mark.then_some(Mark::Added),
+            taken: desired.taken.clone(),
             fields: restored(desired, fields, sources),
             ..declared(Action::Restore, desired)
         },
@@ -194,6 +197,7 @@ fn describe(change: &Change, sources: Option<&Sources>) -> PlannedChange {
             },
             base: Some(fingerprint(live)),
             holes: holes_in(desired, fields),
+            taken: taken_in(desired, fields),
             fields: entries(fields),
             ..standing(Action::Update, desired, live)
         },
@@ -297,6 +301,13 @@ fn holes_in(desired: &Desired, fields: &[FieldChange]) -> Vec<HoleEntry> {
     let is_written = |hole: &HoleEntry| fields.iter().any(|field| dotted_path(&field.path) == hole.field);
     holes.retain(is_written);
     holes
+}
+
+/// The values of other resources in fields that are written.
+fn taken_in(desired: &Desired, fields: &[FieldChange]) -> Vec<TakenEntry> {
+    let mut taken = desired.taken.clone();
+    taken.retain(|taken| fields.iter().any(|field| contains(&field.after, &taken.value)));
+    taken
 }
 
 impl Action {

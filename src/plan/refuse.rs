@@ -47,6 +47,7 @@ impl Plan {
                 // A change that is not written has nothing to write.
                 (change.mark, change.purge, change.base) = (None, None, None);
                 change.holes.clear();
+                change.taken.clear();
                 change.after.clear();
             }
         }

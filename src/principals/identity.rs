@@ -65,6 +65,7 @@ pub fn identity_of(
             principal_type: PrincipalType::ServicePrincipal,
             name: Some(format!("identity of {noun} {name}")),
             locked: false,
+            of: Some(id.clone()),
         })),
         None if is_given_one(identity) => Ok(None),
         None if has_own_identity(body) => {

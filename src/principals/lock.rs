@@ -52,7 +52,7 @@ impl Lock {
             Form::ResourceIdentity(_, id) => format!("identity of {}", id.name()),
             _ => entry.name.clone(),
         };
-        Some(Ok(Resolved { id: entry.id, principal_type, name: Some(name), locked: true }))
+        Some(Ok(Resolved { id: entry.id, principal_type, name: Some(name), locked: true, of: None }))
     }
 
     /// The principals of a spec according to a snapshot, and those that could not be resolved.

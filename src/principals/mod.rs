@@ -48,6 +48,8 @@ pub struct Resolved {
     pub name: Option<String>,
     /// Whether it is known only from a lock file.
     pub locked: bool,
+    /// The resource whose identity it is, if Azure was asked for that.
+    pub of: Option<ResourceId>,
 }
 
 impl Resolved {
@@ -121,7 +123,7 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
     let answer = form.query().and_then(|query| snapshot.get(&query).cloned());
     match form {
         Form::Id(id, principal_type) => {
-            Ok(Resolved { id: *id, principal_type: *principal_type, name: None, locked: false })
+            Ok(Resolved { id: *id, principal_type: *principal_type, name: None, locked: false, of: None })
         }
         Form::Named(set, name) => match answer {
             Some(Answer::Found(items)) => one_of(*set, name, &items, span),
@@ -140,6 +142,7 @@ fn look_up(form: &Form<'_>, snapshot: &Snapshot, span: Span) -> Result<Resolved,
                     principal_type: PrincipalType::ServicePrincipal,
                     name,
                     locked: false,
+                    of: Some(resource.clone()),
                 })
                 .ok_or_else(|| unread(form, None, span))
             }
@@ -188,6 +191,7 @@ fn one_of(set: Set, name: &str, items: &[Body], span: Span) -> Result<Resolved, 
                 principal_type: set.principal_type(),
                 name: Some(live.to_owned()),
                 locked: false,
+                of: None,
             })
         }
         (_, [_, _, ..]) => {
@@ -258,7 +262,7 @@ fn me(snapshot: &Snapshot, span: Span) -> Result<Resolved, Open> {
         Some(id) => {
             let principal_type =
                 if caller.application { PrincipalType::ServicePrincipal } else { PrincipalType::User };
-            Ok(Resolved { id, principal_type, name: Some("me".to_owned()), locked: false })
+            Ok(Resolved { id, principal_type, name: Some("me".to_owned()), locked: false, of: None })
         }
     }
 }

@@ -29,6 +29,17 @@ pub(crate) fn holds(text: &str, names: &[&str]) -> Option<bool> {
     }
 }
 
+/// Whether a text in a value contains another text.
+#[must_use]
+pub(crate) fn contains(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(text) => text.contains(wanted),
+        Value::Array(items) => items.iter().any(|item| contains(item, wanted)),
+        Value::Object(members) => members.values().any(|member| contains(member, wanted)),
+        _ => false,
+    }
+}
+
 /// Parsed only to detect duplicate names.
 struct Once;
 

@@ -39,6 +39,7 @@ pub(super) fn desired(loaded: &Loaded) -> Vec<Desired> {
             adopt: spec.adopt,
             open: None,
             holes: Vec::new(),
+            taken: Vec::new(),
             unproven: None,
             resend: false,
         }

@@ -4,16 +4,17 @@
 //! hole. A value that Azure does not show leaves the declaration unknown.
 
 mod check;
+pub(in crate::kinds) mod now;
 pub(in crate::kinds) mod own;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::document::{Property, dotted_path};
+use crate::document::{Property, TakenEntry, dotted_path};
 use crate::finding::{Code, Finding, Open};
 use crate::id::{Key, ResourceId};
 use crate::kinds::desired::{Desired, Hole};
-use crate::principals::own_principal;
+use crate::principals::{Resolved, own_principal};
 use crate::snapshot::Snapshot;
 use crate::spec::Loaded;
 use crate::spec::late::{LateReference, LateSubject};
@@ -25,7 +26,7 @@ use own::{Misnamed, OwnResource};
 
 /// A value, or where it will come from.
 enum Late {
-    Known(String),
+    Known(TakenEntry),
     Later { holder: ResourceId, kind: &'static str, key: Key },
 }
 
@@ -58,8 +59,9 @@ pub(super) fn settle(desired: &mut Desired, loaded: &Loaded, snapshot: &Snapshot
     }
     for FoundReference { path, source, property, found } in places {
         match found {
-            Ok(Late::Known(text)) => {
-                fill(&mut desired.declared, &path, &source, &text);
+            Ok(Late::Known(taken)) => {
+                fill(&mut desired.declared, &path, &source, &taken.value);
+                desired.taken.push(taken);
             }
             Ok(Late::Later { holder, kind, key }) => {
                 let hole =
@@ -78,10 +80,27 @@ pub(super) fn resolved(text: &str, loaded: &Loaded, snapshot: &Snapshot, span: S
     let mut filled = text.to_owned();
     for reference in LateReference::all(text) {
         if let Ok(Late::Known(value)) = value_of(&reference, loaded, snapshot, span) {
-            filled = filled.replace(reference.source, &value);
+            filled = filled.replace(reference.source, &value.value);
         }
     }
     filled
+}
+
+/// The values that are known of those that a text refers to.
+pub(super) fn taken(text: &str, loaded: &Loaded, snapshot: &Snapshot, span: Span) -> Vec<TakenEntry> {
+    let known = LateReference::all(text).into_iter().filter_map(|reference| {
+        match value_of(&reference, loaded, snapshot, span) {
+            Ok(Late::Known(taken)) => Some(taken),
+            _ => None,
+        }
+    });
+    known.collect()
+}
+
+/// Where a principal is from, if that is another resource.
+pub(super) fn taken_principal(known: &Resolved) -> Option<TakenEntry> {
+    let resource = known.of.as_ref()?.to_string();
+    Some(TakenEntry { resource, property: Property::PrincipalId, value: known.id.to_string() })
 }
 
 /// Puts a value in the place of a reference, in a field and what is below it; returns whether it was there.
@@ -155,9 +174,13 @@ fn value_of(
         return Err(Open::refused(Finding::error(Code::MalformedReference, message).at(span)));
     };
     let later = || Late::Later { holder: own.id.clone(), kind: own.kind, key: own.key.clone() };
+    let found = |value| {
+        let resource = own.id.to_string();
+        Late::Known(TakenEntry { resource, property: reference.property, value })
+    };
     if reference.property == Property::PrincipalId {
         let known = own.principal(loaded, snapshot, span)?;
-        return Ok(known.map_or_else(later, |known| Late::Known(known.id.to_string())));
+        return Ok(known.map_or_else(later, |known| found(known.id.to_string())));
     }
     let Some(body) = snapshot.resource(&own.id) else { return Ok(later()) };
     // The first subdomain, which the same plan may give the account, makes another endpoint.
@@ -166,7 +189,7 @@ fn value_of(
     if reference.property == Property::Endpoint && declared.is_some() && !has_one {
         return Ok(later());
     }
-    value_in(body, reference.property).map(Late::Known).ok_or_else(|| {
+    value_in(body, reference.property).map(found).ok_or_else(|| {
         let what = reference.property.as_str();
         let message = format!("Azure does not show `{what}` of {} `{}`", own.noun(), own.name());
         let finding = Finding::error(Code::UnknownState, message).at(span);

@@ -5,7 +5,7 @@ mod survey;
 pub use survey::Survey;
 
 use super::account::{self, Accounts};
-use super::{KINDS, Kind, Reading as _, by_name, nearby, perhaps_in, placed, unplaced};
+use super::{KINDS, Kind, Reading as _, by_name, late, nearby, perhaps_in, placed, unplaced};
 use crate::document::{Plan, Step, StepAction};
 use crate::id::ResourceId;
 use crate::snapshot::{Answer, Query, Refusal, Snapshot};
@@ -39,6 +39,7 @@ pub fn review(plan: &Plan) -> Vec<Query> {
     let mut queries: Vec<Query> = KINDS.iter().flat_map(|kind| kind.around(&targets)).collect();
     // A soft-deleted account still shows who owned it and what it allowed.
     let deleted = |step: &&Step| matches!(step.action, StepAction::Restore | StepAction::Purge);
+    queries.extend(late::now::queries(plan));
     queries
         .extend(plan.steps.iter().filter(deleted).filter_map(|step| account::remains::around(&step.target)));
     queries.sort();

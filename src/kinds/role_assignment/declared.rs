@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::grants::Holders;
 use super::{DELEGATED, DeclaredGrant, RoleAssignments, TYPE, grants, key, roles, scope_name, scope_of};
 use crate::body::AssignmentBody;
-use crate::document::Property;
+use crate::document::{Property, TakenEntry};
 use crate::finding::Open;
 use crate::id::{Key, ResourceId, arm_guid, comparable, trailing_guid};
 use crate::kinds::connection::PointedTo;
@@ -73,6 +73,7 @@ struct AssignmentPrincipal {
     declared: Map<String, Value>,
     open: Option<Open>,
     holes: Vec<Hole>,
+    taken: Vec<TakenEntry>,
 }
 
 fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
@@ -82,9 +83,11 @@ fn holder(who: Who, form: &Form<'_>) -> AssignmentPrincipal {
         declared: Map::new(),
         open: None,
         holes: Vec::new(),
+        taken: Vec::new(),
     };
     match who {
         Who::Known(known) => {
+            holder.taken.extend(crate::kinds::late::taken_principal(&known));
             holder.id = known.id.to_string();
             holder.title = known.title();
             holder.declared.insert("principalId".to_owned(), json!(known.id));
@@ -169,6 +172,7 @@ fn assignment(
         // An unresolved role comes first.
         open: role.open.clone().or(holder.open),
         holes: holder.holes,
+        taken: holder.taken,
         unproven: unproven_id(loaded, form),
         resend: false,
     }

@@ -36,6 +36,8 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
     for (index, entry, database) in declared(&loaded.spec) {
         let Some(role) = role_of(&entry.role) else { continue };
         let scope = scope(loaded, snapshot, index, entry, &database);
+        let span = loaded.document.value_span(&format!("/{LIST}/{index}/scope"));
+        let values = late::taken(entry.scope.as_deref().unwrap_or_default(), loaded, snapshot, span);
         let after = after(loaded, entry, &database);
         for (at, principal) in entry.principals.iter().enumerate() {
             let Some(form) = Form::of(principal) else { continue };
@@ -46,9 +48,10 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 ("roleDefinitionId".to_owned(), json!(database.child(DEFINITIONS, &role.to_string()))),
                 ("scope".to_owned(), json!(scope)),
             ]);
-            let (mut holes, mut open) = (Vec::new(), None);
+            let (mut holes, mut open, mut taken) = (Vec::new(), None, values.clone());
             match role_assignment::who(&form, loaded, snapshot, span) {
                 Who::Known(known) => {
+                    taken.extend(late::taken_principal(&known));
                     holder = known.id.to_string();
                     title = known.title();
                     declared.insert("principalId".to_owned(), json!(known.id));
@@ -87,6 +90,7 @@ pub(super) fn desired(loaded: &Loaded, snapshot: &Snapshot) -> Vec<Desired> {
                 adopt: false,
                 open,
                 holes,
+                taken,
                 unproven: role_assignment::unproven_id(loaded, &form),
                 resend: false,
             });

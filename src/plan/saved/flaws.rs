@@ -5,11 +5,14 @@
 use std::collections::BTreeSet;
 
 use crate::diff::field;
-use crate::document::{Action, FieldEntry, HoleEntry, Mark, PlannedChange, Property, dotted_path};
+use crate::document::{
+    Action, FieldEntry, HoleEntry, Mark, PlannedChange, Property, TakenEntry, dotted_path,
+};
 use crate::id::{ResourceId, hyphenated_guid};
 use crate::kinds::{self, Compare, Kind, late, shown, undeclarable};
 use crate::spec::is_stack_name;
 use crate::spec::late::{LateReference, LateSubject};
+use crate::text::json::contains;
 
 /// No field is nested deeper; this bounds the tree built from a path.
 const DEEPEST: usize = 12;
@@ -49,7 +52,7 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
         let says_what_to_write = change.mark.is_some()
             || change.purge.is_some()
             || change.base.is_some()
-            || !(change.holes.is_empty() && change.after.is_empty())
+            || !(change.holes.is_empty() && change.taken.is_empty() && change.after.is_empty())
             || !(change.fields.is_empty() || change.action == Action::Refused);
         return says_what_to_write.then(|| "it writes nothing, and says what to write".to_owned());
     }
@@ -61,6 +64,7 @@ fn flaw(change: &PlannedChange, written: &BTreeSet<ResourceId>) -> Option<String
         .or_else(|| kind.misfit(&id, change))
         .or_else(|| of_references(change))
         .or_else(|| change.holes.iter().find_map(|hole| of_hole(kind, hole, change, written)))
+        .or_else(|| change.taken.iter().find_map(|taken| of_taken(taken, change)))
         .or_else(|| change.after.iter().find_map(|other| of_after(other, &id, written)))
 }
 
@@ -201,6 +205,14 @@ fn of_hole(
     let known =
         written.contains(&resource) && kinds::by_id(&resource).is_some_and(kinds::Described::takes_identity);
     (!known).then(|| format!("the plan does not write `{}`, whose identity it needs", hole.resource))
+}
+
+/// A value of another resource must be in a field.
+fn of_taken(taken: &TakenEntry, change: &PlannedChange) -> Option<String> {
+    let is_id = ResourceId::parse(&taken.resource).is_ok();
+    let is_there = change.fields.iter().any(|field| contains(&field.after, &taken.value));
+    let fits = is_id && is_there && !taken.value.is_empty();
+    (!fits).then(|| format!("no field has the value that it takes from `{}`", taken.resource))
 }
 
 fn of_after(other: &str, id: &ResourceId, written: &BTreeSet<ResourceId>) -> Option<String> {

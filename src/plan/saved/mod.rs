@@ -146,7 +146,7 @@ pub fn stale(plan: &Plan, now: &World) -> Vec<FindingEntry> {
     findings.into_values().flatten().collect()
 }
 
-/// Deletes of the plan that a new plan would not make, with the reason.
+/// Changes of the plan that a new plan would not make like that, with the reason.
 #[must_use]
 pub fn spared(plan: &Plan, why: &[(usize, String)]) -> Vec<FindingEntry> {
     let stale = why.iter().filter_map(|(change, why)| Some((plan.changes.get(*change)?, why)));

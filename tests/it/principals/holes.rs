@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::spec;
-use crate::common::{Azure, CS_USER, Fault, account, assignment, head, one_account, role};
+use crate::common::{Azure, CS_USER, Fault, Folder, account, assignment, head, one_account, role};
+
+const IDENTITY: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/app";
+const STORAGE: &str = "/subscriptions/7f3b1c52-1a08-4d7b-9f5e-2f6f0c1d9a11/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/st1";
 
 /// Two accounts; the first one's identity may call the second's models, and read the group.
 fn two(role: &str) -> String {
@@ -65,6 +68,85 @@ fn a_saved_plan_carries_the_hole_and_a_changed_one_is_refused() {
     folder.keyless("apply p.json a.yaml --yes").exits(0).says(&["4 done"]);
     folder.keyless("apply p.json --yes").exits(3);
     folder.keyless("plan a.yaml --detailed-exitcode").exits(0);
+}
+
+/// A project that is there, to whose identity, with whose workspace id, a spec gives roles, and an identity of its own.
+fn of_a_live_project() -> (Azure, Folder) {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let project = "    projects: [{name: main}]\n";
+    folder.write("a.yaml", one_account("team-a", "chat", project.trim_start()));
+    folder.keyless("apply a.yaml --yes").exits(0).says(&["2 done"]);
+    azure.put(IDENTITY, json!({"location": "westeurope"}));
+    let text = one_account("team-a", "chat", project.trim_start())
+        + "    roleAssignments: [{role: Cognitive Services User, principals: [{projectIdentity: chat/main}]}]\n"
+        + &format!("roleAssignments:\n  - scope: {STORAGE}\n    role: Storage Blob Data Owner\n")
+        + &format!("    principals: [{{managedIdentity: {IDENTITY}}}]\n")
+        + "    condition: \"@Resource[Microsoft.Storage/storageAccounts/blobServices/containers:name] StringStartsWithIgnoreCase '${project.chat/main.workspaceId}'\"\n";
+    folder.write("a.yaml", text);
+    folder.keyless("plan a.yaml --out p.json").exits(0).says(&["2 to create"]);
+    azure.take_writes();
+    (azure, folder)
+}
+
+/// Deletes a resource and makes one with its name.
+fn make_anew(azure: &Azure, id: &str) {
+    let mut body = azure.get(id);
+    azure.delete(id);
+    body["properties"] = json!({});
+    azure.put(id, body);
+    azure.take_writes();
+}
+
+#[test]
+fn a_saved_plan_gives_nothing_to_an_identity_that_was_made_anew_since() {
+    type Change = fn(&Azure);
+    let project = format!("{}/projects/main", account("chat"));
+    let changes: [(Change, &[&str]); 3] = [
+        (
+            |azure| make_anew(azure, &format!("{}/projects/main", account("chat"))),
+            &["`principalId` of", "/projects/main` is now", "`workspaceId` of"],
+        ),
+        (
+            |azure| {
+                let gone = Fault::error(404, "ResourceNotFound", "It is not found.");
+                azure.spoil("GET", "/userAssignedIdentities/app?", gone);
+            },
+            &["/app`, whose `principalId` it has, does not exist any more"],
+        ),
+        (
+            |azure| azure.spoil("GET", "/userAssignedIdentities/app?", Fault::denied()),
+            &["it could not be read whether `principalId` of"],
+        ),
+    ];
+    for (change, words) in changes {
+        let (azure, folder) = of_a_live_project();
+        change(&azure);
+        let run = folder.keyless("apply p.json --yes --format json").exits(3).says(&["guard-stale"]);
+        run.says(words);
+        assert!(azure.take_writes().is_empty());
+        azure.heal();
+        // Planned again, it is given to who it is now.
+        folder.keyless("plan a.yaml --out p.json").exits(0);
+        folder.keyless("apply p.json --yes").exits(0).says(&["2 done"]);
+        let main = azure.get(&project);
+        let grants = azure.grants_at(&account("chat"));
+        assert_eq!(grants[0]["properties"]["principalId"], main["identity"]["principalId"]);
+    }
+    let (azure, folder) = of_a_live_project();
+    let plan = folder.keyless("show p.json --format json").exits(0).json();
+    let changes = plan["changes"].as_array().unwrap().iter();
+    let mut taken: Vec<(&str, &str)> = changes
+        .flat_map(|change| change["taken"].as_array().into_iter().flatten())
+        .map(|taken| (taken["resource"].as_str().unwrap(), taken["property"].as_str().unwrap()))
+        .collect();
+    taken.sort_unstable();
+    let mut expected =
+        [(project.as_str(), "principalId"), (project.as_str(), "workspaceId"), (IDENTITY, "principalId")];
+    expected.sort_unstable();
+    assert_eq!(taken, expected, "{plan}");
+    folder.keyless("apply p.json --yes").exits(0).says(&["2 done"]);
+    assert_eq!(azure.grants_at(STORAGE).len(), 1);
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Azure {
             self.ask("reading the directory", &|_| vec![query.clone()], &mut snapshot).await?;
             if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
                 let message = "could not look up the names of callers, so their object ids are shown";
-                findings.push(Finding::note(Code::PrincipalUnread, message).cause(&refusal.message));
+                findings.push(Finding::warning(Code::PrincipalUnread, message).cause(&refusal.message));
             }
             usage::name(&mut accounts, &principals::known_names(&[], &snapshot));
         }

@@ -3,8 +3,8 @@
 //! Which accounts that are follows from the states before and after. What is known about the use of their keys comes with the plan.
 
 use super::{Objection, Origin, Rule, accounts, keys::keys_off};
-use crate::document::{Plan, StepAction};
 use crate::document::usage::{AccountUsage, CallKind, FoundKeyUse, KeyUsageTerms, KeyVerdict};
+use crate::document::{Plan, StepAction};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 
@@ -77,12 +77,8 @@ struct KeyUseRuling {
 
 fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRuling {
     let usage = &found.usage;
-    let pass = |message: String| KeyUseRuling {
-        passes: true,
-        message,
-        causes: String::new(),
-        first: String::new(),
-    };
+    let pass =
+        |message: String| KeyUseRuling { passes: true, message, causes: String::new(), first: String::new() };
     let days = terms.quiet_days;
     match usage.verdict {
         KeyVerdict::NoCall | KeyVerdict::NoKeyCallSeen | KeyVerdict::KeysOff => {
@@ -147,12 +143,7 @@ fn unknown_use(usage: &AccountUsage) -> KeyUseRuling {
     let causes: Vec<&str> = usage.reasons.iter().filter_map(|reason| reason.cause.as_deref()).collect();
     let mut hints: Vec<&str> = usage.reasons.iter().filter_map(|reason| reason.hint.as_deref()).collect();
     hints.dedup();
-    KeyUseRuling {
-        passes: false,
-        message: String::new(),
-        causes: causes.join("; "),
-        first: hints.join("; "),
-    }
+    KeyUseRuling { passes: false, message: String::new(), causes: causes.join("; "), first: hints.join("; ") }
 }
 
 fn reasons(usage: &AccountUsage) -> String {

@@ -195,7 +195,7 @@ fn a_saved_plan_lowers_no_demand_of_its_specs() {
         RULE,
         "the log covers 54 days, of 90 days that are needed",
         "without its specs, a saved plan is judged over 90 days",
-        "name its specs behind the plan, or --allow key-use:/subscriptions/",
+        "name its specs behind the plan; if the plan is intended all the same: --allow key-use:/subscriptions/",
     ]);
     folder.keyless("apply saved.json a.yaml --yes").exits(0);
 }
@@ -231,7 +231,8 @@ fn what_to_do_first_is_no_way_to_intend_the_plan() {
 fn a_restored_account_whose_keys_go_off_is_said_to_be_unchecked() {
     let (azure, folder) = live(&calls(Some(1)));
     azure.delete(&account("chat"));
-    let restored = |usage: &str| spec(usage).replace("stack: team-a", "stack: team-a\nonSoftDeleted: restore");
+    let restored =
+        |usage: &str| spec(usage).replace("stack: team-a", "stack: team-a\nonSoftDeleted: restore");
     let said = "the plan restores account `chat` with API keys off, and it was not checked who used them before it was deleted";
     folder.write("a.yaml", restored(""));
     let run = folder.keyless("plan a.yaml").exits(0);

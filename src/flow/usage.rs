@@ -6,14 +6,14 @@ use super::{Azure, Checked, Halt};
 use crate::accounts::Standing;
 use crate::document::Plan;
 use crate::document::usage::{AccountUsage, FoundKeyUse, KeyUsageTerms, KeyVerdict, Usage};
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::guards;
 use crate::id::ResourceId;
 use crate::keys::usage::{self, AskedAccount, Window};
 use crate::kinds;
 use crate::plan::predict::World;
 use crate::principals;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Answer, Snapshot};
 use crate::text::source::Sources;
 
 /// How many days are looked at if nothing else is said.
@@ -69,6 +69,10 @@ impl Azure {
         if names && !callers.is_empty() {
             let query = principals::names(&callers);
             self.ask("reading the directory", &|_| vec![query.clone()], &mut snapshot).await?;
+            if let Some(refusal) = snapshot.get(&query).and_then(Answer::refusal) {
+                let message = "could not look up the names of callers, so their object ids are shown";
+                findings.push(Finding::warning(Code::PrincipalUnread, message).cause(&refusal.message));
+            }
             usage::name(&mut accounts, &principals::known_names(&[], &snapshot));
         }
         Ok((Usage::new(days, usage::date(window.first()), accounts), findings))
@@ -82,10 +86,15 @@ impl Azure {
         before: &World,
         is_applied: bool,
     ) -> Result<(), Halt> {
-        let going: Vec<ResourceId> =
-            if plan.key_usage.is_empty() { Vec::new() } else { guards::keys_going_off(plan, before) };
-        plan.key_usage.retain(|terms| ResourceId::parse(&terms.account).is_ok_and(|id| going.contains(&id)));
         if plan.key_usage.is_empty() {
+            return Ok(());
+        }
+        let going = guards::keys_going_off(plan, before);
+        let restored = guards::restored_without_keys(plan, before);
+        plan.key_usage.retain(|terms| {
+            ResourceId::parse(&terms.account).is_ok_and(|id| going.contains(&id) || restored.contains(&id))
+        });
+        if going.is_empty() || plan.key_usage.is_empty() {
             return Ok(());
         }
         let now = self.client.azure_time();

@@ -3,17 +3,27 @@
 //! Which accounts that are follows from the states before and after. What is known about the use of their keys comes with the plan.
 
 use super::{Objection, Origin, Rule, accounts, keys::keys_off};
-use crate::document::Plan;
 use crate::document::usage::{AccountUsage, CallKind, FoundKeyUse, KeyUsageTerms, KeyVerdict};
+use crate::document::{Plan, StepAction};
 use crate::id::ResourceId;
 use crate::plan::predict::World;
 
-/// The live accounts whose keys a plan turns off. A deleted one that it restores was not called.
+/// The live accounts whose keys a plan turns off. A deleted one that it restores could not be called: see [`restored_without`].
 pub(super) fn going_off(before: &World, after: &World) -> Vec<ResourceId> {
     let goes = |(id, body): &(&ResourceId, &serde_json::Value)| {
         keys_off(body) && before.resource(id).is_some_and(|was| !keys_off(was))
     };
     accounts(after).filter(goes).map(|(id, _)| id.clone()).collect()
+}
+
+/// The deleted accounts that a plan restores and whose keys it turns off: nothing shows who used them before.
+pub(super) fn restored_without(plan: &Plan, before: &World, after: &World) -> Vec<ResourceId> {
+    if !plan.steps.iter().any(|step| step.action == StepAction::Restore) {
+        return Vec::new();
+    }
+    let mut ids = going_off(&before.with_restored(plan), after);
+    ids.retain(|id| before.resource(id).is_none());
+    ids
 }
 
 /// Objections, and notes on what passes. What a plan from a file has to know, this run said: never the file.
@@ -24,9 +34,21 @@ pub(super) fn objections(
     origin: Origin,
 ) -> (Vec<Objection>, Vec<Objection>) {
     let (mut objections, mut notes) = (Vec::new(), Vec::new());
+    if plan.key_usage.is_empty() {
+        return (objections, notes);
+    }
+    let terms_of = |id: &ResourceId| {
+        plan.key_usage.iter().find(|terms| ResourceId::parse(&terms.account).is_ok_and(|of| of == *id))
+    };
+    for id in restored_without(plan, before, after).into_iter().filter(|id| terms_of(id).is_some()) {
+        let message = format!(
+            "the plan restores account `{}` with API keys off, and it was not checked who used them before it was deleted",
+            id.name()
+        );
+        notes.push(Objection::at(Rule::KeyUse, &id, message));
+    }
     for id in going_off(before, after) {
-        let is_about = |terms: &&KeyUsageTerms| ResourceId::parse(&terms.account).is_ok_and(|of| of == id);
-        let Some(terms) = plan.key_usage.iter().find(is_about) else { continue };
+        let Some(terms) = terms_of(&id) else { continue };
         let off = format!("the plan turns off API keys of account `{}`", id.name());
         let Some(found) = &terms.found else {
             let message = format!("{off}, and it was not checked who still uses them");
@@ -40,7 +62,7 @@ pub(super) fn objections(
         }
         let objection = Objection::at(Rule::KeyUse, &id, format!("{off}, and {}", said.message));
         let objection = if said.causes.is_empty() { objection } else { objection.because(&said.causes) };
-        objections.push(if said.instead.is_empty() { objection } else { objection.unless(said.instead) });
+        objections.push(if said.first.is_empty() { objection } else { objection.only_after(said.first) });
     }
     (objections, notes)
 }
@@ -50,17 +72,13 @@ struct KeyUseRuling {
     passes: bool,
     message: String,
     causes: String,
-    instead: String,
+    first: String,
 }
 
 fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRuling {
     let usage = &found.usage;
-    let pass = |message: String| KeyUseRuling {
-        passes: true,
-        message,
-        causes: String::new(),
-        instead: String::new(),
-    };
+    let pass =
+        |message: String| KeyUseRuling { passes: true, message, causes: String::new(), first: String::new() };
     let days = terms.quiet_days;
     match usage.verdict {
         KeyVerdict::NoCall | KeyVerdict::NoKeyCallSeen | KeyVerdict::KeysOff => {
@@ -79,7 +97,7 @@ fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRul
             let unknown = format!("it cannot be told whether they are still used: {}", reasons(usage));
             return KeyUseRuling {
                 message: format!("{unknown}; without its specs, a saved plan is judged over {days} days"),
-                instead: "name its specs behind the plan".to_owned(),
+                first: "name its specs behind the plan".to_owned(),
                 ..unknown_use(usage)
             };
         }
@@ -112,12 +130,12 @@ fn said(terms: &KeyUsageTerms, found: &FoundKeyUse, origin: Origin) -> KeyUseRul
         format!("they may still be used: {}", seen.unwrap_or_else(|| reasons(usage)))
     };
     let move_them = "move the applications to tokens first (`keyless keys usage` shows their calls)";
-    let instead = match origin {
+    let first = match origin {
         Origin::Specs => move_them.to_owned(),
         // Its specs may ask for fewer days.
         Origin::File => format!("{move_them}, or name its specs behind the plan"),
     };
-    KeyUseRuling { passes: false, message, causes: String::new(), instead }
+    KeyUseRuling { passes: false, message, causes: String::new(), first }
 }
 
 /// Why it cannot be told, and what would change that.
@@ -125,12 +143,7 @@ fn unknown_use(usage: &AccountUsage) -> KeyUseRuling {
     let causes: Vec<&str> = usage.reasons.iter().filter_map(|reason| reason.cause.as_deref()).collect();
     let mut hints: Vec<&str> = usage.reasons.iter().filter_map(|reason| reason.hint.as_deref()).collect();
     hints.dedup();
-    KeyUseRuling {
-        passes: false,
-        message: String::new(),
-        causes: causes.join("; "),
-        instead: hints.join("; "),
-    }
+    KeyUseRuling { passes: false, message: String::new(), causes: causes.join("; "), first: hints.join("; ") }
 }
 
 fn reasons(usage: &AccountUsage) -> String {

@@ -178,6 +178,8 @@ struct Objection {
     cause: Option<String>,
     /// How to get the same result without `--allow`.
     instead: Option<Cow<'static, str>>,
+    /// What to do before the plan is applied.
+    first: Option<String>,
 }
 
 /// What an objection is about.
@@ -204,7 +206,7 @@ impl Objection {
     }
 
     fn about(rule: Rule, about: About, message: String) -> Self {
-        Self { rule, about, message, cause: None, instead: None }
+        Self { rule, about, message, cause: None, instead: None, first: None }
     }
 
     fn because(self, cause: &str) -> Self {
@@ -213,6 +215,10 @@ impl Objection {
 
     fn unless(self, instead: impl Into<Cow<'static, str>>) -> Self {
         Self { instead: Some(instead.into()), ..self }
+    }
+
+    fn only_after(self, first: String) -> Self {
+        Self { first: Some(first), ..self }
     }
 
     /// Whether an address names its resource id.
@@ -246,6 +252,12 @@ pub fn judge_file(plan: &Plan, before: &World, caller: Option<Uuid>, allowed: &[
 #[must_use]
 pub fn keys_going_off(plan: &Plan, before: &World) -> Vec<ResourceId> {
     key_use::going_off(before, &before.after(plan))
+}
+
+/// The deleted accounts that a plan restores with API keys off.
+#[must_use]
+pub fn restored_without_keys(plan: &Plan, before: &World) -> Vec<ResourceId> {
+    key_use::restored_without(plan, before, &before.after(plan))
 }
 
 /// What a plan was made from.
@@ -377,7 +389,7 @@ impl<'a> GuardRefusal<'a> {
     fn finding(self, allowed: &[Allow]) -> FindingEntry {
         let lifted = allowed.iter().any(|allow| self.is_lifted_by(allow));
         let flag = self.flag();
-        let Self { objection: Objection { rule, message, cause, instead, .. }, change, .. } = self;
+        let Self { objection: Objection { rule, message, cause, instead, first, .. }, change, .. } = self;
         let row = RULES.iter().find(|(_, each, _)| *each == rule);
         FindingEntry {
             source: change.and_then(|change| change.source.clone()),
@@ -386,10 +398,11 @@ impl<'a> GuardRefusal<'a> {
             message,
             cause,
             resource: change.map(|change| change.id.clone()),
-            hint: Some(match instead {
+            hint: Some(match (first, instead) {
                 _ if lifted => "allowed by `--allow`".to_owned(),
-                Some(instead) => format!("if this is intended: {instead}, or {flag}"),
-                None => format!("if this is intended: {flag}"),
+                (Some(first), _) => format!("{first}; if the plan is intended all the same: {flag}"),
+                (None, Some(instead)) => format!("if this is intended: {instead}, or {flag}"),
+                (None, None) => format!("if this is intended: {flag}"),
             }),
         }
     }

@@ -19,7 +19,8 @@ use crate::snapshot::{Answer, Query, Refusal, Shape};
 const AT_ONCE: usize = 5;
 /// How many queries may begin in a period.
 const PER_PERIOD: usize = 200;
-const PERIOD: Duration = Duration::from_secs(30);
+/// One second more than Azure's period: queries do not all take equally long to arrive.
+const PERIOD: Duration = Duration::from_secs(31);
 /// The most pages of an activity log that are read.
 const PAGES: usize = 20;
 
@@ -82,7 +83,7 @@ pub(super) async fn newest(client: &Client, query: &Query) -> Result<Vec<Value>,
 mod tests {
     use super::*;
 
-    /// However queries come, no 30 seconds have more than 200 beginnings.
+    /// However queries come, no 31 seconds have more than 200 beginnings.
     #[test]
     fn no_period_has_more_queries_than_azure_permits() {
         for gap in [0, 1, 100, 749, 751, 2000] {

@@ -55,7 +55,7 @@ pub(crate) fn judge(
         covered_days: covered,
         quiet_days: subject.quiet_days,
         reasons,
-        notes: notes(verdict, rows, evidence, window),
+        notes: notes(verdict, subject, evidence, (rows, window)),
         calls: calls(rows),
         keys_fetched: evidence.fetched.as_ref().map(|fetches| fetches.all.clone()).unwrap_or_default(),
     }
@@ -334,20 +334,22 @@ fn some(count: u64, what: &str) -> String {
 }
 
 /// What the evidence cannot show.
-fn notes(verdict: KeyVerdict, rows: &[LoggedCalls], evidence: &KeyEvidence, window: Window) -> Vec<String> {
+fn notes(
+    verdict: KeyVerdict,
+    subject: &AskedAccount,
+    evidence: &KeyEvidence,
+    (rows, window): (&[LoggedCalls], Window),
+) -> Vec<String> {
     let mut notes = Vec::new();
     if verdict == KeyVerdict::NoCall {
         notes.push("a standby application that is not running looks the same".to_owned());
-        let log = match &evidence.log {
-            RequestLog::Read { flaws, .. } if flaws.is_empty() => None,
-            RequestLog::Read { .. } => Some("a part of the log could not be read"),
-            RequestLog::Unread(_) => Some("the log could not be read"),
-            RequestLog::Absent => Some("there is no log yet, or the caller may not see it"),
-            RequestLog::NotAsked => Some("there is no log to look for it"),
-        };
-        notes.extend(
-            log.map(|log| format!("an application that only lists models is not in the metrics, and {log}")),
-        );
+        let unread: Vec<String> = gaps(subject, evidence).into_iter().map(|gap| gap.message).collect();
+        if !unread.is_empty() {
+            notes.push(format!(
+                "an application that only lists models, or only makes other calls that no metric counts, was not looked for: {}",
+                unread.join("; ")
+            ));
+        }
     }
     if verdict == KeyVerdict::NoKeyCallSeen {
         if window.days < MONTH {

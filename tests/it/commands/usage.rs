@@ -607,6 +607,13 @@ fn comments_name_nobody_and_names_are_shown_only_if_asked_for() {
     assert!(sarif.contains("keys-used") && !sarif.contains(ALICE), "{sarif}");
     let named = folder.keyless("keys usage --names").exits(2);
     assert!(named.stdout.contains(&format!("alice@contoso.com ({ALICE})")), "{named}");
+    let denied = Fault::error(403, "Authorization_RequestDenied", "Insufficient privileges.");
+    azure.spoil("POST", "$batch", denied);
+    folder.keyless("keys usage --names").exits(2).says(&[
+        &format!("by {ALICE}"),
+        "warning[principal-unread]: could not look up the names of callers, so their object ids are shown",
+        "403 Authorization_RequestDenied",
+    ]);
 }
 
 #[test]

@@ -195,9 +195,51 @@ fn a_saved_plan_lowers_no_demand_of_its_specs() {
         RULE,
         "the log covers 54 days, of 90 days that are needed",
         "without its specs, a saved plan is judged over 90 days",
-        "name its specs behind the plan, or --allow key-use:/subscriptions/",
+        "name its specs behind the plan; if the plan is intended all the same: --allow key-use:/subscriptions/",
     ]);
     folder.keyless("apply saved.json a.yaml --yes").exits(0);
+}
+
+#[test]
+fn calls_that_no_metric_counts_are_said_to_be_unseen_where_the_log_is_hidden() {
+    let (azure, folder) = live(&json!([]));
+    let hidden = format!(
+        "/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/w"
+    );
+    let calls = json!([{"daysAgo": 1, "count": 3, "operation": "Files_Upload", "counted": false}]);
+    let body = json!({"account": account("chat"), "calls": calls, "logs": {"hidden": [hidden]}});
+    assert_eq!(azure.send("POST", "/_sandbox/monitor", Some(body)).status, 200);
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 7}\n"));
+    folder.keyless("plan a.yaml").exits(0).says(&[
+        "no call at all in 7 days before today",
+        "an application that only lists models, or only makes other calls that no metric counts, was not looked for: the log is also in a workspace that the caller may not read",
+    ]);
+}
+
+#[test]
+fn what_to_do_first_is_no_way_to_intend_the_plan() {
+    let (_azure, folder) = live(&json!([{"daysAgo": 3, "logged": false}, {"daysAgo": 2, "caller": ALICE}]));
+    folder.write("a.yaml", spec("keyUsage: {quietDays: 7}\n"));
+    let run = folder.keyless("plan a.yaml").exits(3).says(&[
+        "help: wait until the log covers these days",
+        "; if the plan is intended all the same: --allow key-use:accounts/chat\n",
+    ]);
+    assert!(!run.stdout.contains("if this is intended"), "{run}");
+}
+
+#[test]
+fn a_restored_account_whose_keys_go_off_is_said_to_be_unchecked() {
+    let (azure, folder) = live(&calls(Some(1)));
+    azure.delete(&account("chat"));
+    let restored =
+        |usage: &str| spec(usage).replace("stack: team-a", "stack: team-a\nonSoftDeleted: restore");
+    let said = "the plan restores account `chat` with API keys off, and it was not checked who used them before it was deleted";
+    folder.write("a.yaml", restored(""));
+    let run = folder.keyless("plan a.yaml").exits(0);
+    assert!(!run.stdout.contains(said), "nobody asked: {run}");
+    folder.write("a.yaml", restored("keyUsage: {quietDays: 35}\n"));
+    folder.keyless("plan a.yaml --out plan.json").exits(0).says(&["note[guard-key-use]", said]);
+    folder.keyless("apply plan.json a.yaml --yes").exits(0).says(&[said]);
 }
 
 fn advance(azure: &Azure, days: u32) {

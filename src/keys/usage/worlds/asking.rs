@@ -149,7 +149,7 @@ fn an_idle_account_is_asked_about_alone_where_its_group_leaves_it_open() {
         (QueryAnswer::Unsaid, QueryAnswer::Denied, KeyVerdict::CallsWithoutName, ""),
         (QueryAnswer::Unsaid, QueryAnswer::Unsaid, KeyVerdict::CallsWithoutName, ""),
         (QueryAnswer::NoTable, QueryAnswer::Whole, KeyVerdict::CallsWithoutName, ""),
-        (QueryAnswer::Denied, QueryAnswer::Denied, KeyVerdict::NoCall, "the log could not be read"),
+        (QueryAnswer::Denied, QueryAnswer::Denied, KeyVerdict::NoCall, "could not read the request log"),
     ] {
         let answer = |query: &Query| match &query.shape {
             Shape::Logs(_) if query.scope.as_str() == GROUP => {

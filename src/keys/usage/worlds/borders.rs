@@ -162,6 +162,74 @@ pub(super) fn borders() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static s
             NoKeyCallSeen,
             "days are counted up to 2026-11-24",
         ),
+        (
+            "a call of today that the metrics do not have yet does not stand for a key call that was lost yesterday",
+            with(
+                vec![
+                    of("Embeddings_Create", on(1, TrafficCaller::Key, 1)),
+                    Traffic { at_begin: 1, ..on(0, TrafficCaller::Token(ALICE), 1) },
+                ],
+                &|world| (world.cap, world.uncounted) = (Some((1, 0)), Some(CHAT)),
+            ),
+            CannotTell,
+            "covers 0 days",
+        ),
+        (
+            "a call after midnight that is counted on the day before shows nothing of an operation that is not counted",
+            with(
+                vec![
+                    of("Files_Upload", on(9, TrafficCaller::Token(BOB), 1)),
+                    Traffic { at_begin: 1, ..on(8, TrafficCaller::Token(ALICE), 1) },
+                    of("Files_Upload", on(5, TrafficCaller::Token(BOB), 2)),
+                    on(5, TrafficCaller::KeyUnlogged, 2),
+                ],
+                &|world| (world.early, world.uncounted) = (Some((8, 1)), Some("Files_Upload")),
+            ),
+            CannotTell,
+            "covers 4 days",
+        ),
+        (
+            "nor does a call before midnight that is counted on the day after",
+            with(
+                vec![
+                    of("Files_Upload", on(9, TrafficCaller::Token(BOB), 1)),
+                    Traffic { at_end: 1, ..on(10, TrafficCaller::Token(ALICE), 1) },
+                    of("Files_Upload", on(5, TrafficCaller::Token(BOB), 2)),
+                    on(5, TrafficCaller::KeyUnlogged, 2),
+                ],
+                &|world| (world.late, world.uncounted) = (Some((10, 1)), Some("Files_Upload")),
+            ),
+            CannotTell,
+            "covers 4 days",
+        ),
+        (
+            "a call at noon that the metrics do not count does not stand for a key call that was lost a day later",
+            with(
+                vec![
+                    on(3, TrafficCaller::Key, 1),
+                    of("Embeddings_Create", on(4, TrafficCaller::Token(ALICE), 1)),
+                ],
+                &|world| {
+                    (world.cap, world.uncounted) = (Some((3, 0)), Some("Embeddings_Create"));
+                    world.quiet_days = 3;
+                },
+            ),
+            CannotTell,
+            "covers 2 days",
+        ),
+        (
+            "a busy day that ends with a call which the metrics count today, and a key call that was lost",
+            with(
+                vec![
+                    Traffic { at_end: 1, ..on(1, TrafficCaller::Token(ALICE), 200) },
+                    on(1, TrafficCaller::Key, 1),
+                    on(2, TrafficCaller::Token(ALICE), 3),
+                ],
+                &|world| (world.cap, world.late) = (Some((1, 200)), Some((1, 1))),
+            ),
+            CannotTell,
+            "again tomorrow",
+        ),
         // Which workspaces were searched.
         (
             "an account that is listed twice, with a workspace that is hidden",

@@ -331,7 +331,7 @@ pub(super) fn counting() -> Vec<(&'static str, UsageWorld, KeyVerdict, &'static 
             "nobody calls, and a workspace is hidden",
             with(vec![], &|world| world.log = QueryAnswer::Hidden),
             NoCall,
-            "only lists models",
+            "was not looked for: the log is also in a workspace that the caller may not read",
         ),
         (
             "an operation in another case that names its callers",

@@ -198,7 +198,9 @@ pub(super) fn scratch(answers: &Answers, wanted: &Scratch) -> String {
             "subscription" => Some(answers.subscription.clone()),
             "resourceGroup" => Some(scalar(&answers.group)),
             "location" => Some(scalar(&wanted.location)),
-            "name" | "customSubDomainName" => Some(scalar(&account)),
+            // That of the account: what is in it keeps its own.
+            "name" if line.starts_with("  - ") => Some(scalar(&account)),
+            "customSubDomainName" => Some(scalar(&account)),
             "id" => wanted.user.clone(),
             _ => None,
         };

@@ -225,7 +225,7 @@ pub(super) fn coverage(metrics: &Metrics, rows: &[LoggedCalls], window: Window) 
             + if day == window.first() { calls.at_begin } else { 0 };
         // A busy account is called around midnight too.
         let is_busy = is_usual && outside * 100 <= calls.calls;
-        if !is_busy && outside > 0 && missing_of(calls.calls - outside) > 0 {
+        if !is_busy && outside > 0 && missing_of(calls.calls.saturating_sub(outside)) > 0 {
             return (covered, Some(ShortDay { at_border: true, ..short }));
         }
         covered += 1;

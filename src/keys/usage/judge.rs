@@ -72,8 +72,9 @@ fn conclude(
         return (KeyVerdict::KeysOff, Vec::new());
     }
     let metrics = evidence.metrics.as_ref().ok();
-    // Where tokens were taken, keys are not all that works, whatever the settings say.
-    let only_keys_work = !subject.has_subdomain && rows.iter().all(|row| row.how != CallKind::Token);
+    // Where a token was accepted, keys are not all that works, whatever the settings say.
+    let only_keys_work =
+        !subject.has_subdomain && rows.iter().all(|row| row.how != CallKind::Token || row.is_refused);
     let called = |count: fn(&Metrics) -> &BTreeMap<Day, u64>| {
         metrics.is_some_and(|metrics| count(metrics).values().any(|calls| *calls > 0))
     };

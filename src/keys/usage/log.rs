@@ -202,6 +202,8 @@ fn rows(body: &Value, account: &ResourceId) -> Option<Vec<LoggedCalls>> {
         if !text("account")?.eq_ignore_ascii_case(account.as_str()) {
             continue;
         }
+        let calls = number("calls")?;
+        let part = |name: &str| number(name).filter(|part| *part <= calls);
         found.push(LoggedCalls {
             day: time("day")?.as_second().div_euclid(DAY),
             operation: text("operation")?,
@@ -212,10 +214,10 @@ fn rows(body: &Value, account: &ResourceId) -> Option<Vec<LoggedCalls>> {
                 _ => CallKind::Unclear,
             },
             is_refused: number("refused")? > 0,
-            calls: number("calls")?,
-            without_field: number("withoutfield")?,
-            at_begin: number("atbegin")?,
-            at_end: number("atend")?,
+            calls,
+            without_field: part("withoutfield")?,
+            at_begin: part("atbegin")?,
+            at_end: part("atend")?,
             first: time("first")?,
             last: time("last")?,
             deployments: set(cell("deployments")?)?,

@@ -200,6 +200,30 @@ fn a_service_that_is_no_model_is_called_with_its_own_data_actions() {
 }
 
 #[test]
+fn some_of_a_services_data_actions_are_not_enough_for_keys_to_go_off() {
+    for (kind, name) in [
+        ("LUIS", "Cognitive Services LUIS Reader"),
+        ("CustomVision.Prediction", "Cognitive Services Custom Vision Reader"),
+        ("CognitiveServices", "Cognitive Services Immersive Reader User"),
+        ("CognitiveServices", "Cognitive Services OpenAI User"),
+    ] {
+        let azure = Azure::start();
+        let folder = azure.folder();
+        let spec = |off: bool, name: &str| {
+            let lines = format!("customSubDomainName: voice\ndisableLocalAuth: {off}\n{}", role(name, ALICE));
+            speech(&lines).replace("SpeechServices", kind)
+        };
+        folder.write("specs/a.yaml", spec(false, name));
+        folder.keyless("apply --yes").exits(0);
+        folder.write("specs/a.yaml", spec(true, name));
+        let plan = folder.keyless("plan").exits(3);
+        assert!(plan.stderr.contains("guard-lock-out") || plan.stdout.contains("guard-lock-out"), "{plan}");
+        folder.write("specs/a.yaml", spec(true, "Cognitive Services User"));
+        folder.keyless("plan").exits(0);
+    }
+}
+
+#[test]
 fn keys_of_a_service_go_off_where_its_own_role_is_left() {
     let azure = Azure::start();
     let folder = azure.folder();

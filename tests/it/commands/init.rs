@@ -144,7 +144,11 @@ fn a_user_may_call_the_models_of_the_account_that_the_sandbox_then_has() {
     assert!(!run.stdout.contains("say in it who may call"), "{run}");
     let spec = read(&folder, "specs/ml.yaml");
     assert!(spec.contains("location: swedencentral\n") && spec.contains("stack: ml "), "{spec}");
-    folder.keyless("apply --sandbox --yes").exits(0).says(&["2 done", "https://chat-eu.cognitiveservices"]);
+    folder.keyless("apply --sandbox --yes").exits(0).says(&[
+        "3 done",
+        "deployment gpt-5-mini of chat-eu",
+        "https://chat-eu.cognitiveservices",
+    ]);
     folder.keyless("access --sandbox").exits(0).says(&["Cognitive Services User", &owner[..8]]);
 }
 

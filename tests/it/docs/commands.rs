@@ -177,7 +177,14 @@ fn the_first_steps_are_as_their_page_says() {
     let script = format!("set -euo pipefail\n{steps}\ngit ls-files >&2");
     let (code, stdout, stderr) = bash(&script, &folder, &home);
     assert_eq!(code, 0, "{stdout}{stderr}");
-    for said in ["wrote specs/rg-ai.yaml", "2 to create", "2 done", "Cognitive Services User", "No changes"] {
+    for said in [
+        "wrote specs/rg-ai.yaml",
+        "3 to create",
+        "3 done",
+        "Cognitive Services User",
+        "2 proven",
+        "No changes",
+    ] {
         assert!(stdout.contains(said), "{said}\n{stdout}{stderr}");
     }
     let files = [

@@ -40,8 +40,12 @@ fn applied(entries: &str) -> (Azure, Folder) {
 
 /// One that somebody else made for the whole account.
 fn by_hand(azure: &Azure, who: &str) {
+    by_hand_as(azure, who, "0002");
+}
+
+fn by_hand_as(azure: &Azure, who: &str, role: &str) {
     let body = json!({"properties": {
-        "roleDefinitionId": format!("{}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002", database()),
+        "roleDefinitionId": format!("{}/sqlRoleDefinitions/00000000-0000-0000-0000-00000000{role}", database()),
         "principalId": who,
         "scope": database(),
     }});
@@ -100,6 +104,41 @@ fn what_a_stack_that_is_not_selected_may_declare_for_somebody_unknown_stays() {
         .exits(1)
         .says(&["possibly declared by a stack that is not selected"]);
     assert_eq!(live(&azure).len(), 1);
+}
+
+/// By name and by identity: what an unselected stack declares is looked up, so that it hides nothing else.
+#[test]
+fn a_stack_that_is_not_selected_hides_only_what_it_declares() {
+    let azure = Azure::start();
+    let folder = azure.folder();
+    let of = |stack: &str, principals: &str| {
+        format!(
+            "{}accounts:\n  - name: acc-{stack}\n    projects: [{{name: proj}}]\nsqlRoleAssignments:\n  - databaseAccount: {}\n    role: {READER}\n    principals: {principals}\n",
+            head(stack),
+            database()
+        )
+    };
+    folder.write("specs/one.yaml", of("one", "[{user: alice@contoso.com}]"));
+    folder.write("specs/two.yaml", of("two", "[{user: bob@contoso.com}, {projectIdentity: acc-two/proj}]"));
+    folder.keyless("apply --yes").exits(0);
+    folder.keyless("drift --select one").exits(0);
+    folder.write("specs/one.yaml", of("one", "[{user: carol@contoso.com}]"));
+    folder.keyless("apply --select one --yes").exits(0).says(&["2 done"]);
+    assert_eq!(live(&azure).len(), 3, "bob, the project and carol");
+    by_hand_as(&azure, CAROL, "0001");
+    folder.keyless("drift --select one").exits(2).says(&["1 extra"]);
+}
+
+/// Whether somebody exists is known only of those who were asked about.
+#[test]
+fn a_role_that_prune_none_keeps_stays_drift_whoever_else_is_asked_about() {
+    let (azure, folder) = applied(&(entry(READER, &[ALICE, BOB]) + "prune: none\n"));
+    folder.write("a.yaml", spec(&(entry(READER, &[ALICE]) + "prune: none\n")));
+    folder.keyless("drift a.yaml").exits(2).says(&["1 extra"]);
+    let group = format!("/subscriptions/{SUB}/resourceGroups/rg");
+    let reader = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+    azure.grant(&group, "a5510000-0000-4000-8000-000000000009", reader, ALICE, None);
+    folder.keyless("drift a.yaml").exits(2).says(&["1 extra"]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn the_quickstart_is_created_once_and_then_there_is_nothing_to_do() {
         "SANDBOX: nothing in Azure changed",
     ]);
     let again = folder.keyless(&format!("apply quickstart.yaml --yes {sandbox}")).exits(0);
-    again.says(&["No changes", "2 reads, 0 writes", "SANDBOX: nothing in Azure changed"]);
+    again.says(&["No changes", "3 reads, 0 writes", "SANDBOX: nothing in Azure changed"]);
     folder
         .keyless(&format!("plan quickstart.yaml --detailed-exitcode {sandbox}"))
         .exits(0)

@@ -155,7 +155,8 @@ class Roles:
         return any(calls(block, pattern) for block in self.permissions[guid] for pattern in block.get("dataActions") or [])
     def surely_serves(self, guid, kind):
         """Whether its holder can surely call a service: by a role that is meant for that, or by everything in all its areas."""
-        whole = lambda block, area: any(p.endswith("*") and wildcard(p, ACCOUNTS + area + "/call/action") for p in block.get("dataActions") or [])
+        alls = lambda area: (low(ACCOUNTS) + area + "/*", low(ACCOUNTS) + "*", "microsoft.cognitiveservices/*", "*")
+        whole = lambda block, area: any(low(p) in alls(area) for p in block.get("dataActions") or [])
         every = lambda block: not block.get("notDataActions") and all(whole(block, area) for area in SERVICES[low(kind)])
         return guid in SERVICE_ROLES[low(kind)] or any(every(block) for block in self.permissions[guid])
     def surely_infers(self, guid):

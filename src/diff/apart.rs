@@ -15,7 +15,7 @@ use crate::finding::{Code, Finding};
 use crate::id::{Key, ResourceId, trailing_guid};
 use crate::kinds::desired::{Desired, resolved};
 use crate::kinds::{self, Live};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Answer, Snapshot};
 use crate::spec::{Loaded, unselected};
 use crate::text::names::short;
 
@@ -27,17 +27,36 @@ pub(super) struct Others {
     unresolved: BTreeMap<(&'static str, ResourceId), Vec<UnresolvedGrant>>,
 }
 
-/// A role, if it is known, and the stack that gives it.
-type UnresolvedGrant = (Option<Uuid>, String);
+/// A grant whose principal is not known.
+#[derive(Debug)]
+struct UnresolvedGrant {
+    /// If it is known.
+    role: Option<Uuid>,
+    stack: String,
+    /// Whether its principal is the identity of a resource.
+    to_identity: bool,
+}
 
 impl Others {
     pub(super) fn of(stacks: &[Loaded], snapshot: &Snapshot) -> Self {
         let mut others = Self { desired: resolved(unselected(stacks), snapshot), ..Self::default() };
-        let vague = |each: &&Desired| each.open.is_some() || each.principal_hole().is_some();
-        for each in others.desired.iter().filter(vague).filter(|each| each.kind.is_grant()) {
-            let role = each.declared.get("roleDefinitionId").and_then(Value::as_str).and_then(trailing_guid);
-            let place = (each.kind.name(), each.kind.applies_to(&each.id));
-            others.unresolved.entry(place).or_default().push((role, each.stack.clone()));
+        let absent: LazyCell<BTreeSet<&ResourceId>, _> = LazyCell::new(|| {
+            let absent = snapshot.answers().filter(|(.., answer)| matches!(answer, Answer::Absent { .. }));
+            absent.map(|(_, scope, _)| scope).collect()
+        });
+        for each in others.desired.iter().filter(|each| each.kind.is_grant()) {
+            let hole = each.principal_hole();
+            // What does not exist has no role yet.
+            let is_vague = each.open.is_some() || hole.is_some_and(|hole| !absent.contains(&hole.holder));
+            if is_vague {
+                let role = each.declared.get("roleDefinitionId").and_then(Value::as_str);
+                let place = (each.kind.name(), each.kind.applies_to(&each.id));
+                others.unresolved.entry(place).or_default().push(UnresolvedGrant {
+                    role: role.and_then(trailing_guid),
+                    stack: each.stack.clone(),
+                    to_identity: hole.is_some(),
+                });
+            }
         }
         others
     }
@@ -49,9 +68,14 @@ impl Others {
     /// The stack that may declare a live role assignment, for a principal that is not known.
     pub(super) fn may_declare(&self, live: &Live) -> Option<&str> {
         let there = self.unresolved.get(&(live.kind.name(), live.kind.applies_to(&live.id)))?;
-        let role = AssignmentBody::of(&live.body).role();
-        let found = there.iter().find(|(declared, _)| declared.is_none() || *declared == role);
-        found.map(|(_, stack)| stack.as_str())
+        let body = AssignmentBody::of(&live.body);
+        let (role, holder) = (body.role(), body.principal_type());
+        let is_person = holder
+            .is_some_and(|holder| ["User", "Group"].iter().any(|each| each.eq_ignore_ascii_case(holder)));
+        let may_be = |declared: &&UnresolvedGrant| {
+            (declared.role.is_none() || declared.role == role) && !(declared.to_identity && is_person)
+        };
+        there.iter().find(may_be).map(|declared| declared.stack.as_str())
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn foreign(desired: &Desired, live: &Live, findings: &mut Vec<Finding
         )
     } else {
         format!(
-            "its name says that stack `{owner}` made it. To move it here: apply `{owner}` without it, which revokes it, and then this stack"
+            "its name says that stack `{owner}` made it. To move it here: apply the spec of `{owner}` alone, without it, which revokes it, and then this stack"
         )
     };
     findings.push(Finding::error(Code::ForeignMark, why.clone()).at(desired.span).hint(hint));

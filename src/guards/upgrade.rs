@@ -14,8 +14,11 @@ pub(super) fn objections(before: &World, after: &World) -> Vec<Objection> {
         let Some(old) = before.resource(id) else { continue };
         let (Some(was), Some(is)) = (old["kind"].as_str(), new["kind"].as_str()) else { continue };
         if !was.eq_ignore_ascii_case(is) {
+            let is_known = was.eq_ignore_ascii_case("OpenAI") && is.eq_ignore_ascii_case("AIServices");
+            let what =
+                if is_known { WHAT_CHANGES } else { "Azure changes no kind but OpenAI, to AIServices" };
             let message = format!(
-                "the plan changes the kind of account `{}` from `{was}` to `{is}` in place. {WHAT_CHANGES}",
+                "the plan changes the kind of account `{}` from `{was}` to `{is}` in place. {what}",
                 id.name()
             );
             objections.push(Objection::at(Rule::Upgrade, id, message));

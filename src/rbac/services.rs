@@ -6,6 +6,7 @@
 
 use super::{Permission, Role, by_name, matches};
 
+const PROVIDER: &str = "Microsoft.CognitiveServices/";
 const ACCOUNTS: &str = "Microsoft.CognitiveServices/accounts/";
 
 /// A service that is no model.
@@ -99,10 +100,16 @@ impl Service {
     #[must_use]
     pub fn is_covered_by(&self, role: &Role) -> bool {
         let is_own = |name: &str| by_name(name).is_some_and(|own| own.id == role.id);
-        let areas = if self.areas.is_empty() { &["any"] } else { self.areas };
+        // For services of any area: everything below all accounts.
+        let areas = if self.areas.is_empty() { &[""] } else { self.areas };
         let has_all = |permission: &Permission, area: &str| {
-            let call = format!("{ACCOUNTS}{area}/call/action");
-            permission.data_actions.iter().any(|pattern| pattern.ends_with('*') && matches(pattern, &call))
+            let all = [
+                format!("{ACCOUNTS}{area}/*"),
+                format!("{ACCOUNTS}*"),
+                format!("{PROVIDER}*"),
+                "*".to_owned(),
+            ];
+            permission.data_actions.iter().any(|had| all.iter().any(|all| had.eq_ignore_ascii_case(all)))
         };
         // What is excluded may be what a client needs.
         let covers = |permission: &&Permission| {

@@ -402,6 +402,10 @@ impl Writing for Accounts {
     fn overlay(&self, body: &mut Value, patch: &Map<String, Value>) {
         shape::overlay(body, patch);
     }
+
+    fn misfit(&self, _id: &ResourceId, change: &PlannedChange) -> Option<String> {
+        upgrade::misfit(change)
+    }
 }
 
 impl Wording for Accounts {

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::body::AccountBody;
+use crate::document::{Action, FieldEntry, PlannedChange};
 use crate::finding::{Code, Finding};
 use crate::kinds::desired::Desired;
 use crate::kinds::{FieldChange, Mutability};
@@ -13,9 +14,21 @@ pub(super) const KIND: Mutability = Mutability::Never(
     "Azure fixes it when the account is created; only OpenAI becomes AIServices, behind the guard `upgrade`",
 );
 
+fn is(value: &Value, kind: &str) -> bool {
+    value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(kind))
+}
+
+/// Another change of the kind, which no plan that keyless makes has.
+pub(super) fn misfit(change: &PlannedChange) -> Option<String> {
+    let mut kinds = change.fields.iter().filter(|field| field.path == ["kind"]);
+    let is_other = |field: &FieldEntry| !(is(&field.before, "OpenAI") && is(&field.after, "AIServices"));
+    (change.action == Action::Update && kinds.any(is_other)).then(|| {
+        "no account changes its `kind`, but for one of kind OpenAI that becomes AIServices".to_owned()
+    })
+}
+
 /// Allows that change, as a write of its own, if the account has what Azure requires for it.
 pub(super) fn weigh(desired: &Desired, body: &Value, fields: &mut [FieldChange]) -> Option<Finding> {
-    let is = |value: &Value, kind: &str| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(kind));
     let is_upgrade = |change: &&mut FieldChange| {
         change.path == ["kind"] && is(&change.before, "OpenAI") && is(&change.after, "AIServices")
     };

@@ -100,7 +100,7 @@ fn what_it_writes_for_each_host_validates_and_plans() {
             .exits(0)
             .says(&["wrote specs/rg.yaml", "keyless plan specs/rg.yaml"]);
         folder.keyless("validate").exits(0);
-        folder.keyless("plan --sandbox").exits(0).says(&["1 to create"]);
+        folder.keyless("plan --sandbox").exits(0).says(&["2 to create"]);
         assert_eq!(read(&folder, ".gitignore"), ".keyless/\nkeyless-results/\n");
         let spec = read(&folder, "specs/rg.yaml");
         assert!(

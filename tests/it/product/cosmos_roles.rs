@@ -127,6 +127,12 @@ fn a_stack_that_is_not_selected_hides_only_what_it_declares() {
     assert_eq!(live(&azure).len(), 3, "bob, the project and carol");
     by_hand_as(&azure, CAROL, "0001");
     folder.keyless("drift --select one").exits(2).says(&["1 extra"]);
+
+    // The identity of what does not exist has no role yet.
+    folder.write("specs/three.yaml", of("three", "[{projectIdentity: acc-three/proj}]"));
+    folder.keyless("drift --select one").exits(2).says(&["1 extra"]);
+    folder.write("specs/one.yaml", of("one", "[]"));
+    folder.keyless("apply --select one --yes").says(&["1 done"]);
 }
 
 /// Whether somebody exists is known only of those who were asked about.

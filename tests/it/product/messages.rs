@@ -49,7 +49,7 @@ fn one_mistake_is_one_finding_at_its_line_and_says_what_to_write() {
             (
                 "    roleAssignments:\n      - role: Cognitive Services User\n        principals:\n",
                 "wrong-type@+4",
-                &["write who gets the role", "`- group: NAME`", "`[]` is nobody"],
+                &["write who gets the role", "`- group: NAME`", "`[]` means none"],
             ),
             (
                 "    roleAssignments:\n      - role:\n        principals: []\n",

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::forged::{change, forge, planned, refused};
 use crate::common::{ALICE, Azure, Folder, account, grants, one_account};
 
 fn spec(kind: &str, more: &str) -> String {
@@ -95,4 +96,18 @@ fn a_deployment_that_is_paused_answers_no_calls() {
     folder.keyless("apply a.yaml --yes").exits(0);
     let plan = folder.keyless("plan a.yaml --format json").exits(0);
     assert!(plan.findings().iter().all(|each| !each.starts_with("deployment-paused")), "{plan}");
+}
+
+#[test]
+fn a_plan_file_changes_no_other_kind() {
+    let (azure, folder) = planned();
+    forge(&folder, |plan| {
+        let fields = &mut change(plan, "update", "chat")["fields"];
+        fields
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"path": "kind", "before": "AIServices", "after": "OpenAI"}));
+    });
+    let run = folder.keyless("apply plan.json --yes --allow upgrade");
+    refused(&azure, run, 1, &["no account changes its `kind`"]);
 }
